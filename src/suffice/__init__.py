@@ -1,0 +1,1 @@
+"""Suffice: from test data to the easiest LLM solution shown to suffice."""

@@ -1,0 +1,1 @@
+"""Tasks, graders, the seal, the runner, and the daily verb: evaluate."""

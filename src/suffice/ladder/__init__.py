@@ -1,0 +1,1 @@
+"""Rungs, the climb, the decision, and the gate."""

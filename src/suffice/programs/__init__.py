@@ -1,0 +1,1 @@
+"""Solutions as plain functions: calling them, their identity, routes and bundles."""

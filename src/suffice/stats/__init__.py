@@ -1,0 +1,1 @@
+"""Decision engines: pure mathematics over numpy, no I/O."""

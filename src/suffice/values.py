@@ -1,0 +1,154 @@
+"""The values that everything else speaks of: cases, answers, scores. Frozen, equal by content, JSON in and out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal, final
+
+Json = Any
+"""None, bool, int, float, str, or lists and string-keyed dicts of these."""
+
+Split = Literal["train", "dev", "test"]
+Verdict = Literal["PASS", "FAIL", "UNPROVEN"]
+
+
+@final
+class Abstain:
+    """The type of `ABSTAIN`: one falsy object, compared by identity."""
+
+    _only: Abstain | None = None
+
+    def __new__(cls) -> Abstain:
+        if cls._only is None:
+            cls._only = super().__new__(cls)
+        return cls._only
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return "ABSTAIN"
+
+    def __reduce__(self) -> str:
+        return "ABSTAIN"
+
+
+ABSTAIN: Final = Abstain()
+"""A solution returns this to say: I hand this on. JSON form: {"abstain": true}."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A value with the confidence in [0, 1] of whoever gave it (None where there is none)."""
+
+    value: Any
+    confidence: float | None = None
+    by: str | None = None  # the member of a route that answered
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How right one answer is: `value` in [0, 1], with a reason that a person can read."""
+
+    value: float
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.value <= 1.0:
+            raise ValueError(f"a score must lie in [0, 1], not {self.value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One test case.
+
+    `inputs` is the bare value of a task with one input column, a dict by column name of one with several.
+    `key` is the hash of the inputs with case and white space folded: the seal and the ledger go by it, so a changed
+    space is not a fresh case. `inputs_hash` is the hash of the exact inputs: recorded answers go by it.
+    `cluster` groups cases that are not independent (same customer); a case alone is its own cluster.
+    """
+
+    id: str
+    inputs: Json
+    expected: Json
+    cluster: str
+    source: str  # "tickets.jsonl:17"
+    key: str
+    inputs_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a call gave no answer: `kind` is "raised", "timeout", "exit", "type" or "paused"."""
+
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one solution did on one case. `score` is None exactly when `failure` is set."""
+
+    case: Case
+    answer: Answer | None
+    score: Score | None
+    failure: Failure | None
+    seconds: float | None  # wall-clock of the call, None where unknown
+    recorded: bool = False  # taken from the journal, not called now
+
+    @property
+    def right(self) -> bool:
+        """Whether the answer is fully right (score 1)."""
+        return self.score is not None and self.score.value >= 1.0
+
+    @property
+    def abstained(self) -> bool:
+        """Whether the solution handed this case on."""
+        return self.answer is not None and self.answer.value is ABSTAIN
+
+
+def to_json(value: Any) -> Json:
+    """The JSON form of an answer: ABSTAIN becomes {"abstain": true}; tuples become lists. Raises TypeError else."""
+    if value is ABSTAIN:
+        return {"abstain": True}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Mapping):
+        return {str(k): to_json(v) for k, v in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    if isinstance(value, list | tuple):
+        return [to_json(v) for v in value]  # pyright: ignore[reportUnknownVariableType]
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        return value.item()  # a numpy scalar
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def from_json(value: Json) -> Any:
+    """The inverse of `to_json` for answers."""
+    return ABSTAIN if value == {"abstain": True} else value
+
+
+def canonical(value: Json) -> str:
+    """One text for equal JSON values: sorted keys, no spaces, unicode as it is."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=True)
+
+
+def content_hash(value: Json) -> str:
+    """32 hex digits (BLAKE2b, 128 bits) of the canonical JSON text."""
+    return hashlib.blake2b(canonical(value).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def folded(value: Json) -> Json:
+    """`value` with every string NFKC-normalised, case-folded and its white space collapsed."""
+    if isinstance(value, str):
+        return " ".join(unicodedata.normalize("NFKC", value).casefold().split())
+    if isinstance(value, Mapping):
+        return {str(k): folded(v) for k, v in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    if isinstance(value, list | tuple):
+        return [folded(v) for v in value]  # pyright: ignore[reportUnknownVariableType]
+    return value
