@@ -27,7 +27,12 @@ class SufficeError(Exception):
     retryable = False
 
     def __init__(
-        self, message: str, *, hint: str | None = None, where: str | None = None, request_id: str | None = None
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        where: str | None = None,
+        request_id: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message

@@ -42,6 +42,13 @@ ABSTAIN: Final = Abstain()
 
 
 @dataclass(frozen=True, slots=True)
+class Graded:
+    """The value of an answer that was graded elsewhere and comes without its text: only its score in [0, 1]."""
+
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A value with the confidence in [0, 1] of whoever gave it (None where there is none)."""
 
@@ -115,6 +122,8 @@ def to_json(value: Any) -> Json:
     """The JSON form of an answer: ABSTAIN becomes {"abstain": true}; tuples become lists. Raises TypeError else."""
     if value is ABSTAIN:
         return {"abstain": True}
+    if isinstance(value, Graded):
+        return {"graded": value.score}
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Mapping):
@@ -122,7 +131,7 @@ def to_json(value: Any) -> Json:
     if isinstance(value, list | tuple):
         return [to_json(v) for v in value]  # pyright: ignore[reportUnknownVariableType]
     if hasattr(value, "model_dump"):
-        return value.model_dump(mode="json")
+        return to_json(value.model_dump(mode="json"))
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
         return value.item()  # a numpy scalar
     raise TypeError(f"{type(value).__name__} has no JSON form")
@@ -130,7 +139,12 @@ def to_json(value: Any) -> Json:
 
 def from_json(value: Json) -> Any:
     """The inverse of `to_json` for answers."""
-    return ABSTAIN if value == {"abstain": True} else value
+    if value == {"abstain": True}:
+        return ABSTAIN
+    found: Any = value
+    if isinstance(value, dict) and list(found) == ["graded"]:
+        return Graded(found["graded"])
+    return found
 
 
 def canonical(value: Json) -> str:
