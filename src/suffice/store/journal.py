@@ -1,0 +1,309 @@
+"""The journal: what solutions answered, by content, written before it counts, so that nothing is paid for twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from suffice.errors import StoreError
+from suffice.store.database import Store, chunks, mapped, select_in, transaction
+from suffice.store.runs import run_number
+from suffice.values import Answer, Failure, Json, from_json, to_json
+
+BULK: Final = 2_000  # rows a transaction when many are recorded at once
+
+Statement = tuple[str, tuple[Any, ...]]
+
+ANSWER: Final = (
+    "INSERT OR REPLACE INTO answer (solution, inputs, run, value, confidence, answered_by, seconds, cost_usd)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+SCORE: Final = (
+    "INSERT OR REPLACE INTO sealed_score"
+    " (solution, grading, inputs, run, pass_score, answered, output, seconds, cost_usd)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+FAILED: Final = (
+    "INSERT OR REPLACE INTO failed (run, solution, inputs, kind, message, seconds, cost_usd)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+NOT_FAILED: Final = "DELETE FROM failed WHERE run = ? AND solution = ? AND inputs = ?"
+INTENT: Final = "INSERT OR IGNORE INTO in_flight (run, solution, inputs) VALUES (?, ?, ?)"
+NO_INTENT: Final = "DELETE FROM in_flight WHERE run = ? AND solution = ? AND inputs = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One call of a solution as recorded: exactly one of `answer` and `failure` is set."""
+
+    answer: Answer | None
+    failure: Failure | None = None
+    seconds: float | None = None
+    cost_usd: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.answer is None) == (self.failure is None):
+            raise ValueError("a recorded call has either an answer or a failure")
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One call on a sealed case as recorded: numbers and a hash, never a text. A failed call has no score."""
+
+    pass_score: float | None
+    answered: bool = True  # False: the solution abstained
+    output_hash: str | None = None  # 32 hex digits
+    failure_kind: str | None = None
+    seconds: float | None = None
+    cost_usd: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.pass_score is None) == (self.failure_kind is None):
+            raise ValueError("a scored call has either a score or the kind of its failure")
+        if self.failure_kind is not None and not self.failure_kind.isidentifier():
+            raise ValueError("the kind of a failure is one word: nothing else about a sealed case is kept")
+
+
+def lookup(store: Store, solution: str, inputs_hashes: Iterable[str], *, run: str | None = None) -> dict[str, Recorded]:
+    """What is recorded of `solution` on these inputs, by hash (32 hex digits); inputs never answered are left out.
+
+    Answers count whichever run recorded them. Failed calls come back only with `run`, and only that run's own, so a
+    resumed run sees what it saw and a new run tries again. Raises StoreError.
+    """
+    number = _named(store, "solution", solution)
+    if number is None:
+        return {}
+    wanted = list(inputs_hashes)
+    answers = (
+        "SELECT inputs, value, confidence, answered_by, seconds, cost_usd FROM answer"
+        " WHERE solution = ? AND inputs IN ({})"
+    )
+    found = {
+        inputs.hex(): Recorded(Answer(from_json(json.loads(value)), confidence, by), None, seconds, cost)
+        for inputs, value, confidence, by, seconds, cost in select_in(store, answers, wanted, (number,))
+    }
+    for inputs, kind, message, seconds, cost in _failures(store, number, wanted, run):
+        found[inputs.hex()] = Recorded(None, Failure(kind, message), seconds, cost)
+    return found
+
+
+def lookup_sealed(
+    store: Store, solution: str, grading: str, inputs_hashes: Iterable[str], *, run: str | None = None
+) -> dict[str, Scored]:
+    """What is recorded of `solution` under `grading` on these sealed inputs: as `lookup`, scores only."""
+    number, graded = _named(store, "solution", solution), _named(store, "grading", grading)
+    if number is None:
+        return {}
+    wanted = list(inputs_hashes)
+    scores = (
+        "SELECT inputs, pass_score, answered, output, seconds, cost_usd FROM sealed_score"
+        " WHERE solution = ? AND grading = ? AND inputs IN ({})"
+    )
+    found = {
+        inputs.hex(): Scored(score, bool(answered), output and output.hex(), None, seconds, cost)
+        for inputs, score, answered, output, seconds, cost in select_in(store, scores, wanted, (number, graded))
+    }
+    for inputs, kind, _, seconds, cost in _failures(store, number, wanted, run):
+        found[inputs.hex()] = Scored(None, False, None, kind, seconds, cost)
+    return found
+
+
+def in_flight(store: Store, run: str) -> list[tuple[str, str]]:
+    """(solution, inputs hash) of the calls that `run` began and whose result never arrived, so may have been paid.
+
+    Ask before the run goes on; while it runs these are simply the calls under way. Those that it then sends again
+    (`Writer.sent_again`) are possibly paid twice. Raises StoreError.
+    """
+    sql = "SELECT name, inputs FROM in_flight JOIN solution ON solution.id = solution WHERE run = ? ORDER BY 1, 2"
+    with mapped(store.path):
+        rows = store.connection.execute(sql, (run_number(run),)).fetchall()
+    return [(name, inputs.hex()) for name, inputs in rows]
+
+
+def record_many(store: Store, run: str, solution: str, calls: Iterable[tuple[str, Recorded]]) -> None:
+    """Record (inputs hash, call) pairs of a solution whose calls cost nothing, so need no intent.
+
+    Commits every 2,000 pairs, so memory stays flat. Raises StoreError.
+    """
+    rows = _Rows(store, run)
+    for chunk in chunks(calls, BULK):
+        _write(store, [s for inputs, call in chunk for s in rows.of_call(solution, inputs, call)])
+
+
+def record_many_sealed(
+    store: Store, run: str, solution: str, grading: str, calls: Iterable[tuple[str, Scored]]
+) -> None:
+    """As `record_many`, for sealed cases."""
+    rows = _Rows(store, run)
+    for chunk in chunks(calls, BULK):
+        _write(store, [s for inputs, call in chunk for s in rows.of_score(solution, grading, inputs, call)])
+
+
+class Writer:
+    """Writes one run's journal from its event loop: what is handed in during one turn of the loop is one commit.
+
+    `intend` before a call that may cost, `record` or `record_sealed` after it; each returns once it is on disk.
+    When a commit fails, every waiter gets the StoreError and `intend` refuses from then on: no new call starts
+    that could not be recorded. Results of calls under way are still tried.
+    """
+
+    def __init__(self, store: Store, run: str) -> None:
+        self._store = store
+        self._rows = _Rows(store, run)
+        self._queue: list[tuple[asyncio.Future[None], list[Statement]]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._broken: StoreError | None = None
+        self.sent_again = 0
+        """Calls begun here whose earlier intent never got a result: those that were possibly paid twice."""
+
+    async def intend(self, solution: str, inputs_hash: str) -> None:
+        """Note that a call begins. Raises StoreError at once if the journal has failed before."""
+        if self._broken is not None:
+            raise _again(self._broken)
+        await self._written([(INTENT, self._rows.key(solution, inputs_hash))])
+
+    async def record(self, solution: str, inputs_hash: str, call: Recorded) -> None:
+        """Note how a call ended; its intent goes in the same commit.
+
+        Raises StoreError, and TypeError for an answer that has no JSON form.
+        """
+        await self._written(self._rows.of_call(solution, inputs_hash, call))
+
+    async def record_sealed(self, solution: str, grading: str, inputs_hash: str, call: Scored) -> None:
+        """Note how a call on a sealed case ended. Raises StoreError."""
+        await self._written(self._rows.of_score(solution, grading, inputs_hash, call))
+
+    async def _written(self, statements: list[Statement]) -> None:
+        loop = asyncio.get_running_loop()
+        if not self._queue or self._loop is not loop:  # an earlier loop may have closed with its turn unfinished
+            self._loop = loop
+            loop.call_soon(self._flush)
+        done = loop.create_future()
+        self._queue.append((done, statements))
+        await done
+
+    def _flush(self) -> None:
+        queue, self._queue = self._queue, []
+        # An intent whose call was cancelled meanwhile is written all the same: it may only be reported too often.
+        try:
+            self.sent_again += _write(self._store, [s for _, statements in queue for s in statements])
+        except Exception as error:
+            if isinstance(error, StoreError):
+                self._broken = error
+            for done, _ in queue:
+                if not done.done():
+                    done.set_exception(_again(error))
+        else:
+            for done, _ in queue:
+                if not done.done():
+                    done.set_result(None)
+
+
+class _Rows:
+    """The statements that write one run's calls, with the numbers that stand for its names."""
+
+    def __init__(self, store: Store, run: str) -> None:
+        self._store = store
+        self._run = run_number(run)
+        self._numbers: dict[tuple[str, str], int] = {}
+
+    def key(self, solution: str, inputs: str) -> tuple[int, int, bytes]:
+        """(run, solution, inputs): the key of what belongs to this run alone."""
+        return self._run, self._number("solution", solution), bytes.fromhex(inputs)
+
+    def of_call(self, solution: str, inputs: str, call: Recorded) -> list[Statement]:
+        """What records a call on an open case."""
+        key = run, number, blob = self.key(solution, inputs)
+        if call.answer is None:
+            return self._failed(key, call.failure, call.seconds, call.cost_usd)
+        answer = call.answer
+        row = (_text(to_json(answer.value)), _float(answer.confidence), answer.by)
+        return [
+            (ANSWER, (number, blob, run, *row, _float(call.seconds), _float(call.cost_usd))),
+            (NOT_FAILED, key),
+            (NO_INTENT, key),
+        ]
+
+    def of_score(self, solution: str, grading: str, inputs: str, call: Scored) -> list[Statement]:
+        """What records a call on a sealed case."""
+        key = run, number, blob = self.key(solution, inputs)
+        if call.pass_score is None:
+            return self._failed(key, Failure(call.failure_kind or "", ""), call.seconds, call.cost_usd)
+        output = None if call.output_hash is None else bytes.fromhex(call.output_hash)
+        row = (float(call.pass_score), bool(call.answered), output, _float(call.seconds), _float(call.cost_usd))
+        return [
+            (SCORE, (number, self._number("grading", grading), blob, run, *row)),
+            (NOT_FAILED, key),
+            (NO_INTENT, key),
+        ]
+
+    def _failed(
+        self, key: tuple[int, int, bytes], failure: Failure | None, seconds: float | None, cost: float | None
+    ) -> list[Statement]:
+        assert failure is not None
+        # A traceback may hold half a surrogate pair, which SQLite's UTF-8 cannot.
+        message = failure.message.encode("utf-8", "backslashreplace").decode()
+        return [(FAILED, (*key, failure.kind, message, _float(seconds), _float(cost))), (NO_INTENT, key)]
+
+    def _number(self, table: Literal["solution", "grading"], name: str) -> int:
+        known = self._numbers.get((table, name))
+        if known is None:
+            with transaction(self._store) as db:
+                db.execute(f"INSERT OR IGNORE INTO {table} (name) VALUES (?)", (name,))
+            known = self._numbers[table, name] = _named(self._store, table, name) or 0
+        return known
+
+
+def _write(store: Store, statements: Sequence[Statement]) -> int:
+    """Execute them in one transaction; how many were intents that already stood there."""
+    stood = 0
+    with transaction(store) as db:
+        for sql, row in statements:
+            changed = db.execute(sql, row).rowcount
+            stood += sql is INTENT and not changed
+    return stood
+
+
+def _named(store: Store, table: Literal["solution", "grading"], name: str) -> int | None:
+    with mapped(store.path):
+        row = store.connection.execute(f"SELECT id FROM {table} WHERE name = ?", (name,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def _failures(store: Store, solution: int, wanted: list[str], run: str | None) -> Iterable[tuple[Any, ...]]:
+    if run is None:
+        return ()
+    key = (run_number(run), solution)
+    with mapped(store.path):  # mostly nothing has failed
+        if store.connection.execute("SELECT 1 FROM failed WHERE run = ? AND solution = ?", key).fetchone() is None:
+            return ()
+    sql = (
+        "SELECT inputs, kind, message, seconds, cost_usd FROM failed WHERE run = ? AND solution = ? AND inputs IN ({})"
+    )
+    return select_in(store, sql, wanted, key)
+
+
+def _text(value: Json) -> str:
+    """`value` as short JSON text, keys in their own order; half surrogate pairs are escaped."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"))
+    return text
+
+
+def _float(value: float | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _again(error: Exception) -> Exception:
+    """A fresh copy of a StoreError for each waiter: one object raised in many tasks would pile up tracebacks."""
+    if not isinstance(error, StoreError):
+        return error
+    copy = type(error)(error.message, hint=error.hint, where=error.where)
+    copy.__cause__ = error
+    return copy

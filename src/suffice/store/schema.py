@@ -1,0 +1,63 @@
+"""The tables of the store, one tuple of SQL statements per schema version: what `sqlite3 store.sqlite` shows.
+
+Hashes are 16-byte blobs, times are seconds since 1970 (UTC), values are JSON text, unknown is NULL.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+APPLICATION: Final = 0x53554646  # "SUFF": tells our file from any other SQLite database
+
+VERSION_1: Final = (
+    """CREATE TABLE process (
+        id INTEGER PRIMARY KEY, host TEXT NOT NULL, place TEXT NOT NULL, pid INTEGER NOT NULL, born TEXT NOT NULL,
+        beat REAL NOT NULL, UNIQUE (place, pid, born))""",
+    """CREATE TABLE run (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, task TEXT NOT NULL, identity TEXT NOT NULL,
+        settings TEXT NOT NULL, state TEXT NOT NULL, process INTEGER NOT NULL REFERENCES process,
+        started REAL NOT NULL, finished REAL, result TEXT)""",
+    "CREATE INDEX run_identity ON run (identity, kind)",
+    """CREATE TABLE lease (
+        name TEXT PRIMARY KEY, process INTEGER NOT NULL REFERENCES process, token BLOB NOT NULL,
+        since REAL NOT NULL)""",
+    # The journal. The names of solutions and gradings are long hashes: rows carry their numbers.
+    "CREATE TABLE solution (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
+    "CREATE TABLE grading (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
+    """CREATE TABLE answer (
+        solution INTEGER NOT NULL REFERENCES solution, inputs BLOB NOT NULL, run INTEGER NOT NULL,
+        value TEXT NOT NULL, confidence REAL, answered_by TEXT, seconds REAL, cost_usd REAL,
+        PRIMARY KEY (solution, inputs)) WITHOUT ROWID""",
+    # Scores of sealed cases: no column here can hold a text.
+    """CREATE TABLE sealed_score (
+        solution INTEGER NOT NULL REFERENCES solution, grading INTEGER NOT NULL REFERENCES grading,
+        inputs BLOB NOT NULL, run INTEGER NOT NULL, pass_score REAL NOT NULL, answered INTEGER NOT NULL,
+        output BLOB, seconds REAL, cost_usd REAL,
+        PRIMARY KEY (solution, grading, inputs)) WITHOUT ROWID""",
+    """CREATE TABLE failed (
+        run INTEGER NOT NULL, solution INTEGER NOT NULL REFERENCES solution, inputs BLOB NOT NULL,
+        kind TEXT NOT NULL, message TEXT NOT NULL, seconds REAL, cost_usd REAL,
+        PRIMARY KEY (run, solution, inputs)) WITHOUT ROWID""",
+    """CREATE TABLE in_flight (
+        run INTEGER NOT NULL, solution INTEGER NOT NULL REFERENCES solution, inputs BLOB NOT NULL,
+        PRIMARY KEY (run, solution, inputs)) WITHOUT ROWID""",
+    # The ledger. `block_case` is keyed by the case alone, so two blocks cannot share one.
+    """CREATE TABLE exposure (
+        id INTEGER PRIMARY KEY, cases BLOB NOT NULL UNIQUE, why TEXT NOT NULL, at REAL NOT NULL)""",
+    """CREATE TABLE exposed (
+        key BLOB PRIMARY KEY, exposure INTEGER NOT NULL REFERENCES exposure) WITHOUT ROWID""",
+    """CREATE TABLE block (
+        id INTEGER PRIMARY KEY, cases BLOB NOT NULL, n INTEGER NOT NULL, order_seed INTEGER NOT NULL,
+        at REAL NOT NULL)""",
+    """CREATE TABLE block_case (
+        key BLOB PRIMARY KEY, block INTEGER NOT NULL REFERENCES block) WITHOUT ROWID""",
+    """CREATE TABLE try (
+        id INTEGER PRIMARY KEY, block INTEGER NOT NULL REFERENCES block, number INTEGER NOT NULL,
+        candidate TEXT NOT NULL, claim TEXT NOT NULL, cases BLOB NOT NULL, n INTEGER NOT NULL,
+        alpha REAL NOT NULL, overtaken INTEGER NOT NULL DEFAULT 0, run INTEGER, started REAL NOT NULL,
+        finished REAL, verdict TEXT, used INTEGER, bound REAL, details TEXT,
+        UNIQUE (block, number), UNIQUE (block, candidate, claim, cases))""",
+)
+
+VERSIONS: Final = (VERSION_1,)
+"""A store of version v is brought up to date by the statements of versions v+1, v+2, ... in order."""
