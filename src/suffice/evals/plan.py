@@ -1,0 +1,152 @@
+"""`plan`: what these cases can show, what it takes to pass, what is left to spend, and what more cases would buy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from suffice.errors import BarError
+from suffice.evals.claim import Stated
+from suffice.evals.seal import Sealed
+from suffice.stats.ledger import TOTAL, alpha_of_try
+from suffice.stats.plan import Power, cases_needed, certifiable, largest_claim, least_right, power
+from suffice.stats.trial import SHARE_TOLERANCE, Claim
+from suffice.store.ledger import Try
+
+MOST_POWER_CASES = 5_000  # beyond, power at the listed rates is 0 or 1 and takes long to say so
+
+
+@dataclass(frozen=True, slots=True)
+class Odds:
+    """What happens to a solution of true rate `rate`: chances of PASS and FAIL, expected sealed cases."""
+
+    rate: float
+    passes: float
+    fails: float
+    cases: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a climb on this task could show now. `print(plan)` says it in words.
+
+    `n` counts sealed cases, one per cluster (`per`); `alpha` is what the next try may spend of `total`; `least` is the
+    number of right answers among all n that passes; `fresh` is how many fresh sealed cases would give a solution
+    halfway between bar and 1 an 80% chance at the first try's alpha (None: more than 100,000).
+    """
+
+    bar: float
+    tolerance: float
+    coverage: float | None
+    n: int
+    per: str | None
+    alpha: float
+    total: float
+    least: int
+    odds: tuple[Odds, ...]
+    tries: tuple[Try, ...]
+    fresh: int | None
+    default: bool  # whether the tolerance is the resolution of this test, not the user's
+
+    @property
+    def bound(self) -> float:
+        """The rate that a PASS would show."""
+        return round(self.bar - self.tolerance, 10)
+
+    def __str__(self) -> str:
+        return "\n".join(plan_lines(self))
+
+
+def plan_of(stated: Stated, sealed: Sealed, tries: Sequence[Try], default: bool) -> Plan:
+    """The plan for this claim on these sealed cases; `default` says that nobody chose the tolerance."""
+    bar, tolerance, coverage = stated.bar, stated.tolerance, stated.coverage
+    answered = sealed.n if not coverage else max(1, round(sealed.n * coverage))
+    claim = Claim(bar, tolerance, answered, sealed.alpha)
+    middle = (1 + bar) / 2
+    rates = {round(r, 3) for r in (bar - tolerance, bar - tolerance / 2, bar, middle, (1 + middle) / 2)}
+    return Plan(
+        bar=bar,
+        tolerance=tolerance,
+        coverage=coverage,
+        n=sealed.n,
+        per=stated.per,
+        alpha=sealed.alpha,
+        total=TOTAL,
+        least=least_right(claim),
+        odds=tuple(_odds(claim, rate) for rate in sorted(rates) if rate < 1),
+        tries=tuple(tries),
+        fresh=cases_needed(bar, tolerance, middle, alpha_of_try([])),
+        default=default,
+    )
+
+
+def refuse_hopeless(bar: float, tolerance: float, sealed: Sealed) -> None:
+    """Raise BarError where not even answering every sealed case right would show the claim, with what would do."""
+    if certifiable(Claim(bar, tolerance, sealed.n, sealed.alpha)):
+        return
+    best = largest_claim(sealed.n, sealed.alpha).possible
+    fresh = cases_needed(bar, tolerance, (1 + bar) / 2, alpha_of_try([]))
+    more = (
+        f"add about {fresh:,} fresh test cases" if fresh is not None else "no number of cases would show it so sharply"
+    )
+    cases = f"{sealed.n} sealed case{'s' if sealed.n != 1 else ''}"
+    if best is None or best >= bar:
+        spent = f" after {len(sealed.passed)} tries" if sealed.passed else ""
+        raise BarError(f"with {cases}{spent} I can show no bar of {_rate(bar)}", hint=more)
+    raise BarError(
+        f"with {cases} I can show {_rate(bar)} only as at least {_rate(best)}",
+        hint=f"--tolerance {bar - best:.2f} says so, or {more}",
+    )
+
+
+def plan_lines(plan: Plan) -> list[str]:
+    """The plan in plain text."""
+    per = f", one per {plan.per}" if plan.per else ""
+    among = " of the answered inputs" if plan.coverage is not None else " of future inputs like these"
+    out = [
+        f"claim      at least {_rate(plan.bound)}{among} are right (bar {_rate(plan.bar)}, tolerance "
+        f"{_rate(plan.tolerance)}{', the resolution of this test' if plan.default else ''})",
+        f"cases      {plan.n:,} sealed{per}",
+    ]
+    if plan.coverage:
+        out.append(
+            f"coverage   at least {plan.coverage - SHARE_TOLERANCE:.0%} answered must be shown, too "
+            f"(asked {plan.coverage:.0%}); the figures below are for {round(plan.n * plan.coverage)} answered cases"
+        )
+    base = plan.n if not plan.coverage else round(plan.n * plan.coverage)
+    out += [
+        f"to pass    at least {plan.least} of {base} right, fewer cases where it is clear earlier",
+        f"ledger     {_ledger(plan)}",
+        "chances    true rate   PASS   FAIL   sealed cases used",
+        *(f"           {_rate(o.rate):>9}   {o.passes:>4.0%}   {o.fails:>4.0%}   {o.cases:>6.0f}" for o in plan.odds),
+    ]
+    middle = (1 + plan.bar) / 2
+    if plan.fresh is None:
+        out.append(f"more       no number of cases up to 100,000 gives a solution of {_rate(middle)} an 80% chance")
+    elif plan.fresh > base:
+        out.append(f"more       {plan.fresh:,} cases would give a solution of {_rate(middle)} an 80% chance")
+    else:
+        out.append(f"more       not needed: {plan.fresh:,} cases give a solution of {_rate(middle)} an 80% chance")
+    return out
+
+
+def _ledger(plan: Plan) -> str:
+    if not plan.tries:
+        return f"no try yet; the first may spend {_rate(plan.alpha)} of {_rate(plan.total)}"
+    passed = sum(t.verdict == "PASS" for t in plan.tries)
+    return (
+        f"{len(plan.tries)} {'try' if len(plan.tries) == 1 else 'tries'} so far, {passed} passed; "
+        f"the next may spend {_rate(plan.alpha)} of {_rate(plan.total)}; fresh cases start a ledger of their own"
+    )
+
+
+def _odds(claim: Claim, rate: float) -> Odds:
+    small = claim if claim.n <= MOST_POWER_CASES else Claim(claim.bar, claim.tolerance, MOST_POWER_CASES, claim.alpha)
+    what: Power = power(small, rate)
+    return Odds(rate, what.passes, what.fails, what.cases)
+
+
+def _rate(value: float) -> str:
+    text = f"{value:.4f}".rstrip("0")
+    whole, _, decimals = text.partition(".")
+    return f"{'' if whole == '0' else whole}.{decimals.ljust(2, '0')}"

@@ -1,0 +1,283 @@
+"""Files to rows: JSONL, JSON, CSV and TSV, each row with the file and line where it starts."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import difflib
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from suffice.errors import DataError, UsageError
+from suffice.evals.json_rows import MAX_COLUMNS, array_rows, line_rows
+from suffice.evals.shown import counted, listed, shown
+from suffice.values import Json, Split
+
+SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv")
+_BOMS = (  # UTF-32 first: its mark begins with that of UTF-16
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_SPELLINGS: dict[str, Split] = {
+    "train": "train", "training": "train",
+    "dev": "dev", "development": "dev", "validation": "dev", "valid": "dev", "val": "dev",
+    "test": "test", "testing": "test", "heldout": "test", "sealed": "test",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Row:
+    """One row as it was read; it may be a sealed case, so it does not print.
+
+    `typed` is False where every value is a text (CSV). `split` is what its file says.
+    """
+
+    values: dict[str, Json]
+    source: str
+    typed: bool = True
+    split: Split | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """A row that cannot be used. `reason` holds no value of a row that is, or may be, sealed."""
+
+    source: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Table:
+    """All rows of a task, those that cannot be used, and the names of the columns in the order met.
+
+    `open_columns` are the names met outside a given test split: only these may be listed in a message, because the
+    "header" of a sealed file without a header is a sealed case.
+    """
+
+    rows: tuple[Row, ...]
+    bad: tuple[Bad, ...]
+    columns: tuple[str, ...]
+    open_columns: frozenset[str]
+
+
+def spelled(text: str) -> Split | None:
+    """The split that a usual spelling means ("Validation" is dev, "held-out" is test), None for any other."""
+    return _SPELLINGS.get(text.strip().casefold().replace("-", "").replace("_", "").replace(" ", ""))
+
+
+def read_file(path: Path, *, encoding: str | None = None, split: Split | None = None) -> Table:
+    """All rows of one file. Raises DataError where the file as a whole cannot be read."""
+    text = _text(path, encoding)
+    if not text.strip():
+        raise DataError("the file is empty", where=path.name, hint="a task needs cases: one row each")
+    suffix, head = path.suffix.lower(), text.lstrip()[:1]
+    if suffix in (".csv", ".tsv") or (suffix not in SUFFIXES and head not in "[{"):
+        return gather(_csv_rows(text, path.name, split))
+    found = array_rows(text, path.name) if suffix == ".json" or head == "[" else None
+    if found is None:
+        places = ((f"{path.name}:{line}", row) for line, row in line_rows(text))
+    elif len({line for line, _ in found}) == len(found):
+        places = ((f"{path.name}:{line}", row) for line, row in found)
+    else:  # several rows on one line
+        places = ((f"{path.name}[{i}]", row) for i, (_, row) in enumerate(found))
+    return gather(Bad(at, row) if isinstance(row, str) else Row(row, at, True, split) for at, row in places)
+
+
+def read_folder(folder: Path, *, encoding: str | None = None, cases: str | None = None) -> Table:
+    """All rows of a folder: train|dev|test files, or one file `cases` (default cases.jsonl, .csv, ...).
+
+    Raises DataError where there is neither, or where a file lies outside of the folder (also by a link).
+    """
+    if cases is not None:
+        return read_file(inside(folder, cases), encoding=encoding)
+    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+    splits: dict[Split, Path] = {}
+    for path in files:
+        split = spelled(path.stem)
+        if split is None:
+            continue
+        if split in splits:
+            raise DataError(
+                f"{splits[split].name} and {path.name} are both the {split} split", where=str(folder), hint="keep one"
+            )
+        splits[split] = path
+    whole = [p for p in files if p.stem.lower() == "cases"]
+    if len(whole) + bool(splits) > 1:
+        names = listed(p.name for p in [*whole, *splits.values()])
+        raise DataError(f"several files could hold the cases: {names}", where=str(folder), hint="keep one set of them")
+    if not whole and not splits:
+        has = listed(p.name for p in files) or "no data file"
+        raise DataError(
+            f"found no train, dev or test file and no cases file; the folder has {has}",
+            where=str(folder),
+            hint="name it cases.jsonl or cases.csv, or load the file itself",
+        )
+    if whole:
+        return read_file(inside(folder, whole[0].name), encoding=encoding)
+    order: tuple[Split, ...] = ("train", "dev", "test")
+    tables = [
+        read_file(inside(folder, splits[split].name), encoding=encoding, split=split)
+        for split in order
+        if split in splits
+    ]
+    return gather(item for table in tables for item in (*table.rows, *table.bad))
+
+
+def inside(folder: Path, name: str) -> Path:
+    """The file `name` of a task folder. Raises DataError where it is missing or lies outside, also by a link."""
+    root = folder.resolve()
+    path = (root / name).resolve()
+    if not path.is_relative_to(root):
+        raise DataError(
+            f"the task folder points outside of itself: {shown(name)}",
+            where=str(folder),
+            hint="copy the file into the folder; a folder from elsewhere may not read your other files",
+        )
+    if not path.is_file():
+        raise missing(folder / name)
+    return root / name
+
+
+def missing(path: Path) -> DataError:
+    """The error for a path that is not there, with the near names of its folder."""
+    folder = path.parent
+    if not folder.is_dir():
+        return DataError(f"no such folder: {folder}", where=str(path), hint="check the path")
+    names = [p.name for p in folder.iterdir()]
+    near = difflib.get_close_matches(path.name, names, n=3, cutoff=0.5)
+    data = [n for n in names if Path(n).suffix.lower() in SUFFIXES]
+    hint = f"data files there: {listed(sorted(data))}" if data else "that folder has no data file"
+    hint = f"did you mean {listed(near)}?" if near else hint
+    return DataError("no such file", where=str(path), hint=hint)
+
+
+def gather(items: Iterable[Row | Bad]) -> Table:
+    """A table of rows and bad rows. Raises DataError where the rows name absurdly many columns."""
+    rows: list[Row] = []
+    bad: list[Bad] = []
+    columns: dict[str, None] = {}
+    known: set[str] = set()
+    shapes: set[tuple[bool, tuple[str, ...]]] = set()
+    for item in items:
+        if isinstance(item, Bad):
+            bad.append(item)
+            continue
+        rows.append(item)
+        shape = (item.split == "test", tuple(item.values))
+        if shape in shapes:
+            continue
+        shapes.add(shape)
+        columns.update(dict.fromkeys(shape[1]))
+        if not shape[0]:
+            known.update(shape[1])
+        if len(columns) > MAX_COLUMNS:
+            raise DataError(
+                f"the rows up to here name more than {MAX_COLUMNS:,} different columns",
+                where=item.source,
+                hint="a row is one case with the same few columns as the others",
+            )
+    return Table(tuple(rows), tuple(bad), tuple(columns), frozenset(known))
+
+
+def _text(path: Path, encoding: str | None) -> str:
+    """The decoded text of a file: by its byte order mark, else `encoding`, else UTF-8."""
+    try:
+        if not path.is_file():
+            if path.exists():
+                raise DataError("this is not a regular file", where=str(path))
+            raise missing(path)
+        data = path.read_bytes()
+    except OSError as e:
+        raise DataError(f"cannot be read: {e.strerror or e}", where=str(path)) from None
+    except ValueError:  # a NUL in the path
+        raise DataError("this is not a path", where=shown(str(path))) from None
+    marked = next((name for mark, name in _BOMS if data.startswith(mark)), None)
+    name = encoding or marked or "utf-8"
+    if name == "utf-8" and data.count(b"\0") > len(data) // 5:
+        raise DataError(
+            "a large part of this file is NUL bytes: it looks like UTF-16 without its mark, or is not a text",
+            where=path.name,
+            hint="--encoding utf-16-le",
+        )
+    try:
+        text = data.decode(name)
+    except LookupError:
+        raise UsageError(f"unknown encoding {shown(name)}", hint="usual ones: utf-8, utf-16, cp1252, latin-1") from None
+    except UnicodeDecodeError as e:
+        line, at = data.count(b"\n", 0, e.start) + 1, e.start
+        raise DataError(
+            f"byte {data[at : at + 1].hex() or '?'} at offset {at:,} is not {name.upper()}",
+            where=f"{path.name}:{line}",
+            hint="save the file as UTF-8, or name its encoding: --encoding cp1252",
+        ) from None
+    except UnicodeError:
+        raise DataError(f"the file is not {name}", where=path.name, hint="try --encoding utf-8") from None
+    return text.removeprefix("\ufeff")
+
+
+def _csv_rows(text: str, name: str, split: Split | None) -> Iterator[Row | Bad]:
+    # The limit is the process's own; it is only ever raised, so that a long document is not an error.
+    csv.field_size_limit(max(csv.field_size_limit(), 1 << 30))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text, name), strict=True)
+    header: list[str] | None = None
+    while True:
+        line = reader.line_num + 1
+        where = f"{name}:{line}"
+        try:
+            fields = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as e:
+            if "unexpected end" in str(e):
+                raise DataError(
+                    "a quotation mark opened here is never closed, so the rest of the file is one field",
+                    where=where,
+                    hint='close it, or write a literal one as ""',
+                ) from None
+            yield Bad(where, 'text follows a closing quotation mark (write a literal one as "")')
+            continue
+        if not any(field.strip() for field in fields):
+            continue  # a blank line
+        if header is None:
+            header = _header(fields, where, split)
+        elif len(fields) != len(header):
+            wide = f"{counted(len(fields), 'field')} where the header has {len(header)}"
+            yield Bad(where, f"{wide} (a separator inside a text needs quotation marks)")
+        elif any("\0" in field for field in fields):
+            yield Bad(where, "holds a NUL byte")
+        else:
+            yield Row(dict(zip(header, fields, strict=True)), where, False, split)
+
+
+def _header(fields: list[str], where: str, split: Split | None) -> list[str]:
+    """The names of the columns; a column without a name is called by its place."""
+    names = [field.strip() or f"column {i}" for i, field in enumerate(fields, 1)]
+    twice = sorted({n for n in names if names.count(n) > 1}) if len(set(names)) < len(names) else []
+    if twice:
+        which = "names" if split == "test" else listed(twice)
+        raise DataError(f"the header names a column twice: {which}", where=where, hint="rename one of them")
+    if len(names) > MAX_COLUMNS:
+        raise DataError(f"{len(names):,} columns; at most {MAX_COLUMNS:,} are read", where=where)
+    return names
+
+
+def _delimiter(text: str, name: str) -> str:
+    """The one of comma, semicolon and tab under which the first rows agree best on a width of two or more."""
+    sample = text[:65_536]
+
+    def fit(mark: str) -> tuple[float, int]:
+        rows = [r for r in csv.reader(io.StringIO(sample, newline=""), delimiter=mark) if r][:50]
+        width = len(rows[0]) if rows else 1
+        same = sum(len(r) == width for r in rows[:-1] or rows) / max(1, len(rows[:-1] or rows))
+        return (same, width) if width > 1 else (0.0, width)
+
+    marks = "\t,;" if name.lower().endswith(".tsv") else ",;\t"
+    return max(marks, key=fit)

@@ -1,0 +1,52 @@
+"""A value of unknown origin as one short printable line, safe for terminals and messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from suffice.values import ABSTAIN, Json, canonical, to_json
+
+
+def shown(value: object, limit: int = 60) -> str:
+    """`value` on one line of at most `limit` characters, without control characters or terminal escapes.
+
+    Plain words stay bare; a text that is empty, padded or holds quotation marks is quoted; None is "nothing".
+    """
+    if value is None:
+        return "nothing"
+    if value is ABSTAIN:
+        return "ABSTAIN"
+    if isinstance(value, str):
+        text = value[: limit + 1]  # cut first: a 10 MB answer must not be copied for a message
+        bare = text == text.strip() and text != "" and "'" not in text and text.isprintable()
+        text = _printable(text)
+        return _cut(text if bare else f"'{text}'", limit)
+    return _cut(_printable(_json_text(value)[: limit + 1]), limit)
+
+
+def listed(names: Iterable[object], limit: int = 10) -> str:
+    """`names` separated by commas; beyond `limit` only their number is given."""
+    every = list(names)
+    text = ", ".join(shown(name, 40) for name in every[:limit])
+    return text + (f" and {len(every) - limit:,} more" if len(every) > limit else "")
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """`number` with its noun: "1 case", "1,200 cases"."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else " " if c in "\n\r\t" else "\ufffd" for c in text)
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _json_text(value: object) -> str:
+    try:
+        form: Json = to_json(value)
+        return canonical(form)
+    except (TypeError, ValueError, RecursionError):
+        return f"a {type(value).__name__}"

@@ -1,0 +1,97 @@
+"""`run`: the one bridge from plain code to async code.
+
+One daemon thread keeps one event loop for the life of the process; `run` hands it the awaitable and waits. So it
+works with and without a loop already running, from any number of threads, and connection pools (which belong to a
+loop) outlive single calls. Context variables of the caller hold inside. Called on the bridge's own thread (plain code
+inside a coroutine that `run` started), the awaitable gets a loop and a thread of its own, because waiting for a loop
+on its own thread would never end; so does whatever is called from in there. A forked process starts its own bridge.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import os
+import threading
+from collections.abc import Awaitable
+from concurrent.futures import Future
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+# The bridge's thread waits for this context to end, so nothing in it may wait for the bridge.
+_bridge_waits: ContextVar[bool] = ContextVar("suffice_bridge_waits", default=False)
+
+
+def run(awaitable: Awaitable[T]) -> T:
+    """Wait for `awaitable` from plain code and return its value; its exception is raised here.
+
+    Ctrl-C cancels it, waits until it has cleaned up, and raises KeyboardInterrupt.
+    """
+    loop, thread = _loop()
+    if threading.current_thread() is thread or _bridge_waits.get():
+        return _on_own_thread(awaitable)
+    context = contextvars.copy_context()
+    result: Future[T] = Future()
+    started: list[asyncio.Task[None]] = []
+
+    def begin() -> None:
+        task = loop.create_task(_into(result, awaitable), context=context)
+        started.append(task)
+        task.add_done_callback(functools.partial(_end, result))
+
+    loop.call_soon_threadsafe(begin)
+    try:
+        return result.result()
+    except KeyboardInterrupt:
+        loop.call_soon_threadsafe(lambda: started and started[0].cancel())
+        while not result.done():
+            threading.Event().wait(0.05)
+        raise
+
+
+async def _into(result: Future[T], awaitable: Awaitable[T]) -> None:
+    try:
+        value = await awaitable
+    except BaseException as error:  # noqa: B036 - raised again in `run`; sys.exit must end the caller, not the loop
+        result.set_exception(error)
+    else:
+        result.set_result(value)
+
+
+def _end(result: Future[Any], task: asyncio.Task[None]) -> None:
+    if not result.done():  # cancelled before its first step
+        result.set_exception(asyncio.CancelledError())
+
+
+def _on_own_thread(awaitable: Awaitable[T]) -> T:
+    result: Future[T] = Future()
+    context = contextvars.copy_context()
+    context.run(_bridge_waits.set, True)
+    work = functools.partial(context.run, asyncio.run, _into(result, awaitable))
+    thread = threading.Thread(target=work, name="suffice-nested", daemon=True)
+    thread.start()
+    thread.join()
+    return result.result()
+
+
+@functools.cache
+def _loop() -> tuple[asyncio.AbstractEventLoop, threading.Thread]:
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=_serve, args=(loop,), name="suffice-loop", daemon=True)
+    thread.start()
+    return loop, thread
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    while True:
+        try:
+            loop.run_forever()
+        except (SystemExit, KeyboardInterrupt):  # raised in a task beside: asyncio lets these two stop the loop
+            continue
+
+
+if hasattr(os, "register_at_fork"):  # threads do not live on in a forked process
+    os.register_at_fork(after_in_child=_loop.cache_clear)

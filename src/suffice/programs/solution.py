@@ -1,0 +1,209 @@
+"""A solution: any way from a case's inputs to an answer, wrapped so that everything can call it alike."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import traceback
+import types
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Generic, cast
+
+from typing_extensions import TypeVar
+
+from suffice.errors import SolutionError
+from suffice.programs.identity import function_identity
+from suffice.programs.threads import in_thread
+from suffice.values import Answer, Failure, Json, to_json
+
+R = TypeVar("R", covariant=True, default=Any)
+
+Ask = Callable[[Json], Awaitable[Answer]]
+"""From a case's inputs (a bare value, or a dict by column name) to an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a solution is written down in a bundle: a kind, JSON data, and arrays by name (see bundle.py)."""
+
+    kind: str
+    data: Json
+    arrays: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Solution(Generic[R]):
+    """One way to answer. `await solution(inputs)` gives the value, `await solution.reply(inputs)` the whole Answer.
+
+    `Solution[Team | Abstain]` says what a call returns; a bare `Solution` may return anything.
+
+    `identity` changes when its behaviour may change. `free` says that a call costs nothing and touches nothing
+    outside the process, so it may be repeated at will. `batch`, where there is one, answers many inputs at once.
+    `form` is None for a solution that cannot be saved. `claim` is what a loaded bundle's manifest says was shown of it.
+    """
+
+    name: str
+    ask: Ask
+    identity: str
+    free: bool = False
+    confident: bool = False  # whether its answers carry a confidence
+    batch: Callable[[Sequence[Json]], list[Answer]] | None = None
+    form: Form | None = None
+    parameters: tuple[str, ...] | None = None  # names it can bind; None: takes anything
+    required: tuple[str, ...] = ()
+    members: tuple[Any, ...] = ()  # the legs of a route (route.py), in order
+    claim: Mapping[str, Json] | None = field(default=None, compare=False)
+
+    async def reply(self, *args: Any, **kwargs: Any) -> Answer:
+        """The answer with its confidence and who gave it; inputs as one value or as keyword arguments."""
+        return await self.ask(gathered(args, kwargs))
+
+    async def __call__(self, *args: Any, **kwargs: Any) -> R:
+        """The answer's value: what was asked for, None, or ABSTAIN."""
+        return (await self.reply(*args, **kwargs)).value
+
+
+def gathered(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Json:
+    """A call's arguments as case inputs: one positional value, or keyword arguments as a dict."""
+    if len(args) == 1 and not kwargs:
+        return args[0]
+    if kwargs and not args:
+        return dict(kwargs)
+    raise SolutionError("call a solution with one value, or with keyword arguments only")
+
+
+def from_function(function: Callable[..., Any], name: str | None = None) -> Solution:
+    """Wrap a plain or async function. Raises SolutionError where it cannot be called with inputs.
+
+    A plain `def` runs on a daemon thread, so that it may block. It may return a bare value, `Answer(value,
+    confidence)` or `ABSTAIN`.
+    """
+    if isinstance(function, Solution):
+        given = cast("Solution", function)
+        return replace(given, name=name) if name else given
+    if not callable(function):
+        raise SolutionError(f"{function!r} is not callable", hint="pass a function, a rung, or a loaded bundle")
+    named, required = _parameters(function)
+    is_async = inspect.iscoroutinefunction(_unwrapped(function)) or inspect.iscoroutinefunction(type(function).__call__)
+
+    async def ask(inputs: Json) -> Answer:
+        call = _bound(function, inputs, named)
+        value = await call() if is_async else await in_thread(call)
+        if inspect.isawaitable(value):  # a def that returns a coroutine, such as a lambda over an async function
+            value = await value
+        return as_answer(value)
+
+    label = name or getattr(function, "__name__", None) or type(function).__name__
+    identity = function_identity(function)
+    return Solution(
+        name=label,
+        ask=ask,
+        identity=identity,
+        form=_function_form(function, identity),
+        confident=True,  # only its answers tell
+        parameters=named,
+        required=required,
+    )
+
+
+def as_answer(value: Any) -> Answer:
+    """What a function returned, as an Answer with a value that has a JSON form. Raises TypeError else."""
+    answer: Answer = value if isinstance(value, Answer) else Answer(value)
+    if answer.confidence is not None and not 0.0 <= answer.confidence <= 1.0:
+        raise TypeError(f"a confidence must lie in [0, 1], not {answer.confidence!r}")
+    to_json(answer.value)
+    return answer
+
+
+def check_inputs(solution: Solution, columns: Sequence[str]) -> None:
+    """Refuse, before the first call, a solution whose parameters do not fit the task's several input columns."""
+    if len(columns) < 2 or solution.parameters is None:
+        return
+    missing = [p for p in solution.required if p not in columns]
+    extra = [c for c in columns if c not in solution.parameters]
+    if missing or extra:
+        problems = ([f"it needs {', '.join(missing)}"] if missing else []) + (
+            [f"it has no parameter for {', '.join(extra)}"] if extra else []
+        )
+        raise SolutionError(
+            f"{solution.name} does not fit the task's inputs ({', '.join(columns)}): {'; '.join(problems)}",
+            hint="rename its parameters, take **others, or choose columns with --input",
+        )
+
+
+async def attempt(solution: Solution, inputs: Json, timeout: float | None) -> tuple[Answer | None, Failure | None]:
+    """One call that always ends in an answer or a Failure: raised, timed out after `timeout` seconds, exited, typed.
+
+    Cancellation and Ctrl-C pass through; everything else that the solution does is its own failure, not ours.
+    """
+    limit = asyncio.timeout(timeout)
+    try:
+        async with limit:
+            return await solution.ask(inputs), None
+    except KeyboardInterrupt:
+        raise
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        return None, Failure("raised", describe(error))  # its own: it awaited something that was cancelled
+    except SystemExit as error:
+        return None, Failure("exit", f"called sys.exit({error.code!r})")
+    except BaseException as error:  # noqa: B036 - a user's code may raise anything, and a run must outlive it
+        if isinstance(error, TimeoutError) and limit.expired():  # and not one that it raised itself
+            return None, Failure("timeout", f"no answer within {timeout:g} s")
+        kind = "type" if isinstance(error, TypeError) and "has no JSON form" in str(error) else "raised"
+        return None, Failure(kind, describe(error))
+
+
+def describe(error: BaseException) -> str:
+    """An exception in one line with the place in the user's code: "KeyError: 'total' (my.py:12 in triage)"."""
+    text = f"{type(error).__name__}: {error}".rstrip(": ")
+    own = str(Path(__file__).resolve().parent.parent)
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(own)]
+    if not frames:
+        return text
+    last = frames[-1]
+    return f"{text} ({Path(last.filename).name}:{last.lineno} in {last.name})"
+
+
+def _unwrapped(function: Callable[..., Any]) -> Callable[..., Any]:
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function
+
+
+def _parameters(function: Callable[..., Any]) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some builtins have none
+        return None, ()
+    kinds = inspect.Parameter
+    usual = [p for p in signature.parameters.values() if p.kind in (kinds.POSITIONAL_OR_KEYWORD, kinds.KEYWORD_ONLY)]
+    takes_any = any(p.kind is kinds.VAR_KEYWORD for p in signature.parameters.values())
+    takes_one = any(p.kind in (kinds.VAR_POSITIONAL, kinds.POSITIONAL_ONLY) for p in signature.parameters.values())
+    if not usual and not takes_any and not takes_one:
+        raise SolutionError(f"{getattr(function, '__name__', function)} takes no inputs", hint="give it a parameter")
+    required = tuple(p.name for p in usual if p.default is kinds.empty)
+    return (None if takes_any else tuple(p.name for p in usual)), required
+
+
+def _bound(function: Callable[..., Any], inputs: Json, named: tuple[str, ...] | None) -> Callable[[], Any]:
+    if not isinstance(inputs, dict):
+        return functools.partial(function, inputs)
+    if named is not None and len(named) < 2 and not (named and named[0] in inputs):
+        return functools.partial(function, inputs)  # one parameter that wants the whole dict
+    return functools.partial(function, **inputs)
+
+
+def _function_form(function: Callable[..., Any], identity: str) -> Form | None:
+    module, qualname = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
+    if not module or not qualname or "<" in qualname:
+        return None  # a lambda, a closure or a partial has no import path
+    owner = getattr(function, "__self__", None)
+    if owner is not None and not isinstance(owner, type | types.ModuleType):
+        return None  # a method of one object: its name would find the method of none
+    return Form("function", {"import": f"{module}:{qualname}", "source": identity})
