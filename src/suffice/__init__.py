@@ -1,1 +1,59 @@
 """Suffice: from test data to the easiest LLM solution shown to suffice."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from suffice.version import __version__
+
+if TYPE_CHECKING:
+    from suffice.evals import grade as grade
+    from suffice.evals.compare import compare as compare
+    from suffice.evals.evaluate import evaluate as evaluate
+    from suffice.evals.task import Task as Task
+    from suffice.ladder import rung as rung
+    from suffice.ladder.climb import climb as climb
+    from suffice.programs.bridge import run as run
+    from suffice.programs.bundle import load as load
+    from suffice.programs.route import route as route
+    from suffice.values import ABSTAIN as ABSTAIN
+    from suffice.values import Answer as Answer
+
+# Where each public name lives: names are imported when first used, so that `import suffice` costs next to nothing.
+_NAMES = {
+    "Task": "suffice.evals.task",
+    "evaluate": "suffice.evals.evaluate",
+    "climb": "suffice.ladder.climb",
+    "compare": "suffice.evals.compare",
+    "load": "suffice.programs.bundle",
+    "run": "suffice.programs.bridge",
+    "ABSTAIN": "suffice.values",
+    "Answer": "suffice.values",
+    "route": "suffice.programs.route",
+}
+_MODULES = {"grade": "suffice.evals.grade", "rung": "suffice.ladder.rung"}
+
+__all__ = [  # at most 16: a new name needs a reviewed change of tests/test_public.py
+    "ABSTAIN",
+    "Answer",
+    "Task",
+    "climb",
+    "compare",
+    "evaluate",
+    "load",
+    "route",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NAMES:
+        return getattr(importlib.import_module(_NAMES[name]), name)
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name])
+    raise AttributeError(f"module 'suffice' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *_MODULES, "__version__"]

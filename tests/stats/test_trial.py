@@ -107,8 +107,10 @@ def test_with_coverage_zero_abstaining_never_fails():
 
 
 @pytest.mark.parametrize("claim", [POPULATION, COVERED, FINITE])
-def test_an_outage_neither_passes_nor_condemns(claim):
-    trial = fed(claim, [FAILED] * claim.n)
+@pytest.mark.parametrize("answered", [False, True])
+def test_an_outage_neither_passes_nor_condemns(claim, answered):
+    """Whether the caller calls a failed call answered or not, it counts against each claim in turn."""
+    trial = fed(claim, [(False, True, answered)] * claim.n)
     assert trial.conclude() == "UNPROVEN" and trial.used == claim.n
 
 
@@ -171,6 +173,15 @@ def test_with_no_more_calls_in_flight_than_told_none_is_wasted():
                 started = max(started, trial.used + min(16, trial.least_to_verdict()))
                 trial.observe(*outcomes[trial.used])
             assert started == trial.used
+
+
+def test_a_failed_call_is_neither_a_right_answer_nor_a_share_answered_toward_pass():
+    shares = [
+        fed(Claim(0.5, 0.2, 120, 0.05, coverage=0.6), [RIGHT, RIGHT, RIGHT, RIGHT, failed] * 24, free=True)
+        for failed in (FAILED, (False, True, True), ABSTAINED)
+    ]
+    assert len({trial.certified().share for trial in shares}) == 1
+    assert shares[0].certified().rate == shares[1].certified().rate < shares[2].certified().rate
 
 
 def test_the_certified_bound_is_the_last_one_the_same_spending_rejects():

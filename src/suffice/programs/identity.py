@@ -66,9 +66,9 @@ def _parts(thing: Any, seen: set[int]) -> Iterator[str]:
     elif callable(thing) and not isinstance(thing, types.BuiltinFunctionType):
         kind: type[object] = type(thing)
         yield from _class_parts(kind, seen)
-        yield f"instance {_value(thing, seen)}"
+        yield f"instance {_value(thing, seen - {id(thing)})}"
     else:
-        yield f"value {_value(thing, seen)}"
+        yield f"value {_value(thing, seen - {id(thing)})}"
 
 
 def _function_parts(function: types.FunctionType, seen: set[int]) -> Iterator[str]:
@@ -202,7 +202,7 @@ def _value(value: Any, seen: set[int]) -> str:
         if id(value) in seen:
             return kind.__qualname__
         seen.add(id(value))
-        methods = content_hash(sorted(set(_class_parts(kind, set()))))
+        methods = content_hash(sorted(set(_class_parts(kind, seen))))
         return f"{kind.__qualname__} {methods} {_value(dict(value.__dict__), seen)}"
     try:
         return f"{type(value).__qualname__} {hashlib.blake2b(pickle.dumps(value, 5), digest_size=16).hexdigest()}"

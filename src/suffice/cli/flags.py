@@ -1,0 +1,143 @@
+"""Flags that several commands share, as frozen settings: `@shares` lets a command take a group as one parameter."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+TASK = "What the task is"
+CLAIM = "What is claimed"
+RUN = "How it runs"
+
+
+def _option(*names: str, help: str, panel: str) -> Any:
+    return typer.Option(*names, help=help, rich_help_panel=panel, show_default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFlags:
+    """How to read the task; everything unsaid is inferred and shown."""
+
+    input: Annotated[str | None, _option("--input", help="Input column, or several: subject,body.", panel=TASK)] = None
+    expected: Annotated[str | None, _option("--expected", help="Column of the expected answer.", panel=TASK)] = None
+    cluster: Annotated[str | None, _option("--cluster", help="Column of cases that belong together.", panel=TASK)] = (
+        None
+    )
+    kind: Annotated[str | None, _option("--kind", help="label, number, choice, text or fields.", panel=TASK)] = None
+    grader: Annotated[str | None, _option("--grader", help="exact, text, label, number, ...", panel=TASK)] = None
+    nothing: Annotated[
+        bool, _option("--nothing", help="A blank expected value means: nothing applies.", panel=TASK)
+    ] = False
+    encoding: Annotated[str | None, _option("--encoding", help="Encoding of the file.", panel=TASK)] = None
+    skip_bad: Annotated[bool, _option("--skip-bad", help="Leave bad rows out and count them.", panel=TASK)] = False
+    trust: Annotated[bool, _option("--trust", help="Run the Python grader of a task folder.", panel=TASK)] = False
+
+    def options(self) -> dict[str, Any]:
+        """As keyword options of `Task.load`."""
+        columns = [c.strip() for c in self.input.split(",")] if self.input else None
+        return {
+            "inputs": columns,
+            "expected": self.expected,
+            "cluster": self.cluster,
+            "kind": self.kind,
+            "grader": self.grader,
+            "nothing": self.nothing or None,
+            "encoding": self.encoding,
+            "skip_bad": self.skip_bad,
+            "trust": self.trust,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimFlags:
+    """The bar, and what belongs to it."""
+
+    bar: Annotated[float | None, _option("--bar", help="Share right that is good enough, 0 to 1.", panel=CLAIM)] = None
+    tolerance: Annotated[
+        float | None,
+        _option(
+            "--tolerance", help="How far below the bar may be shown (default: what these cases resolve).", panel=CLAIM
+        ),
+    ] = None
+    coverage: Annotated[
+        str | None,
+        _option("--coverage", help="Share of inputs to answer, or max; the rest goes to a person.", panel=CLAIM),
+    ] = None
+
+    def options(self) -> dict[str, Any]:
+        """As keyword options of `climb`."""
+        return {"bar": self.bar, "tolerance": self.tolerance, "coverage": share(self.coverage)}
+
+
+@dataclass(frozen=True, slots=True)
+class RunFlags:
+    """How solutions are called."""
+
+    concurrency: Annotated[
+        int, typer.Option("--concurrency", help="Calls side by side.", rich_help_panel=RUN, min=1, max=1024)
+    ] = 8
+    timeout: Annotated[
+        float, typer.Option("--timeout", help="Seconds a call may take.", rich_help_panel=RUN, min=0.001)
+    ] = 120.0
+    fresh: Annotated[bool, _option("--fresh", help="Ask again for what is recorded.", panel=RUN)] = False
+
+    def options(self) -> dict[str, Any]:
+        """As keyword options of `evaluate` and `climb`."""
+        return {"concurrency": self.concurrency, "timeout": self.timeout, "fresh": self.fresh}
+
+
+def share(text: str | None) -> float | str | None:
+    """A coverage as typed: a number, "max", or nothing. Raises UsageError."""
+    from suffice.errors import UsageError
+
+    if text is None or text == "max":
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(f'--coverage is a share of inputs, or "max", not {text!r}', hint="--coverage .6") from None
+
+
+def shares(command: F) -> F:
+    """Let `command` take parameters whose type is one of the groups above: their fields become its flags."""
+    hints = typing.get_type_hints(command, include_extras=True)
+    groups: dict[str, Any] = {name: kind for name, kind in hints.items() if dataclasses.is_dataclass(kind)}
+    parameters: list[inspect.Parameter] = []
+    for name, parameter in inspect.signature(command).parameters.items():
+        if name not in groups:
+            parameters.append(parameter.replace(annotation=hints.get(name, parameter.annotation)))
+            continue
+        fields = typing.get_type_hints(groups[name], include_extras=True)
+        for field in dataclasses.fields(groups[name]):
+            kind = inspect.Parameter.KEYWORD_ONLY
+            annotation = fields[field.name]
+            parameters.append(inspect.Parameter(field.name, kind, default=field.default, annotation=annotation))
+
+    def called(**given: Any) -> Any:
+        for name, kind in groups.items():
+            own = [f.name for f in dataclasses.fields(kind)]
+            given[name] = kind(**{field: given.pop(field) for field in own})
+        return command(**given)
+
+    keyword = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
+    told: Any = functools.wraps(command)(called)
+    told.__signature__ = inspect.Signature(keyword)
+    told.__annotations__ = {p.name: p.annotation for p in keyword}
+    return told
+
+
+def task_of(path: Path, flags: TaskFlags) -> Any:
+    """The task at `path`, read as the flags say."""
+    from suffice.evals.task import Task
+
+    return Task.load(path, **flags.options())

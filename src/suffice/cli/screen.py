@@ -1,0 +1,114 @@
+"""What the terminal shows while work goes on: on stderr, and silent where nobody looks."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from suffice.ladder.decision import Climbed
+
+STYLES = {"PASS": "bold green", "FAIL": "bold red", "UNPROVEN": "bold yellow", "paused": "bold magenta"}
+
+
+@contextmanager
+def console() -> Generator[Console]:
+    """A console on a duplicate of stderr, which goes on speaking while sealed cases silence the process's own."""
+    try:
+        file = os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8", errors="replace")
+    except (OSError, ValueError, AttributeError):
+        yield Console(stderr=True)
+        return
+    try:
+        yield Console(file=file, highlight=False, soft_wrap=False)
+    finally:
+        with suppress(OSError, ValueError):
+            file.close()
+
+
+@contextmanager
+def counting(screen: Console, what: str, total: int) -> Generator[Any]:
+    """A progress bar; the value is a function to call once for each thing done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
+        task = bar.add_task(what, total=total)
+        
+        def advance(_: object) -> None:
+            bar.advance(task)
+
+        yield advance
+
+
+class Ladder:
+    """The live table of a climb; where stderr is no terminal, a line for each rung as it ends."""
+
+    def __init__(self, screen: Console, coverage: bool) -> None:
+        self.screen, self.coverage = screen, coverage
+        self.live = Live(console=screen, refresh_per_second=8, transient=False) if screen.is_terminal else None
+        self.told: set[tuple[str, str]] = set()
+
+    def __enter__(self) -> Ladder:
+        if self.live is not None:
+            self.live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.live is not None:
+            self.live.stop()
+
+    def watch(self, progress: Any) -> None:
+        """Show a Progress of the climb."""
+        if progress.line:
+            self.screen.print(Text(progress.line), soft_wrap=True)
+        if self.live is not None:
+            self.live.update(ladder_table(progress.rungs, self.coverage))
+            return
+        for row in progress.rungs:
+            ended = row.state.split(" ")[0] not in ("waiting", "running", "test")
+            if ended and (row.name, row.state) not in self.told:
+                self.told.add((row.name, row.state))
+                self.screen.print(Text(f"{row.candidate}: {dev_text(row, self.coverage)}: {row.state}"), soft_wrap=True)
+
+
+def ladder_table(rungs: Sequence[Climbed], coverage: bool) -> Table:
+    """Rung, dev score with its interval, predicted chance, verdict, sealed cases used, what was saved."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for head in ("rung", "dev", "chance", "verdict", "test cases", "calls saved"):
+        table.add_column(head, overflow="fold")
+    for row in rungs:
+        used = str(row.tested.used) if row.tested is not None else ""
+        table.add_row(
+            Text(row.candidate),
+            dev_text(row, coverage),
+            f"{row.chance:.0%}" if row.chance is not None else "",
+            Text(row.state, style=STYLES.get(row.state, "")),
+            used,
+            str(row.saved) if row.saved else "",
+        )
+    return table
+
+
+def dev_text(row: Climbed, coverage: bool) -> str:
+    """ ".742 (.66 to .81), 89 of 120"."""
+    from suffice.evals.report import figure
+
+    if row.note and row.state == "not tried":
+        return row.note
+    if not row.dev_seen:
+        return ""
+    if row.interval is None:
+        return f"{row.dev_right} right of {row.dev_seen}"
+    low, high = (figure(v, 2) for v in row.interval)
+    if coverage and row.dev_answered:
+        score = figure(row.dev_right / row.dev_answered)
+        return f"{score} ({low} to {high}) of {row.dev_answered} answered, {row.dev_seen} seen"
+    return f"{figure(row.dev_right / row.dev_seen)} ({low} to {high}), {row.dev_right} of {row.dev_seen}"

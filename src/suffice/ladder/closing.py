@@ -1,0 +1,240 @@
+"""How a climb ends: the decision with its sentence, the advice when nothing passed, and the evidence for the page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, replace
+
+import numpy as np
+
+from suffice.evals.report import shortened
+from suffice.ladder import sentence
+from suffice.ladder.decision import Climbed, Decision, Tested
+from suffice.ladder.evidence import common, largest_coverage
+from suffice.ladder.state import Candidate, Climb
+from suffice.stats.plan import cases_to_settle
+from suffice.stats.selective import coverage_curve
+from suffice.values import Json, Outcome, Verdict
+from suffice.values import to_json as value_json
+
+CURVE_POINTS = 200
+FAILURES_KEPT = 200  # dev failures that a run remembers for its page
+
+
+def decide(c: Climb, winner: int | None) -> Decision:
+    """The decision after the last move."""
+    advice: list[str] = []
+    if c.tally.sent_again:
+        advice.append(
+            f"{c.tally.sent_again} calls that were in flight when the last run was cut off were possibly paid twice."
+        )
+    for row in c.rows:
+        if row.tested is not None and row.tested.known and row.tested.verdict != "PASS":
+            advice.append(
+                f"{row.candidate}: this verdict is {sentence.when(row.tested.at)}'s; look at `--dev` to do better."
+            )
+    if winner is None:
+        return _undecided(c, advice)
+    row = c.rows[winner]
+    tested = row.tested
+    assert tested is not None
+    candidate = c.candidates[winner]
+    note = next((m.rung.note for m, _ in candidate.kept if m.rung.note), "")
+    seen_share = row.dev_answered / row.dev_seen if row.dev_seen else None
+    if tested.known:
+        advice.append(f"Known: decided on {sentence.when(tested.at)}; the same candidate again costs no try.")
+    return Decision(
+        task=c.task.name,
+        verdict="PASS",
+        sentence=sentence.decided(row.candidate, c.stated, tested, seen_share, note),
+        claim=c.stated,
+        rungs=tuple(c.rows),
+        solution=replace(c.solutions[winner], name=row.candidate),
+        bound=tested.bound,
+        share=tested.share,
+        error=tested.alpha,
+        cost=0.0 if c.solutions[winner].free and all(r.calls == 0 for r in c.rows) else None,
+        run=c.run,
+        advice=tuple(advice),
+        settings=c.settings,
+        pages=_pages(c, winner),
+    )
+
+
+def to_json_decision(decision: Decision) -> dict[str, Json]:
+    """What a run remembers of its decision."""
+    return {
+        "suffice_decision": 1,
+        "task": decision.task,
+        "verdict": decision.verdict,
+        "sentence": decision.sentence,
+        "claim": {**decision.claim.to_json(), "n": decision.claim.n},
+        "bound": decision.bound,
+        "share": decision.share,
+        "error": decision.error,
+        "cost_usd": decision.cost,
+        "run": decision.run,
+        "advice": list(decision.advice),
+        "settings": decision.settings,
+        "rungs": [_row_json(r) for r in decision.rungs],
+        "pages": decision.pages,
+    }
+
+
+def _row_json(row: Climbed) -> dict[str, Json]:
+    return {**asdict(row), "thresholds": list(row.thresholds), "dev_score": row.dev_score}
+
+
+def _undecided(c: Climb, advice: list[str]) -> Decision:
+    tested = [(k, r) for k, r in enumerate(c.rows) if r.tested is not None]
+    last = tested[-1] if tested else None
+    paused = any(r.state == "paused" for r in c.rows)
+    verdict: Verdict = "UNPROVEN"
+    if last is not None and last[1].tested is not None:
+        ended: Tested = last[1].tested
+        verdict = ended.verdict
+        said = sentence.decided(last[1].candidate, c.stated, ended, None)
+    elif c.options.get("dev_only"):
+        said = _ready(c)
+    else:
+        said = f"nothing looked likely enough on dev to spend a try on ({sentence.rate(c.stated.bar)} was asked)."
+    closest = _closest(c)
+    if closest is not None and not (c.options.get("dev_only") and _likely(c)):
+        advice += _what_next(c, closest)
+    if paused:
+        advice += [f"{r.name} paused: {r.note}" for r in c.rows if r.state == "paused" and r.note]
+    return Decision(
+        task=c.task.name,
+        verdict=verdict,
+        sentence=said,
+        claim=c.stated,
+        rungs=tuple(c.rows),
+        run=c.run,
+        advice=tuple(advice),
+        settings=c.settings,
+        pages=_pages(c, closest) if closest is not None else {},
+    )
+
+
+def _likely(c: Climb) -> Climbed | None:
+    return next((r for r in c.rows if r.state == "likely"), None)
+
+
+def _ready(c: Climb) -> str:
+    row = _likely(c)
+    if row is None or row.chance is None:
+        return "on dev, no candidate is likely enough to spend a try on."
+    line = sentence.before_test(len(c.base) + 1, c.alpha, 0.05, row.chance)
+    return f"`{row.candidate}` is ready for test ({line}); the same command without --dev decides."
+
+
+def _closest(c: Climb) -> int | None:
+    """The rung whose candidate came closest on dev: the best predicted chance, then the best dev score."""
+    seen = [k for k in c.candidates if c.rows[k].dev_seen]
+    return max(seen, key=lambda k: (c.candidates[k].fit.chance, c.rows[k].dev_score or 0.0), default=None)
+
+
+def _what_next(c: Climb, k: int) -> list[str]:
+    row, claim = c.rows[k], c.claim()
+    right, seen = row.dev_right, row.dev_answered if c.stated.coverage is not None else row.dev_seen
+    out = [
+        f"Closest on dev: `{row.candidate}`, {right} of {seen} right, predicted chance of a PASS {row.chance or 0:.0%}."
+    ]
+    best = _largest_coverage(c)
+    if best is not None:
+        name, share, rate = best
+        shown = int(100 * share)
+        out.append(
+            f"What could be claimed: `{name}` answers {share:.0%} of dev with {sentence.score(rate)} right; "
+            f"try --coverage {max(shown - 5, 1) / 100:g} and hand the rest to a person."
+        )
+    if c.stated.coverage is None and row.tested is not None and row.tested.verdict == "UNPROVEN":
+        fresh = cases_to_settle(row.dev_right, row.dev_seen, c.stated.bar, c.stated.tolerance, claim.alpha)
+        out.append(
+            f"About {fresh:,} fresh test cases would settle it (from dev, at 80%)."
+            if fresh is not None
+            else "No number of test cases up to 100,000 would settle it: it lies too close to the bar."
+        )
+    return out
+
+
+def _largest_coverage(c: Climb) -> tuple[str, float, float] | None:
+    """The candidate with the largest coverage whose claim among answered cases would likely pass."""
+    if c.stated.coverage == 0.0:
+        return None
+    best: tuple[str, float, float] | None = None
+    for candidate in c.candidates.values():
+        if not candidate.members[-1].evidence.confident:
+            continue
+        fit = largest_coverage([m.evidence for m in candidate.members], c.claim())
+        if fit is None:
+            continue
+        share = float(fit.answered.mean())
+        if best is None or share > best[1]:
+            name = Candidate(candidate.members, fit).name
+            best = name, share, float(fit.right.sum() / fit.answered.sum())
+    return best if best is not None and best[1] < 1.0 else None
+
+
+def _pages(c: Climb, k: int) -> dict[str, Json]:
+    """Dev evidence for the report page: confusion, failures with text, and the coverage curve. Nothing from test."""
+    candidate = c.candidates[k]
+    answers = _composed(candidate)
+    wrong = [(o, by) for o, by in answers if not o.right and not o.abstained]
+    confusion = Counter((_word(o.case.expected), _word(o.answer.value) if o.answer else "(error)") for o, _ in answers)
+    return {
+        "candidate": c.rows[k].candidate,
+        "confusion": [[a, b, n] for (a, b), n in sorted(confusion.items())],
+        "failures": [_failure(o, by) for o, by in wrong[:FAILURES_KEPT]],
+        "failures_total": len(wrong),
+        "curve": _curve(candidate),
+        "thresholds": [t for _, t in candidate.kept],
+        "members": [m.rung.name for m, _ in candidate.kept],
+    }
+
+
+def _composed(candidate: Candidate) -> list[tuple[Outcome, str]]:
+    """What the route answered on each dev case, and which member did."""
+    members = common([m.evidence for m in candidate.members])
+    out: list[tuple[Outcome, str]] = []
+    for i, last in enumerate(members[-1].outcomes):
+        chosen, by = last, candidate.members[-1].rung.name
+        for member, run, threshold in zip(members, candidate.members, candidate.fit.thresholds, strict=True):
+            sure = member.confidence[i]
+            if member.answered[i] and (threshold is None or (not np.isnan(sure) and sure >= threshold)):
+                chosen, by = member.outcomes[i], run.rung.name
+                break
+        else:
+            continue  # a person answers
+        out.append((chosen, by))
+    return out
+
+
+def _failure(outcome: Outcome, by: str) -> dict[str, Json]:
+    return {
+        "source": outcome.case.source,
+        "inputs": outcome.case.inputs,
+        "expected": value_json(outcome.case.expected),
+        "answer": value_json(outcome.answer.value) if outcome.answer is not None else None,
+        "confidence": outcome.answer.confidence if outcome.answer is not None else None,
+        "reason": outcome.score.reason
+        if outcome.score is not None
+        else (outcome.failure.message if outcome.failure else ""),
+        "by": by,
+    }
+
+
+def _curve(candidate: Candidate) -> list[list[float]]:
+    evidence = candidate.members[-1].evidence
+    if not evidence.confident:
+        return []
+    sure, right = evidence.confidence[evidence.answered], evidence.right[evidence.answered]
+    curve = coverage_curve(sure.tolist(), right.tolist(), len(evidence))
+    rows = np.stack([curve.coverage, curve.rate, curve.threshold], axis=1)
+    if len(rows) > CURVE_POINTS:
+        rows = rows[np.linspace(0, len(rows) - 1, CURVE_POINTS).astype(int)]
+    return rows.tolist()
+
+
+def _word(value: Json) -> str:
+    return "(nothing)" if value is None else shortened(value_json(value), 40)

@@ -1,0 +1,137 @@
+"""A decision: which solution was shown to suffice, for what claim, at what error, and everything that led to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from suffice.errors import SolutionError
+from suffice.evals.claim import Stated
+from suffice.evals.report import figure
+from suffice.programs.bundle import save_bundle
+from suffice.programs.solution import Solution
+from suffice.values import Json, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """What one try on the sealed cases ended in. `known` is True where it was looked up, not run now."""
+
+    number: int  # the j-th try of these cases
+    alpha: float
+    verdict: Verdict
+    used: int  # sealed cases
+    calls: int  # calls of the candidate made for it, now or before
+    failed: int  # calls that gave no answer
+    failures: tuple[str, ...]  # their kinds
+    bound: float | None  # after a PASS, the largest rate certified
+    share: float | None  # and the largest share answered
+    at: float  # seconds since 1970, UTC
+    known: bool
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Climbed:
+    """One rung of the ladder: what dev showed of the candidate that ends in it, and what test decided."""
+
+    name: str  # the rung
+    candidate: str  # the route: "words > triage"
+    state: str  # waiting, running, dropped, kept, PASS, FAIL, UNPROVEN, paused, not tried
+    dev_right: int = 0
+    dev_answered: int = 0
+    dev_seen: int = 0
+    dev_failed: int = 0
+    dev_total: int = 0
+    out_of_fold: bool = False
+    interval: tuple[float, float] | None = None  # 95%, of the dev score (among answered, with coverage)
+    chance: float | None = None  # predicted chance of PASS
+    thresholds: tuple[float | None, ...] = ()
+    members: tuple[str, ...] = ()
+    handled: tuple[float, ...] = ()  # share of dev cases that each member answers
+    tested: Tested | None = None
+    calls: int = 0  # calls of solutions that are not free
+    saved: int = 0  # calls that running every dev and test case would have taken on top
+    note: str = ""
+
+    @property
+    def dev_score(self) -> float | None:
+        """Share right on dev: among the answered cases with coverage, of all otherwise."""
+        return self.dev_right / self.dev_seen if self.dev_seen else None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The end of a climb. `print(decision)` says it; `solution` can be called; `save` makes a bundle of it.
+
+    `verdict` is PASS when a candidate was shown to suffice; `solution` is None otherwise. `bound` is the largest rate
+    right that was certified, `share` the largest share answered where the claim has a coverage. `cost` is US dollars,
+    None where unknown.
+    """
+
+    task: str
+    verdict: Verdict
+    sentence: str
+    claim: Stated
+    rungs: tuple[Climbed, ...]
+    solution: Solution | None = field(default=None, repr=False)
+    bound: float | None = None
+    share: float | None = None
+    error: float | None = None  # alpha of the try that decided
+    cost: float | None = None
+    run: str = ""
+    advice: tuple[str, ...] = ()  # when nothing passed: what came closest, what would settle it
+    settings: dict[str, Json] = field(default_factory=dict[str, Json])
+    pages: dict[str, Json] = field(default_factory=dict[str, Json], repr=False)  # dev evidence for the report page
+
+    async def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Ask the solution that was decided on. Raises SolutionError where nothing passed."""
+        if self.solution is None:
+            raise SolutionError("nothing passed, so there is no solution to call", hint="print the decision")
+        return await self.solution(*args, **kwargs)
+
+    def save(self, path: str | Path) -> Path:
+        """Save the decided solution as a bundle folder. Raises SolutionError where nothing passed, or where a part of
+        the route (a lambda, a recording) has no form that can be loaded again."""
+        if self.solution is None:
+            raise SolutionError(
+                f"nothing passed on {self.task}, so there is nothing to save",
+                hint="print the decision for what to do",
+            )
+        return save_bundle(self.solution, path, claim=self.claim_json())
+
+    def claim_json(self) -> dict[str, Json]:
+        """What a bundle's manifest says of the claim."""
+        return {
+            **self.claim.to_json(),
+            "task": self.task,
+            "verdict": self.verdict,
+            "sentence": self.sentence,
+            "bound": self.bound,
+            "share": self.share,
+            "error": self.error,
+            "n": self.claim.n,
+        }
+
+    def __str__(self) -> str:
+        head = f"{self.verdict}: {self.sentence}"
+        return "\n".join([head, *(f"  {row}" for row in map(_line, self.rungs)), *self.advice])
+
+
+def _line(rung: Climbed) -> str:
+    if rung.dev_score is None or rung.interval is None:
+        return f"{rung.candidate}: {rung.state}" + (f" ({rung.note})" if rung.note else "")
+    low, high = rung.interval
+    among = (
+        f"{rung.dev_right} of {rung.dev_answered} answered, {rung.dev_seen} seen"
+        if (rung.dev_answered < rung.dev_seen)
+        else f"{rung.dev_right} of {rung.dev_seen}"
+    )
+    text = f"{rung.candidate}: dev {among} right ({figure(low)} to {figure(high)} at 95%)"
+    if rung.chance is not None:
+        text += f", predicted chance {rung.chance:.0%}"
+    text += f": {rung.state}"
+    if rung.tested is not None:
+        text += f" after {rung.tested.used} sealed cases"
+    return text

@@ -1,0 +1,114 @@
+"""The gate: may this solution ship? On dev against a saved report at every commit, on sealed cases at a release."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape, quoteattr
+
+from suffice.errors import DataError, UsageError
+from suffice.evals.compare import Comparison, paired
+from suffice.evals.evaluate import evaluate
+from suffice.evals.task import Task
+from suffice.ladder.climb import climb
+from suffice.ladder.rule import Rule
+from suffice.ladder.rung import as_rung
+from suffice.values import Outcome, Verdict
+
+ALWAYS = Rule(drop=-1.0, drop_from=0, send=2.0, send_from=0, send_at_end=-1.0, way_down=None)
+"""The rule that spends a try whatever dev says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gated:
+    """What the gate says: a verdict with its sentence, and details that may be looked at."""
+
+    name: str
+    task: str
+    verdict: Verdict
+    sentence: str
+    details: tuple[str, ...] = ()
+
+
+async def gate_test(task: Task, solution: Any, *, anyway: bool = False, **options: Any) -> Gated:
+    """The sealed claim for one solution: the ledger is asked first, so the same release again is a look-up.
+
+    Dev comes first and spends nothing: a solution that dev shows to be hopeless spends no try unless `anyway`.
+    `options` are those of `climb`. Raises what `climb` raises.
+    """
+    rung = as_rung(solution)
+    decision = await climb(task, [rung], rule=ALWAYS if anyway else None, **options)
+    row = decision.rungs[0]
+    details = list(decision.advice)
+    if row.tested is None and row.chance is not None:
+        details.append(f"No try was spent: dev makes a PASS unlikely ({row.chance:.0%}). --anyway spends one.")
+    return Gated(rung.name, task.name, decision.verdict, decision.sentence, tuple(details))
+
+
+async def gate_dev(
+    task: Task,
+    solution: Any,
+    against: str | Path,
+    *,
+    margin: float = 0.05,
+    on_done: Callable[[Outcome], None] | None = None,
+    **options: Any,
+) -> Gated:
+    """Whether `solution` is not worse than a saved report by more than `margin` on the same dev cases, with the flips.
+
+    PASS: the 95% interval of the paired difference (Tango 1998) lies above -margin; FAIL: below it. Costs no alpha
+    and claims nothing about future inputs. Raises DataError for a file that is no report, UsageError for another task.
+    """
+    if not 0 < margin < 1:
+        raise UsageError(f"a margin is a share between 0 and 1, not {margin:g}", hint="--margin .05")
+    before = read_report(against)
+    report = await evaluate(task, solution, on_done=on_done, **options)
+    found = paired(before, report)
+    low, high = found.interval
+    verdict: Verdict = "PASS" if low > -margin else "FAIL" if high < -margin else "UNPROVEN"
+    said = {
+        "PASS": f"is not worse than {found.before} by more than {margin:g}",
+        "FAIL": f"is worse than {found.before} by more than {margin:g}",
+        "UNPROVEN": f"may or may not be worse than {found.before} by more than {margin:g}",
+    }[verdict]
+    sentence = (
+        f"`{report.solution}` {said}: {found.difference:+.3f} ({low:+.3f} to {high:+.3f} at 95%) "
+        f"on the same {found.n} dev cases."
+    )
+    return Gated(report.solution, task.name, verdict, sentence, tuple(_flips(found)))
+
+
+def read_report(path: str | Path) -> dict[str, Any]:
+    """A report that `suffice eval --save` wrote. Raises DataError where it is none."""
+    hint = "write one with `suffice eval TASK SOLUTION --save report.json`"
+    try:
+        found: Any = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"cannot read the report: {error.strerror}", where=str(path), hint=hint) from None
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+        raise DataError("this is not a saved report", where=str(path), hint=hint) from None
+    whole = isinstance(found, dict) and {"suffice_report", "solution", "fingerprint", "cases"} <= found.keys()  # pyright: ignore[reportUnknownMemberType]
+    if not whole:
+        raise DataError("this is not a saved report", where=str(path), hint=hint)
+    return found
+
+
+def junit_xml(gated: Gated) -> str:
+    """The gate as a JUnit file: one test case, failed unless PASS."""
+    failed = gated.verdict != "PASS"
+    body = "\n".join((gated.sentence, *gated.details))
+    fault = f"<failure message={quoteattr(gated.sentence)}>{escape(body)}</failure>" if failed else ""
+    out = "" if failed else f"<system-out>{escape(body)}</system-out>"
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f'<testsuites><testsuite name="suffice gate" tests="1" failures="{int(failed)}" errors="0">'
+        f"<testcase classname={quoteattr(gated.task)} name={quoteattr(gated.name)}>{fault}{out}</testcase>"
+        "</testsuite></testsuites>\n"
+    )
+
+
+def _flips(found: Comparison) -> list[str]:
+    return str(found).splitlines()[3:]

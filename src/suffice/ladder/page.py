@@ -1,0 +1,277 @@
+"""The pages of `suffice report`: a climb's decision, or an evaluation, as one self-contained HTML file.
+
+Pure: what a run recorded goes in as JSON, the text of the file comes out. Recordings of older versions may lack
+fields; what is unknown is left out.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+import statistics
+from collections import Counter
+from collections.abc import Mapping
+
+from suffice.evals.report import duration, figure
+from suffice.ladder.page_cases import confusion_of, confusion_table, failure_list, label
+from suffice.ladder.page_figures import axis_bottom, strip
+from suffice.ladder.page_ladder import decided_rung, ends_of, ladder, paths
+from suffice.ladder.page_shell import document, hero, section, terms
+from suffice.ladder.page_text import (
+    Html,
+    code,
+    count,
+    el,
+    items,
+    join,
+    number,
+    numbers,
+    part,
+    parts,
+    plain,
+    quoted,
+    string,
+)
+from suffice.ladder.sentence import floor_percent, percent, rate
+from suffice.values import Json
+
+Record = Mapping[str, Json]
+
+BUILT_IN = ["constant", "words"]  # what `climb` proposes when it is given no rungs
+SETTINGS = {
+    "path": "data",
+    "seed": "seed",
+    "shape": "split (train/dev/test)",
+    "rule": "rule",
+    "concurrency": "calls side by side",
+    "timeout": "seconds for a call",
+}
+"""The recorded settings that are shown under another name; what is not listed here is shown under its own."""
+ELSEWHERE = {"claim", "n", "rungs", "base", "command"}  # shown in words of their own
+
+
+def page(decision: Record) -> str:
+    """The decision page of what a climb recorded (`to_json_decision`)."""
+    name, verdict = string(decision, "task"), string(decision, "verdict")
+    sentence = string(decision, "sentence") or "This run did not end in a decision."
+    advice = [el("li", quoted(a)) for a in items(decision, "advice") if isinstance(a, str)]
+    top = hero(
+        join(["Decision on ", code(name) if name else "a task"]),
+        verdict,
+        sentence,
+        _facts(decision),
+        [el("ul", *advice, class_="advice")] if advice else [],
+    )
+    title = " · ".join(t for t in (verdict, name, "Suffice") if t)
+    sections = [ladder(decision), paths(decision), *_evidence(decision), _settings(decision)]
+    return document(title, top, sections, _footer(decision))
+
+
+def _facts(decision: Record) -> list[tuple[str, str, str]]:
+    claim = part(decision, "claim")
+    coverage, (shown, bar) = number(claim, "coverage"), ends_of(claim)
+    bound, share, alpha = (number(decision, key) for key in ("bound", "share", "error"))
+    among = "right among answered" if coverage is not None else "right"
+    facts: list[tuple[str, str, str]] = []
+    if bound is not None:
+        facts.append(("Shown", f"≥ {rate(math.floor(bound * 1e4 + 1e-6) / 1e4)}", among))
+    if share is not None:
+        facts.append(("Answered", f"≥ {floor_percent(share)}", "of inputs"))
+    if bar is not None:
+        facts.append(("Bar", rate(bar), among + (f"; a PASS shows {rate(shown)}" if shown is not None else "")))
+    if coverage is not None and share is None:
+        facts.append(("Coverage", "max" if coverage == 0 else f"{coverage:.0%}", "of inputs, asked for"))
+    if alpha is not None:
+        facts.append(("Error", percent(alpha), "chance of a wrong PASS, at most"))
+    n, used = number(claim, "n"), _used(decision)
+    if n is not None:
+        per = string(claim, "per")
+        said = "sealed cases" + (f", one per {per}" if per else "")
+        facts.append(
+            ("Test", f"{n:,.0f}", said) if used is None else ("Test", f"{used:,} of {n:,.0f}", f"{said}, used")
+        )
+    chances = [c for r in parts(decision, "rungs") if (c := number(r, "chance")) is not None]
+    if bound is None and chances:
+        facts.append(("Best chance", f"{max(chances):.0%}", "of a PASS, predicted on dev"))
+    return facts
+
+
+def _used(decision: Record) -> int | None:
+    """Sealed cases used by the try that decided: the easiest PASS, else the last try."""
+    tried = [(string(r, "state"), t) for r in parts(decision, "rungs") if (t := part(r, "tested"))]
+    passed = [t for state, t in tried if state == "PASS"]
+    return count(passed[0] if passed else tried[-1][1], "used") if tried else None
+
+
+def _evidence(decision: Record) -> list[Html | None]:
+    """Confusion and failures on dev."""
+    pages = part(decision, "pages")
+    if not pages:
+        return []
+    rung = decided_rung(decision)
+    name = string(pages, "candidate") or string(rung, "candidate") or "the candidate"
+    pairs: Counter[tuple[str, str]] = Counter()
+    for row in items(pages, "confusion"):
+        if isinstance(row, list | tuple) and len(row) == 3 and isinstance(row[2], int):  # pyright: ignore[reportUnknownArgumentType]
+            pairs[_recorded_label(row[0]), _recorded_label(row[1])] += max(row[2], 0)
+    failures = parts(pages, "failures")
+    total = max(count(pages, "failures_total"), len(failures))
+    return [_confusion(pairs, name), _failures(failures, total, name, count(rung, "dev_seen"))]
+
+
+def _recorded_label(value: Json) -> str:
+    """A label as `closing` wrote it: a word, or the JSON of what is none."""
+    words = {'{"abstain": true}': "(handed on)", '{"graded": 1.0}': "(right)", '{"graded": 0.0}': "(wrong)"}
+    return words.get(value, value) if isinstance(value, str) else label(value)
+
+
+def _confusion(pairs: Mapping[tuple[str, str], int], name: str) -> Html | None:
+    if not pairs:
+        return None
+    said = join(["What ", code(name), " answered on dev. Each row is shaded by its own share. "])
+    table = confusion_of(pairs)
+    if table is None:
+        told = (
+            "The answers of this task are no labels, or were recorded without their text: there is nothing to confuse."
+        )
+        return section("confusion", "Confusion", told)
+    if table.rest:
+        more = "The 20 labels most often confused are shown, the others in one; +n of them were confused there."
+        said = join([said, more])
+    return section("confusion", "Confusion", said, confusion_table(table))
+
+
+def _failures(failures: list[Record], total: int, name: str, seen: int) -> Html:
+    if not total:
+        return section("failures", "Failures", join(["On dev ", code(name), " answered nothing wrong."]))
+    of = f" of {seen:,} dev cases" if seen else " dev cases"
+    sure = any(number(f, "confidence") is not None for f in failures)
+    said = [f"{total:,}{of} that ", code(name), " got wrong", ", the surest first." if sure else "."]
+    if total > len(failures):
+        said.append(f" {len(failures):,} of them were recorded.")
+    return section("failures", "Failures", join(said), failure_list(failures))
+
+
+def _settings(decision: Record) -> Html:
+    told, claim = part(decision, "settings"), part(decision, "claim")
+    claim = claim or part(told, "claim")
+    rows: list[tuple[str, Html | str]] = []
+    for key in ("bar", "tolerance", "coverage"):
+        value = number(claim, key)
+        if value is not None:
+            rows.append((key, "max" if key == "coverage" and value == 0 else rate(value)))
+    rows += [(key, plain(claim[key])) for key in ("grader", "per") if claim.get(key)]
+    names = [r for r in items(told, "rungs") if isinstance(r, str)]
+    rows += [("rungs, easiest first", join([code(n) for n in names], ", "))] if names else []
+    rows += [("tries before this climb", f"{len(items(told, 'base'))}")] if "base" in told else []
+    rows += [(SETTINGS.get(k, k), plain(v)) for k, v in told.items() if k not in ELSEWHERE and v is not None]
+    cost = number(decision, "cost_usd")
+    rows.append(("cost", "unknown" if cost is None else f"US$ {cost:,.2f}"))
+    rows += [("run", code(string(decision, "run")))] if string(decision, "run") else []
+    said = "The same command on the same data looks the verdict up and spends nothing."
+    command, note = _command(decision, told, claim, names)
+    parts_ = [el("pre", el("code", command), tabindex="0"), *([el("p", note, class_="note")] if note else [])]
+    return section("repeat", "To repeat it", said, *parts_, terms(rows, "settings"))
+
+
+def _command(decision: Record, told: Record, claim: Record, names: list[str]) -> tuple[str, Html | None]:
+    """The line to type: as it was recorded, else put together from the settings."""
+    if string(told, "command"):
+        return string(told, "command"), None
+    given = [] if names == BUILT_IN else names
+    words = ["suffice", "climb", string(told, "path") or string(decision, "task") or "TASK", *given]
+    for key in ("bar", "tolerance", "coverage"):
+        value = number(claim, key)
+        if value is not None:
+            words += [f"--{key}", "max" if key == "coverage" and value == 0 else f"{value:g}"]
+    words += ["--quick"] if "way_down=None" in string(told, "rule") else []
+    own = [n for n in given if n not in BUILT_IN]
+    note = join(["Put in place of ", join([code(n) for n in own], ", "), " where they come from: my.py:function."])
+    return shlex.join(words), note if own else None
+
+
+def _footer(decision: Record) -> Html:
+    n = number(part(decision, "claim"), "n")
+    sealed = f"the {n:,.0f} sealed test cases" if n is not None else "the sealed test cases"
+    return el(
+        "p",
+        f"Shown are dev cases with their texts. Of {sealed} nothing is shown but counts and verdicts: a case that was "
+        "looked at can no longer support a claim. Figures on dev guided the choice; only the sentence at the top is "
+        "claimed.",
+    )
+
+
+def eval_page(report: Record) -> str:
+    """The page of a recorded evaluation (`Report.to_json`): score, errors, latency, confusion, failures."""
+    name, task, split = (string(report, key) for key in ("solution", "task", "split"))
+    cases = parts(report, "cases")
+    kicker = join([f"Evaluation on {split or 'dev'} cases of ", code(task or "a task")])
+    top = hero(kicker, "", _score_sentence(report, name), _eval_facts(report, cases), [])
+    sections = [_score_picture(report, name)]
+    if split == "test":  # sealed: whatever a recording holds, no text of it is shown
+        footer = el("p", "These cases are sealed: nothing but counts is shown.")
+        return document(f"{name} on {task} · Suffice", top, sections, footer)
+    pairs: Counter[tuple[str, str]] = Counter()
+    for case in cases:
+        said = "(error)" if case.get("error") else label(case.get("answer"))
+        pairs[label(case.get("expected")), said] += 1
+    wrong = [c for c in cases if not c.get("error") and c.get("answer") != {"abstain": True} and not _right(c)]
+    sections += [_errors(cases), _confusion(pairs, name), _failures(wrong, len(wrong), name, len(cases))]
+    footer = el(
+        "p", f"Shown are {split or 'dev'} cases, which are for looking. A claim needs cases that nobody looked at."
+    )
+    return document(f"{name} on {task} · Suffice", top, sections, footer)
+
+
+def _score_sentence(report: Record, name: str) -> str:
+    score, n = number(report, "score"), count(report, "n")
+    if score is None:
+        return f"`{name}` gave no answer to any of {n:,} cases, so its score is unknown."
+    ends = numbers(report.get("interval95"))
+    graded = n - count(report, "errors")
+    among = " answered calls" if count(report, "errors") else ""
+    right = f"{count(report, 'right'):,} of {graded:,}{among} right"
+    if len(ends) != 2:
+        return f"`{name}`: {right}; too few cases for an interval."
+    return f"`{name}` scores {figure(score)} ({figure(ends[0])} to {figure(ends[1])} at 95%), {right}."
+
+
+def _eval_facts(report: Record, cases: list[Record]) -> list[tuple[str, str, str]]:
+    facts = [
+        ("Cases", f"{count(report, 'n'):,}", "run"),
+        ("Errors", f"{count(report, 'errors'):,}", "calls without an answer"),
+    ]
+    if count(report, "abstained"):
+        facts.append(("Handed on", f"{count(report, 'abstained'):,}", "cases"))
+    times = sorted(t for c in cases if (t := number(c, "seconds")) is not None)
+    if times:
+        p95 = times[min(len(times) - 1, int(0.95 * len(times)))]
+        facts.append(("Median", duration(statistics.median(times)), "for a call"))
+        facts.append(("p95", duration(p95), f"of {len(times):,} calls"))
+    return facts
+
+
+def _score_picture(report: Record, name: str) -> Html | None:
+    score = number(report, "score")
+    if score is None:
+        return None
+    ends = numbers(report.get("interval95"))
+    interval = (ends[0], ends[1]) if len(ends) == 2 else None
+    picture = el("div", strip(name, score, interval, [], "none"), axis_bottom(), class_="one-strip")
+    said = "The mean score; the whisker is its 95% interval." if interval is not None else "The mean score."
+    return section("score", "The score", said, picture)
+
+
+def _errors(cases: list[Record]) -> Html | None:
+    failed = [c for c in cases if c.get("error")]
+    if not failed:
+        return None
+    kinds = Counter(string(c, "error").partition(":")[0] for c in failed)
+    said = f"{len(failed):,} of {len(cases):,} calls gave no answer: "
+    said += ", ".join(f"{n:,} {kind}" for kind, n in kinds.most_common()) + "."
+    return section("errors", "Errors", said, failure_list(failed))
+
+
+def _right(case: Record) -> bool:
+    score = number(case, "score")
+    return score is not None and score >= 1.0

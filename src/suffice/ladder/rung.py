@@ -1,0 +1,171 @@
+"""Rungs: ways to get a solution from train and dev cases, each with what it costs to own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from suffice.errors import SolutionError, UsageError
+from suffice.evals.task import Task
+from suffice.ladder import words as training
+from suffice.ladder.recording import read_recording, replay_solution
+from suffice.programs.constant import constant_solution
+from suffice.programs.load import find_solution
+from suffice.programs.solution import Solution, from_function
+from suffice.programs.threads import in_thread
+from suffice.programs.words import text_of, words_solution
+from suffice.values import Answer, Case, canonical, content_hash, to_json
+from suffice.version import __version__
+
+Fit = Callable[[Task, Sequence[Case]], Awaitable[Solution]]
+OutOfFold = Callable[[Task, Sequence[Case]], Awaitable[list[Answer]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A way to get a solution.
+
+    `fit(task, cases)` makes it from labelled cases; `out_of_fold(task, cases)` answers each case by a solution that
+    was fitted without it (and without its cluster), where the rung learns. `unsuited(task)` is the reason why it
+    cannot be tried on this task, None where it can. `note` ends the decision sentence.
+    """
+
+    name: str
+    fit: Fit
+    identity: str = ""  # changes when what it makes may change
+    learns: bool = False
+    out_of_fold: OutOfFold | None = None
+    unsuited: Callable[[Task], str | None] = lambda task: None
+    note: str = ""
+    family: tuple[Rung, ...] = ()
+
+
+def constant() -> Rung:
+    """Always the most frequent expected answer of the cases it is fitted on."""
+
+    def unsuited(task: Task) -> str | None:
+        return None if task.train else "there are no train cases to count answers in"
+
+    async def fit(task: Task, cases: Sequence[Case]) -> Solution:
+        counted = Counter(canonical(to_json(c.expected)) for c in cases)
+        common = max(sorted(counted), key=lambda text: counted[text])
+        return constant_solution(next(c.expected for c in cases if canonical(to_json(c.expected)) == common))
+
+    return Rung("constant", fit, identity="constant", learns=True, unsuited=unsuited)
+
+
+def words(name: str = "words", *, folds: int = 5, seed: int = 0) -> Rung:
+    """A linear model over word and character n-grams, calibrated out of fold; for labels and choices."""
+    last: dict[str, training.Fitted] = {}  # out-of-fold answers and the model for test come from one training
+
+    def trained(task: Task, cases: Sequence[Case]) -> training.Fitted:
+        texts = [text_of(c.inputs, task.columns.inputs) for c in cases]
+        labels, groups = [c.expected for c in cases], [c.cluster for c in cases]
+        key = content_hash([texts, labels, groups])
+        if key not in last:
+            last.clear()
+            last[key] = training.fit_words(texts, labels, groups, seed, folds)
+        return last[key]
+
+    async def fit(task: Task, cases: Sequence[Case]) -> Solution:
+        fitted = await in_thread(lambda: trained(task, cases))
+        return words_solution(name, fitted.model, task.columns.inputs)
+
+    async def out_of_fold(task: Task, cases: Sequence[Case]) -> list[Answer]:
+        fitted = await in_thread(lambda: trained(task, cases))
+        return list(fitted.out_of_fold)
+
+    def unsuited(task: Task) -> str | None:
+        if task.kind not in ("label", "choice"):
+            return f"it chooses among labels, and this task's answers are of kind {task.kind}"
+        if len({canonical(to_json(c.expected)) for c in (*task.train, *task.dev)}) < 2:
+            return "every train and dev case has the same answer"
+        return None
+
+    identity = content_hash(["words", __version__, folds, seed])
+    return Rung(name, fit, identity=identity, learns=True, out_of_fold=out_of_fold, unsuited=unsuited)
+
+
+def function(solution: Any, name: str | None = None) -> Rung:
+    """A solution that needs no fitting: a function, a route, or a loaded bundle."""
+    made = from_function(solution, name)
+
+    async def fit(task: Task, cases: Sequence[Case]) -> Solution:
+        return made
+
+    return Rung(made.name, fit, identity=made.identity)
+
+
+def replay(path: str | Path, column: str | None = None, name: str | None = None) -> Rung:
+    """Answers, or right and wrong, recorded elsewhere, by case: a CSV or JSONL file.
+
+    Rows name their case by `id`, or by the task's input columns. `column` chooses what to read: a column of answers,
+    or of scores (0/1, true/false, right/wrong); without it, the usual names. Raises DataError with file and line.
+    """
+
+    recording = read_recording(path, column)
+
+    async def fit(task: Task, cases: Sequence[Case]) -> Solution:
+        everything = (*task.train, *task.dev, *task.sealed())
+        return replay_solution(recording, everything, task.columns.inputs, name)
+
+    label = name or column or Path(path).stem
+    identity = content_hash(["replay", recording.column, [row for _, row in recording.rows]])
+    return Rung(label, fit, identity=identity, note="as recorded; valid only if nobody tuned on these cases")
+
+
+def family(name: str, *variants: Any) -> Rung:
+    """One rung with several variants: the best of them on dev goes on, so that trying more of them costs no alpha."""
+    rungs = tuple(as_rung(v) for v in variants)
+    if len(rungs) < 2:
+        raise UsageError(f"the family {name} needs at least two variants")
+
+    async def fit(task: Task, cases: Sequence[Case]) -> Solution:
+        raise SolutionError(f"{name} is a family: race it on dev first", hint="suffice climb")
+
+    identity = content_hash(["family", [r.identity for r in rungs]])
+    return Rung(name, fit, identity=identity, family=rungs, learns=any(r.learns for r in rungs))
+
+
+def as_rung(thing: Any) -> Rung:
+    """A rung as it is; anything else that can be called, as a rung that needs no fitting."""
+    return thing if isinstance(thing, Rung) else function(thing)
+
+
+def proposed(task: Task, folder: Path | None = None) -> list[Rung]:
+    """The ladder for a task: its own (`ladder = [...]` in task.toml), else the built-in rungs that suit it."""
+    if task.ladder:
+        return [from_name(name, folder) for name in task.ladder]
+    ladder = [constant(), words()]
+    return [r for r in ladder if r.unsuited(task) is None]
+
+
+def from_text(text: str, path: Path | None = None) -> Rung:
+    """A rung as typed in a command: a rung's name, `my.py:function`, `package.module:function`, or a bundle folder.
+
+    `path` is the task's file or folder: recordings are looked for in a folder first. Raises UsageError, SolutionError.
+    """
+    if text in ("constant", "words") or text.startswith("replay:"):
+        return from_name(text, path if path is not None and path.is_dir() else None)
+    if ":" not in text and not Path(text).exists():
+        return from_name(text)
+    return function(find_solution(text))
+
+
+def from_name(name: str, folder: Path | None = None) -> Rung:
+    """A rung by its name in a command or task.toml: `constant`, `words`, `replay:FILE`, `replay:FILE#COLUMN`."""
+    kind, _, rest = name.partition(":")
+    if name == "constant":
+        return constant()
+    if name == "words":
+        return words()
+    if kind == "replay" and rest:
+        path, _, column = rest.partition("#")
+        return replay(folder / path if folder is not None else path, column or None)
+    raise UsageError(
+        f"there is no rung called {name!r}",
+        hint="rungs: constant, words, replay:FILE[#COLUMN], or your own function as my.py:triage",
+    )

@@ -1,0 +1,109 @@
+"""One try: a candidate meets the sealed test. What comes out is a verdict, a count and, for a PASS, a bound."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+from suffice.evals.runner import outcomes
+from suffice.evals.seal import hushed
+from suffice.ladder.decision import Tested
+from suffice.ladder.dev import paused
+from suffice.ladder.state import Climb
+from suffice.programs.solution import Solution
+from suffice.stats.ledger import alpha_of_try
+from suffice.stats.trial import Claim, Trial
+from suffice.store import ledger
+from suffice.store.lease import lease
+from suffice.values import Outcome
+
+
+def known_try(c: Climb, solution: Solution) -> ledger.Try | None:
+    """The try that this candidate has had, or has begun, with this claim on these cases."""
+    return ledger.known_try(c.store, c.sealed.block, solution.identity, c.stated.to_json())
+
+
+async def run_try(c: Climb, k: int, solution: Solution) -> Tested:
+    """Spend one try on `solution`, or look its verdict up. Nothing of a sealed case leaves but right or wrong.
+
+    A pause (too many failed calls) leaves the try open: the same command goes on with it. Raises StoreBusy when
+    another process runs the same try.
+    """
+    with lease(c.store, f"the try of {solution.name} on sealed cases {c.sealed.block.order_seed:x}"):
+        began = ledger.begin_try(
+            c.store, c.sealed.block, solution.identity, c.stated.to_json(), alpha_of_try, run=c.run
+        )
+        c.sealed = replace(c.sealed, block=replace(c.sealed.block, id=began.block))
+        if began.verdict is not None:
+            return _tested(began, known=True)
+        s = c.stated
+        trial = Trial(Claim(s.bar, s.tolerance, s.n, began.alpha, s.coverage), free=solution.free)
+        done, stopped = await _run(c, k, solution, trial)
+        details = _details(done, trial)
+        if stopped:
+            return _paused(began, details)
+        certified = trial.certified() if trial.verdict == "PASS" else None
+        details["share"] = certified.share if certified is not None else None
+        bound = certified.rate if certified is not None else None
+        ended = ledger.finish_try(c.store, began.id, trial.conclude(), trial.used, bound, details)
+    return _tested(ended, known=False)
+
+
+async def _run(c: Climb, k: int, solution: Solution, trial: Trial) -> tuple[list[Outcome], bool]:
+    done: list[Outcome] = []
+    failed = 0
+    with hushed():
+        job, window = c.job(solution, sealed=True), trial.least_to_verdict
+        async for outcome in outcomes(job, c.sealed.cases, window=window, tally=c.tally):
+            done.append(outcome)
+            lost = outcome.failure is not None
+            failed += lost
+            trial.observe(outcome.right, outcome.right or lost, answered=not outcome.abstained and not lost)
+            if paused(failed, len(done)) and trial.verdict is None:
+                return done, True
+            if trial.verdict is not None and not trial.free:
+                break
+            if len(done) % 10 == 0:
+                c.show(k, line=None, state=f"test {len(done)}/{c.stated.n}")
+    return done, False
+
+
+def _details(done: list[Outcome], trial: Trial) -> dict[str, Any]:
+    kinds = Counter(o.failure.kind for o in done if o.failure is not None)
+    return {"calls": len(done), "failed": sum(kinds.values()), "failures": dict(kinds), "used": trial.used}
+
+
+def _tested(t: ledger.Try, known: bool) -> Tested:
+    assert t.verdict is not None
+    details: dict[str, Any] = t.details or {}
+    return Tested(
+        number=t.number,
+        alpha=t.alpha,
+        verdict=t.verdict,
+        used=t.used or 0,
+        calls=details.get("calls", 0),
+        failed=details.get("failed", 0),
+        failures=tuple(details.get("failures", {})),
+        bound=t.bound,
+        share=details.get("share"),
+        at=t.finished or t.started,
+        known=known,
+    )
+
+
+def _paused(t: ledger.Try, details: dict[str, Any]) -> Tested:
+    return Tested(
+        number=t.number,
+        alpha=t.alpha,
+        verdict="UNPROVEN",
+        used=details["used"],
+        calls=details["calls"],
+        failed=details["failed"],
+        failures=tuple(details["failures"]),
+        bound=None,
+        share=None,
+        at=t.started,
+        known=False,
+        paused=True,
+    )
