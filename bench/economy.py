@@ -18,12 +18,15 @@ from functools import lru_cache
 
 import numpy as np
 
-from suffice.ladder.rule import QUICK, THOROUGH, Dev, DevEnd, Judgement, Rule, judge_dev, least_to_judgement, moves
+from suffice.ladder.rule import QUICK, Dev, DevEnd, Judgement, Rule, judge_dev, least_to_judgement, moves
 from suffice.stats.exact import Floats, boundary
 from suffice.stats.ledger import alpha_of_try
 from suffice.stats.plan import default_tolerance
 from suffice.stats.predict import chance
 from suffice.stats.trial import Claim
+
+AS_FIRST_WRITTEN = Rule(drop=0.05, send_at_end=0.4, last_chance=False)
+"""Drops sooner, sends likelier rungs only at the end, and never goes down when nothing passed."""
 
 JUDGEMENTS: tuple[Judgement, ...] = ("go on", "drop", "test", "keep")
 
@@ -188,9 +191,8 @@ ROWS: list[tuple[str, Way, int, float | None, Rule, int, bool]] = [
     ("same, 16 at once, not capped", climb, 300, 0.05, Rule(), 16, False),
     ("the climb, N=300, default tolerance", climb, 300, None, Rule(), 1, True),
     ("the climb, N=300, `--quick`", climb, 300, 0.05, QUICK, 1, True),
-    ("the climb, N=300, thorough", climb, 300, 0.05, THOROUGH, 1, True),
-    ("same, default tolerance", climb, 300, None, THOROUGH, 1, True),
-    ("same, 16 calls at once", climb, 300, None, THOROUGH, 16, True),
+    ("as first written, N=300", climb, 300, 0.05, AS_FIRST_WRITTEN, 1, True),
+    ("same, default tolerance", climb, 300, None, AS_FIRST_WRITTEN, 1, True),
     ("exhaustive, point estimate, N=300", exhaustive, 300, 0.05, Rule(), 1, True),
 ]
 

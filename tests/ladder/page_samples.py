@@ -40,7 +40,7 @@ def rung(name: str, state: str, right: int, seen: int, **more: Any) -> Decided:
     return row | more
 
 
-def tested(number: int, verdict: str, used: int, bound: float | None = None, share: float | None = None) -> Decided:
+def a_try(number: int, verdict: str, used: int, bound: float | None = None, share: float | None = None) -> Decided:
     return {
         "number": number, "alpha": 0.05 / 2**number, "verdict": verdict, "used": used, "calls": used, "failed": 0,
         "failures": [], "bound": bound, "share": share, "at": 1.77e9, "known": False, "paused": False,
@@ -107,9 +107,9 @@ def tickets() -> Decided:
         "rungs": [
             rung("constant", "dropped", 37, 300, interval=[0.09, 0.165]),
             rung("words", "UNPROVEN", 232, 300, dev_answered=268, chance=0.52, out_of_fold=True, thresholds=[0.44],
-                 handled=[0.893], tested=tested(1, "UNPROVEN", 240), interval=[0.82, 0.902]),
+                 handled=[0.893], tested=a_try(1, "UNPROVEN", 240), interval=[0.82, 0.902]),
             rung("triage", "PASS", 244, 300, chance=0.93, interval=[0.897, 0.959], calls=412, saved=318,
-                 tested=tested(2, "PASS", 141, 0.853, 0.824), **route),
+                 tested=a_try(2, "PASS", 141, 0.853, 0.824), **route),
             rung("triage with examples", "waiting", 0, 0, chance=None, members=[], thresholds=[], handled=[]),
         ],
         "pages": {
@@ -138,7 +138,7 @@ def nothing_passed() -> Decided:
         ],
         "rungs": [
             rung("constant", "dropped", 37, 300),
-            rung("words", "FAIL", 249, 300, chance=0.41, tested=tested(1, "FAIL", 96)),
+            rung("words", "FAIL", 249, 300, chance=0.41, tested=a_try(1, "FAIL", 96)),
             rung("agent", "paused", 30, 38, dev_failed=6, dev_total=180, chance=0.3,
                  note="6 of 38 calls gave no answer, the first: timeout: no answer in 120 s"),
         ],
@@ -151,7 +151,7 @@ def nothing_passed() -> Decided:
 def one_rung() -> Decided:
     """The smallest PASS: one rung, nothing wrong on dev."""
     decision = tickets()
-    decision |= {"rungs": [rung("constant", "PASS", 60, 60, chance=0.99, tested=tested(1, "PASS", 41, 0.91))]}
+    decision |= {"rungs": [rung("constant", "PASS", 60, 60, chance=0.99, tested=a_try(1, "PASS", 41, 0.91))]}
     decision |= {"sentence": "`constant` suffices.", "share": None, "advice": []}
     decision["claim"] |= {"coverage": None, "per": None}
     decision["pages"] = {

@@ -53,7 +53,7 @@ class Reader(HTMLParser):
 
     @property
     def words(self) -> str:
-        return " ".join("".join(self.said).split())
+        return " ".join(" ".join(self.said).split())
 
 
 # What holds for every page
@@ -259,7 +259,7 @@ def test_when_nothing_passed_the_page_says_what_to_do() -> None:
 
 
 def test_what_a_climb_writes_can_be_shown() -> None:
-    stated = deciding.Stated(bar=0.9, tolerance=0.05, coverage=None, n=240, per=None, grader="label")
+    stated = deciding.Stated(bar=0.9, tolerance=0.05, coverage=None, n=240, per=None, grader="label", labels="0")
     at = time.mktime((2026, 3, 14, 9, 26, 0, 0, 0, -1))
     won = deciding.Tested(1, 0.025, "PASS", 141, 141, 0, (), 0.8537, None, at, known=True)
     row = deciding.Climbed(

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from suffice.ladder.rule import (
     QUICK,
-    THOROUGH,
     Dev,
     DevEnd,
     Rule,
@@ -21,20 +20,21 @@ from suffice.stats.predict import chance
 from suffice.stats.trial import Claim
 
 RULE = Rule()
+NO_LAST_CHANCE = Rule(last_chance=False)
 
 
 @pytest.mark.parametrize(
     ("chance", "seen", "judgement"),
     [
         (0.01, 11, "go on"),
-        (0.05, 12, "drop"),
-        (0.06, 12, "go on"),
+        (0.02, 12, "drop"),
+        (0.03, 12, "go on"),
         (0.95, 29, "go on"),
         (0.90, 30, "test"),
         (0.89, 119, "go on"),
-        (0.40, 120, "test"),
-        (0.39, 120, "keep"),
-        (0.04, 120, "drop"),
+        (0.50, 120, "test"),
+        (0.49, 120, "keep"),
+        (0.01, 120, "drop"),
     ],
 )
 def test_dev_is_judged_as_documented(chance, seen, judgement):
@@ -81,13 +81,13 @@ def test_a_rung_that_was_tried_on_the_way_up_is_not_tried_again():
     assert made.count(Test(0)) == 1
 
 
-def test_nothing_passes_nothing_wins():
-    made, winner = walk([DROP, KEEP, TEST], ["PASS", "PASS", "FAIL"])
+def test_without_a_last_chance_kept_rungs_stay_untried_when_nothing_passed():
+    made, winner = walk([DROP, KEEP, TEST], ["PASS", "PASS", "FAIL"], NO_LAST_CHANCE)
     assert winner is None and Test(1) not in made
 
 
 def test_with_a_last_chance_kept_rungs_are_tried_even_when_nothing_passed():
-    made, winner = walk([DROP, KEEP, TEST], ["PASS", "PASS", "FAIL"], THOROUGH)
+    made, winner = walk([DROP, KEEP, TEST], ["PASS", "PASS", "FAIL"])
     assert winner == 1 and made[-1] == Test(1)
 
 
@@ -113,7 +113,7 @@ def test_dev_must_end_with_a_dev_end():
 @given(
     st.lists(st.sampled_from([DROP, TEST, KEEP, FAINT]), min_size=1, max_size=7),
     st.data(),
-    st.sampled_from([RULE, QUICK, THOROUGH]),
+    st.sampled_from([RULE, QUICK, NO_LAST_CHANCE]),
 )
 def test_the_winner_passed_and_no_rung_is_tried_twice(devs, data, rule):
     verdicts = data.draw(

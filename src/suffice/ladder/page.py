@@ -6,7 +6,6 @@ fields; what is unknown is left out.
 
 from __future__ import annotations
 
-import math
 import shlex
 import statistics
 from collections import Counter
@@ -74,7 +73,7 @@ def _facts(decision: Record) -> list[tuple[str, str, str]]:
     among = "right among answered" if coverage is not None else "right"
     facts: list[tuple[str, str, str]] = []
     if bound is not None:
-        facts.append(("Shown", f"≥ {rate(math.floor(bound * 1e4 + 1e-6) / 1e4)}", among))
+        facts.append(("Shown", f"≥ {rate(bound)}", among))
     if share is not None:
         facts.append(("Answered", f"≥ {floor_percent(share)}", "of inputs"))
     if bar is not None:
@@ -160,11 +159,13 @@ def _settings(decision: Record) -> Html:
         value = number(claim, key)
         if value is not None:
             rows.append((key, "max" if key == "coverage" and value == 0 else rate(value)))
-    rows += [(key, plain(claim[key])) for key in ("grader", "per") if claim.get(key)]
+    rows += [
+        (term, plain(claim[key])) for key, term in (("grader", "grader"), ("per", "one case per")) if claim.get(key)
+    ]
     names = [r for r in items(told, "rungs") if isinstance(r, str)]
     rows += [("rungs, easiest first", join([code(n) for n in names], ", "))] if names else []
     rows += [("tries before this climb", f"{len(items(told, 'base'))}")] if "base" in told else []
-    rows += [(SETTINGS.get(k, k), plain(v)) for k, v in told.items() if k not in ELSEWHERE and v is not None]
+    rows += [(SETTINGS.get(k, k), _setting(v)) for k, v in told.items() if k not in ELSEWHERE and v is not None]
     cost = number(decision, "cost_usd")
     rows.append(("cost", "unknown" if cost is None else f"US$ {cost:,.2f}"))
     rows += [("run", code(string(decision, "run")))] if string(decision, "run") else []
@@ -172,6 +173,12 @@ def _settings(decision: Record) -> Html:
     command, note = _command(decision, told, claim, names)
     parts_ = [el("pre", el("code", command), tabindex="0"), *([el("p", note, class_="note")] if note else [])]
     return section("repeat", "To repeat it", said, *parts_, terms(rows, "settings"))
+
+
+def _setting(value: Json) -> Html | str:
+    if isinstance(value, str) and "(" in value:  # the repr of a rule
+        return code(value)
+    return f"{value:g}" if isinstance(value, float) else plain(value)
 
 
 def _command(decision: Record, told: Record, claim: Record, names: list[str]) -> tuple[str, Html | None]:

@@ -17,7 +17,8 @@ TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 STREAM = 64.0  # width of all inputs, px
 STEP = 92.0  # height of one member, px
 TOP = 34.0
-FUNNEL = 132.0  # where the branches of the stream end, px
+BEND = 13.0  # radius of a branch's inner edge, px
+FUNNEL = 122.0  # where the branches of the stream end, px
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +182,14 @@ def _branch(before: float, after: float, y: float, kind: str) -> list[Html]:
     out: list[Html] = []
     if after > 0:
         out.append(el("rect", x="0", y=y - 0.5, width=max(STREAM * after, 1), height=STEP + 1, class_="flow"))
-    right, left = STREAM * before, STREAM * after
+    right, left, middle = STREAM * before, STREAM * after, y + STEP / 2
     thick = max(right - left, 1.5)
-    top, bottom = y + STEP / 2 - thick / 2, y + STEP / 2 + thick / 2
+    top, bottom = middle - thick / 2, middle + thick / 2
+    bend = min(BEND, top - y)  # of the inner edge; the outer one bends about the same centre
     ribbon = (
-        f"M{right:.1f} {y - 0.5:.1f}C{right:.1f} {top:.1f} {right + 8:.1f} {top:.1f} {FUNNEL:g} {top:.1f}"
-        f"V{bottom:.1f}C{left + 8:.1f} {bottom:.1f} {left:.1f} {bottom:.1f} {left:.1f} {y - 0.5:.1f}Z"
+        f"M{right:.1f} {y - 0.5:.1f}V{top - bend:.1f}A{bend:.1f} {bend:.1f} 0 0 0 {right + bend:.1f} {top:.1f}"
+        f"H{FUNNEL:g}L{FUNNEL + min(thick / 2, 9):.1f} {middle:.1f}L{FUNNEL:g} {bottom:.1f}H{right + bend:.1f}"
+        f"A{bend + thick:.1f} {bend + thick:.1f} 0 0 1 {right - thick:.1f} {top - bend:.1f}V{y - 0.5:.1f}Z"
     )
     out.append(el("path", d=ribbon, class_=kind))
     return out
@@ -197,9 +200,9 @@ def _member(member: Member, last: bool, y: float) -> list[Html]:
 
 
 def _label(y: float, name: str, said: str, when: str) -> list[Html]:
-    middle, x = y + STEP / 2, FUNNEL + 14
+    middle, x = y + STEP / 2, FUNNEL + 20
     above = 14 if when else 6
-    out = [el("text", clipped(name, 24), el("title", name), x=x, y=middle - above + 4, class_="name")]
+    out = [el("text", clipped(name, 22), el("title", name), x=x, y=middle - above + 4, class_="name")]
     out.append(el("text", said, x=x, y=middle - above + 22, class_="small"))
     if when:
         out.append(el("text", when, x=x, y=middle - above + 39, class_="small"))

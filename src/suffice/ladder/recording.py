@@ -8,75 +8,124 @@ from pathlib import Path
 
 from suffice.errors import DataError
 from suffice.evals.read import missing, read_file
+from suffice.evals.shown import counted, listed, shown
+from suffice.evals.split import SealedCase
 from suffice.programs.solution import Solution
-from suffice.values import ABSTAIN, Answer, Case, Graded, Json, content_hash, to_json
+from suffice.values import ABSTAIN, Answer, Case, Graded, Json, canonical, content_hash, folded, to_json
 
+IDS = ("id", "case_id", "case")
 SCORES = ("right", "correct", "score", "passed", "is_correct", "pass")
 ANSWERS = ("output", "answer", "prediction", "predicted", "response", "completion", "model_output")
-SCORE_WORDS = {"right": 1.0, "wrong": 0.0, "true": 1.0, "false": 0.0, "pass": 1.0, "fail": 0.0, "1": 1.0, "0": 0.0}
+SCORE_WORDS = {"right": 1.0, "wrong": 0.0, "true": 1.0, "false": 0.0, "pass": 1.0, "fail": 0.0}
+
+# A row may belong to a sealed case: no message here holds a value out of a row, only its file and line.
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Recording:
-    """The rows of a recording with the column that holds what was answered, and whether that column holds scores."""
+    """The rows of a recording with the column that holds what was answered, and whether that column holds scores.
+
+    `named` says that the caller chose the column. It does not print: its rows may be sealed cases.
+    """
 
     name: str
     rows: tuple[tuple[str, Mapping[str, Json]], ...]  # (where, row)
     column: str
     scores: bool
+    named: bool
 
 
 def read_recording(path: str | Path, column: str | None = None) -> Recording:
-    """Read a recording; `column` None takes the usual names. Raises DataError with file and line."""
+    """Read a recording; `column` None takes the usual names. Raises DataError with file and line.
+
+    A column is one of scores or of answers by its usual name; any other holds scores when all of its values are.
+    """
     file = Path(path)
     if not file.is_file():
         raise missing(file)
     table = read_file(file)
     if table.bad:
+        first = table.bad[0]
         raise DataError(
-            f"{len(table.bad)} rows cannot be read, the first: {table.bad[0].reason}", where=table.bad[0].source
+            f"{counted(len(table.bad), 'row')} cannot be read, the first: {first.reason}", where=first.source
         )
-    rows = tuple((row.source, row.values) for row in table.rows)
-    if not rows:
+    if not table.rows:
         raise DataError("the recording is empty", where=str(file))
-    columns = list(dict.fromkeys(c for _, values in rows for c in values))
-    chosen = column or next((c for c in columns if c.casefold() in (*SCORES, *ANSWERS)), None)
-    if chosen is None or chosen not in columns:
-        fault = f"there is no column {column!r}" if column else "no column looks like recorded answers or scores"
-        raise DataError(
-            f"{fault}; columns: {', '.join(columns)}",
-            hint=f"name it: --replay {file}#COLUMN",
-            where=str(file),
-        )
-    values = [row.get(chosen) for _, row in rows]
-    scores = chosen.casefold() in SCORES or (
-        chosen.casefold() not in ANSWERS and all(_score(v) is not None for v in values)
+    chosen = _column(file, table.columns, column)
+    rows = tuple(
+        (r.source, {**r.values, chosen: None} if not r.typed and _blank(r.values.get(chosen)) else r.values)
+        for r in table.rows
     )
-    return Recording(column or file.stem, rows, chosen, scores)
+    values = [row.get(chosen) for _, row in rows]
+    scores = _told(chosen, SCORES) or (
+        not _told(chosen, ANSWERS) and all(_score(v) is not None or _abstains(v) for v in values)
+    )
+    return Recording(column or file.stem, rows, chosen, scores, named=column is not None)
 
 
 def replay_solution(
     recording: Recording, cases: Sequence[Case], columns: Sequence[str], name: str | None = None
 ) -> Solution:
-    """The recording as a solution over `cases`. Raises DataError where it lacks a case or contradicts itself."""
+    """The recording as a solution over `cases`. Rows of other cases are ignored.
+
+    Raises DataError where it lacks a case, contradicts itself, or might hold something else than what was answered.
+    """
     by_id = {c.id: c for c in cases}
     by_inputs = {c.inputs_hash: c for c in cases}
     answers: dict[str, Answer] = {}
+    first: dict[str, str] = {}
     for where, row in recording.rows:
-        case = _case(row, by_id, by_inputs, columns)
+        case = _case(where, row, by_id, by_inputs, columns)
         if case is None:
             continue  # a recording may cover more than this task
         answer = _answer(recording, where, row)
-        if answers.setdefault(case.inputs_hash, answer) != answer:
-            raise DataError("two rows answer the same case differently", where=where)
+        key = case.inputs_hash
+        if answers.setdefault(key, answer) != answer:
+            raise DataError(f"answers the same inputs in another way than {first[key]}", where=where, hint="keep one")
+        first.setdefault(key, where)
     lacking = [c for c in cases if c.inputs_hash not in answers]
     if lacking:
         raise DataError(
-            f"the recording {recording.name} has no row for {len(lacking)} of {len(cases)} cases, "
+            f"the recording {recording.name} has no row for {len(lacking):,} of {counted(len(cases), 'case')}, "
             f"the first at {lacking[0].source}",
             hint="rows name their case by `id`, or by the task's input columns with the same text",
         )
+    _refuse_doubtful(recording, cases, answers)
     return _solution(name or recording.name, answers)
+
+
+def _column(file: Path, columns: Sequence[str], said: str | None) -> str:
+    usual = [c for c in columns if c.casefold() in (*SCORES, *ANSWERS)]
+    if said is not None and said in columns:
+        return said
+    if said is None and len(usual) == 1:
+        return usual[0]
+    if said is not None:
+        fault = f"there is no column {shown(said)}"
+    elif usual:
+        fault = f"several columns could hold what was answered ({listed(usual)})"
+    else:
+        fault = "no column looks like recorded answers or scores"
+    raise DataError(f"{fault}; columns: {listed(columns)}", hint=f"name it: --replay {file}#COLUMN", where=str(file))
+
+
+def _refuse_doubtful(recording: Recording, cases: Sequence[Case], answers: Mapping[str, Answer]) -> None:
+    """Refuse to guess where a guess could turn labels into scores, or expected values into answers."""
+    expected = {str(folded(to_json(c.expected))) for c in cases}
+    recorded = {str(folded(row.get(recording.column))) for _, row in recording.rows}
+    if recording.scores and not _told(recording.column, SCORES) and len(expected) > 1 and recorded <= expected:
+        raise DataError(
+            f"the column {shown(recording.column)} could hold scores or answers: its values are labels of the task too",
+            hint=f"rename it {recording.column}_right if it holds scores, {recording.column}_answer if answers",
+        )
+    seen = [c for c in cases if not isinstance(c, SealedCase)]
+    if recording.named or recording.scores or not seen:
+        return
+    if all(answers[c.inputs_hash].value == c.expected for c in seen):
+        raise DataError(
+            f"the column {shown(recording.column)} equals the expected value in every open case: is it an answer?",
+            hint=f"if it is, say so: --replay FILE#{recording.column}",
+        )
 
 
 def _solution(name: str, answers: dict[str, Answer]) -> Solution:
@@ -100,42 +149,86 @@ def _solution(name: str, answers: dict[str, Answer]) -> Solution:
 
 
 def _case(
-    row: Mapping[str, Json], by_id: Mapping[str, Case], by_inputs: Mapping[str, Case], columns: Sequence[str]
+    where: str,
+    row: Mapping[str, Json],
+    by_id: Mapping[str, Case],
+    by_inputs: Mapping[str, Case],
+    columns: Sequence[str],
 ) -> Case | None:
-    given = row.get("id", row.get("case"))
-    if given is not None and str(given) in by_id:
-        return by_id[str(given)]
+    """The case of a row: by id, else by inputs. Raises DataError where the two name different cases."""
+    given = next((row[n] for n in IDS if n in row), None)
+    case = by_id.get(given.strip() if isinstance(given, str) else canonical(given))
     if not columns or any(c not in row for c in columns):
-        return None
+        return case
     inputs = row[columns[0]] if len(columns) == 1 else {c: row[c] for c in columns}
-    return by_inputs.get(content_hash(inputs))
+    if case is None:
+        return by_inputs.get(content_hash(inputs))
+    same = case.inputs if len(columns) > 1 else {columns[0]: case.inputs}
+    texts = [(row[c], same[c]) for c in columns if isinstance(row[c], str) and isinstance(same[c], str)]
+    if any(folded(mine) != folded(theirs) for mine, theirs in texts):
+        raise DataError(
+            f"its id is that of {case.source}, but its inputs are not",
+            hint="leave out the ids, or the input columns, whichever is wrong",
+            where=where,
+        )
+    return case
 
 
 def _answer(recording: Recording, where: str, row: Mapping[str, Json]) -> Answer:
-    value = row.get(recording.column)
-    confidence = row.get("confidence")
-    try:
-        sure = None if confidence in (None, "") else float(confidence)
-    except (TypeError, ValueError):
-        raise DataError(f"confidence must be a number in [0, 1], not {confidence!r}", where=where) from None
-    if value == {"abstain": True}:
+    if recording.column not in row:
+        raise DataError(f"has no {shown(recording.column)}", where=where)
+    value, sure = row[recording.column], _confidence(recording, where, row)
+    if _abstains(value) or (recording.scores and str(value).strip().casefold() == "abstain"):
         return Answer(ABSTAIN, sure)
     if not recording.scores:
         return Answer(value, sure)
     score = _score(value)
     if score is None:
-        raise DataError(f"{recording.column} must be 0 or 1, true or false, right or wrong, not {value!r}", where=where)
+        what = "blank" if _blank(value) else "something else"
+        raise DataError(
+            f"{shown(recording.column)} must be 0 or 1, true or false, right or wrong, or a share; it is {what}",
+            where=where,
+        )
     return Answer(Graded(score), sure)
 
 
-def _score(value: Json) -> float | None:
-    """0/1, true/false, right/wrong, or a share in [0, 1]; None for anything else."""
-    if isinstance(value, bool | int | float):
-        return float(value) if 0.0 <= value <= 1.0 else None
-    text = str(value).strip().casefold()
-    if text in SCORE_WORDS:
-        return SCORE_WORDS[text]
-    try:
-        return float(text) if 0.0 <= float(text) <= 1.0 else None
-    except ValueError:
+def _confidence(recording: Recording, where: str, row: Mapping[str, Json]) -> float | None:
+    """The confidence beside an answer: of its own column (`gpt_confidence` beside `gpt`), else of `confidence`."""
+    value = row.get(f"{recording.column}_confidence", row.get("confidence"))
+    if _blank(value):
         return None
+    try:
+        sure = -1.0 if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        sure = -1.0
+    if not 0.0 <= sure <= 1.0:
+        raise DataError("its confidence is not a number in [0, 1]", where=where)
+    return sure
+
+
+def _told(column: str, usual: Sequence[str]) -> bool:
+    """Whether a column's name, or its ending ("gpt_right"), is one of these."""
+    name = column.casefold()
+    return name in usual or name.endswith(tuple(f"_{word}" for word in usual))
+
+
+def _blank(value: Json) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _abstains(value: Json) -> bool:
+    """{"abstain": true}, or that text in a CSV file."""
+    return value == {"abstain": True} or (isinstance(value, str) and "".join(value.split()) == '{"abstain":true}')
+
+
+def _score(value: Json) -> float | None:
+    """0/1, true/false, right/wrong, pass/fail, or a share in [0, 1]; None for anything else."""
+    if isinstance(value, str):
+        text = value.strip().casefold()
+        if text in SCORE_WORDS:
+            return SCORE_WORDS[text]
+        try:
+            value = float(text)
+        except ValueError:
+            return None
+    return float(value) if isinstance(value, bool | int | float) and 0.0 <= value <= 1.0 else None

@@ -23,20 +23,17 @@ class Rule:
     numbers of dev cases from which a threshold counts.
     """
 
-    drop: float = 0.05
+    drop: float = 0.02
     drop_from: int = 12
     send: float = 0.9
     send_from: int = 30
-    send_at_end: float = 0.4
+    send_at_end: float = 0.5
     way_down: float | None = 0.1  # None: the first PASS wins
-    last_chance: bool = False  # when nothing passed on the way up, go down from the top all the same
+    last_chance: bool = True  # when nothing passed on the way up, go down from the top all the same
 
 
-QUICK = Rule(send=0.8, send_at_end=0.3, way_down=None)
+QUICK = Rule(drop=0.05, send=0.8, send_at_end=0.3, way_down=None, last_chance=False)
 """Fewer calls, more misses; `bench/economy.py` says how many."""
-
-THOROUGH = Rule(drop=0.02, send_at_end=0.5, last_chance=True)
-"""More calls, fewer misses; `bench/economy.py` says how many."""
 
 
 @dataclass(frozen=True, slots=True)
