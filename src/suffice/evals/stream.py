@@ -7,22 +7,22 @@ import hashlib
 import io
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, Literal, TextIO
+from typing import Literal, TextIO
 
 from suffice.errors import DataError, UsageError
 from suffice.evals.json_rows import line_rows
 from suffice.evals.read import (
     _BOMS as MARKS,  # pyright: ignore[reportPrivateUsage]
 )
+from suffice.evals.read import Bad, missing
 from suffice.evals.read import (
     _delimiter as delimiter_of,  # pyright: ignore[reportPrivateUsage]
 )
 from suffice.evals.read import (
     _header as header_of,  # pyright: ignore[reportPrivateUsage]
 )
-from suffice.evals.read import Bad, missing
 from suffice.evals.shown import counted, shown
 from suffice.values import Json
 
@@ -70,7 +70,7 @@ def scan(path: Path, *, encoding: str | None = None) -> Table:
     try:
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        with _text(path, codec, mark) as file:
+        with _text(path, codec, mark, "") as file:
             sample = file.read(SAMPLE)
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror or error}", where=str(path)) from None
@@ -79,7 +79,7 @@ def scan(path: Path, *, encoding: str | None = None) -> Table:
     if not sample.strip():
         raise DataError("the file is empty", where=path.name, hint="one row for each input")
     kind = _kind(path, sample)
-    table = Table(path, kind, codec, mark, delimiter_of(sample, path.name), {}, 0, "", _end(sample), sha256)
+    table = Table(path, kind, codec, mark, delimiter_of(sample, path.name), {}, 0, "", _end(sample, kind), sha256)
     counts: Counter[str] = Counter()
     bad: list[Bad] = []
     rows = faulty = 0
@@ -98,7 +98,7 @@ def scan(path: Path, *, encoding: str | None = None) -> Table:
         raise DataError(f"{counted(faulty, 'row')} cannot be read, so nothing was asked:{lines}", hint="mend the file")
     if not rows:
         raise DataError("the file has no rows", where=path.name, hint="one row for each input")
-    return Table(path, kind, codec, mark, table.delimiter, dict(counts), rows, head, table.end, sha256)
+    return replace(table, counts=dict(counts), rows=rows, head=head)
 
 
 def records(table: Table) -> Iterator[Record]:
@@ -164,7 +164,8 @@ class _Lines:
 def _items(table: Table) -> Iterator[Record | Bad | str]:
     """Every row, bad row, and the header's text."""
     try:
-        with _text(table.path, table.codec, table.mark) as file:
+        # A lone \r ends a line of a CSV, but is a space between two values of JSON.
+        with _text(table.path, table.codec, table.mark, "" if table.kind == "csv" else "\n") as file:
             yield from _csv_items(table, file) if table.kind == "csv" else _json_items(table, file)
     except UnicodeDecodeError as error:
         raise _undecodable(table.path, table.codec, error) from None
@@ -211,8 +212,10 @@ def _kind(path: Path, sample: str) -> Literal["csv", "jsonl"]:
     return "jsonl"
 
 
-def _end(sample: str) -> str:
-    return next((end for end in ENDS if end in sample), "\n")
+def _end(sample: str, kind: Literal["csv", "jsonl"]) -> str:
+    """The first line's end."""
+    line = next(iter(io.StringIO(sample, newline="" if kind == "csv" else "\n")))
+    return next((end for end in ENDS if line.endswith(end)), "\n")
 
 
 def _codec(path: Path, encoding: str | None) -> tuple[str, bytes]:
@@ -237,11 +240,10 @@ def _codec(path: Path, encoding: str | None) -> tuple[str, bytes]:
     return encoding or "utf-8", b""
 
 
-def _text(path: Path, codec: str, mark: bytes) -> TextIO:
-    file: BinaryIO = path.open("rb")
+def _text(path: Path, codec: str, mark: bytes, newline: str) -> TextIO:
+    file = path.open("rb")
     file.seek(len(mark))
-    # "" keeps every line end as it is; JSON lines end in \n (a lone \r is a space there).
-    return io.TextIOWrapper(file, encoding=codec, newline="")
+    return io.TextIOWrapper(file, encoding=codec, newline=newline)
 
 
 def _undecodable(path: Path, codec: str, error: UnicodeDecodeError) -> DataError:

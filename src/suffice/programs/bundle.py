@@ -142,7 +142,10 @@ def _node(solution: Solution, parts: _Parts, depth: int) -> Json:
 
 def _note_function(form: Form, parts: _Parts) -> None:
     path = form.data["import"]
-    check_importable(path, form.data["source"])
+    if not check_importable(path, form.data["source"]):
+        parts.notes.add(
+            f"{path} or what its module holds changed since it was tried: see that a fresh process loads it"
+        )
     parts.needs.update(packages_of(imported(path)))
     parts.notes.add(f"{path} is saved by its name: where the bundle is loaded, its module must be there, unchanged")
 
@@ -227,7 +230,7 @@ def _function(form: Form, name: str, reading: _Reading) -> Solution:
     if now != saved:
         if not reading.allow_changed:
             raise reading.fault(
-                f"{path} is not the function that was saved: its source, something it calls, or a version changed "
+                f"{path} is not the function that was saved: its source, what it uses, or a version changed "
                 f"(saved as {saved[:12]}, now {now[:12]}{_versions(function, reading.manifest)})",
                 hint="put back what changed, or decide again; load(..., allow_changed=True) takes it as it is and "
                 "drops the claim",

@@ -47,30 +47,33 @@ def imported(path: str) -> Callable[..., Any]:
     return found
 
 
-def check_importable(path: str, identity: str) -> None:
-    """Refuse, before it is saved by name, a function that would not be found again. Raises SolutionError."""
+def check_importable(path: str, identity: str) -> bool:
+    """Refuse, before it is saved by name, a function that would not be found again. Raises SolutionError.
+
+    False where it is found, but is not what `identity` says: it was reloaded, or what its module holds changed while
+    it ran (a cache, a counter), which a fresh process may undo.
+    """
     module, _, name = path.partition(":")
     if module == "__main__":
-        file = Path(getattr(sys.modules["__main__"], "__file__", None) or "").name
-        if not file or file.startswith("<"):
-            raise SolutionError(
-                f"{name} was typed at a prompt or in a notebook, so no program can import it",
-                hint=f"put it into a file, say {name}.py, import it from there, and save again",
-            )
-        raise SolutionError(
-            f"{name} is defined in the script that runs ({file}): loading would run the script",
-            hint=f"move it into a module of its own, import it into {file} from there, and run {file} again "
-            "(what is recorded is not called again)",
-        )
+        raise _of_script(name)
     try:
-        same = function_identity(imported(path)) == identity
+        return function_identity(imported(path)) == identity
     except NotImportable as error:
         raise SolutionError(
             f"{name} cannot be saved by its name: {error}",
             hint="a bundle needs a function at the top level of a module of yours",
         ) from error
-    if not same:
-        raise SolutionError(
-            f"{path} is by now another function than the one that was tried",
-            hint="give the two functions different names",
+
+
+def _of_script(name: str) -> SolutionError:
+    file = Path(getattr(sys.modules["__main__"], "__file__", None) or "").name
+    if not file or file.startswith("<"):
+        return SolutionError(
+            f"{name} was typed at a prompt or in a notebook, so no program can import it",
+            hint=f"put it into a file, say {name}.py, import it from there, and save again",
         )
+    return SolutionError(
+        f"{name} is defined in the script that runs ({file}): loading would run the script",
+        hint=f"move it into a module of its own, import it into {file} from there, and run {file} again "
+        "(what is recorded is not called again)",
+    )

@@ -32,7 +32,7 @@ def find(text: str) -> Any:
     The folder of a file, or the working directory for the other two, is put on Python's path, as `python` itself
     does. Raises as find_solution.
     """
-    if Path(text).is_dir():
+    if text and Path(text).is_dir():
         _reachable(Path.cwd(), first=False)  # last: a bundle must not choose what its own imports find here
         return load(text)
     source, _, name = text.rpartition(":")

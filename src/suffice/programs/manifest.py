@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import stat
 from collections.abc import Mapping
@@ -59,6 +60,8 @@ def read_manifest(path: str | Path) -> Manifest:
         what = "is a file, not a bundle folder" if folder.exists() else "there is no bundle here"
         raise BundleError(what, hint="a bundle is the folder that decision.save(...) made", where=str(folder))
     where = str(folder / MANIFEST)
+    if not os.path.lexists(where):
+        raise BundleError("its manifest.json is missing, or this folder is no bundle", hint=AGAIN, where=str(folder))
     data = read_plain(folder / MANIFEST, MAX_MANIFEST)
     try:
         body = json.loads(data, parse_constant=_refuse)

@@ -22,7 +22,7 @@ def checked_output(solution: Solution, output: Any, labels: Sequence[Json], wher
 
     try:
         adapter: TypeAdapter[Any] = TypeAdapter(output)
-    except (PydanticUserError, PydanticSchemaGenerationError, TypeError, NameError) as error:
+    except (PydanticUserError, PydanticSchemaGenerationError, TypeError, NameError, SyntaxError) as error:
         raise UsageError(
             f"output={output!r} is not a type that can be checked: {str(error).splitlines()[0]}",
             hint='for example output=Literal["yes", "no"] | None, or a pydantic model',

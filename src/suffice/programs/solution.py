@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-import traceback
 import types
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from numbers import Real
 from typing import Any, Generic, cast
 
 from typing_extensions import TypeVar
 
 from suffice.errors import SolutionError
 from suffice.programs.identity import function_identity
+from suffice.programs.place import place_of_error, place_of_function
 from suffice.programs.threads import in_thread
 from suffice.values import Answer, Failure, Json, to_json
 
@@ -23,6 +23,12 @@ R = TypeVar("R", covariant=True, default=Any)
 
 Ask = Callable[[Json], Awaitable[Answer]]
 """From a case's inputs (a bare value, or a dict by column name) to an answer."""
+
+MESSAGE = 500  # characters of a failure that are kept: an exception may quote a whole page
+
+
+class NotAnAnswer(TypeError):
+    """What a function returned cannot be an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +100,10 @@ def from_function(function: Callable[..., Any], name: str | None = None) -> Solu
         value = await call() if is_async else await in_thread(call)
         if inspect.isawaitable(value):  # a def that returns a coroutine, such as a lambda over an async function
             value = await value
-        return as_answer(value)
+        try:
+            return as_answer(value)
+        except NotAnAnswer as error:
+            raise NotAnAnswer(f"{error}{place_of_function(function)}") from None
 
     label = name or getattr(function, "__name__", None) or type(function).__name__
     identity = function_identity(function)
@@ -110,16 +119,29 @@ def from_function(function: Callable[..., Any], name: str | None = None) -> Solu
 
 
 def as_answer(value: Any) -> Answer:
-    """What a function returned, as an Answer with a value that has a JSON form. Raises TypeError else."""
+    """What a function returned, as an Answer with a value that has a JSON form. Raises NotAnAnswer else."""
     answer: Answer = value if isinstance(value, Answer) else Answer(value)
-    if answer.confidence is not None and not 0.0 <= answer.confidence <= 1.0:
-        raise TypeError(f"a confidence must lie in [0, 1], not {answer.confidence!r}")
-    to_json(answer.value)
+    sure: object = answer.confidence
+    if sure is not None and not (isinstance(sure, Real) and 0.0 <= sure <= 1.0):
+        what = repr(sure) if isinstance(sure, Real) else f"a {type(sure).__name__}"
+        raise NotAnAnswer(f"a confidence must be a number in [0, 1], not {what}")
+    try:
+        to_json(answer.value)
+    except TypeError as error:
+        raise NotAnAnswer(f"returned what cannot be an answer: {error}") from None
     return answer
 
 
 def check_inputs(solution: Solution, columns: Sequence[str]) -> None:
-    """Refuse, before the first call, a solution whose parameters do not fit the task's several input columns."""
+    """Refuse, before the first call, a solution whose parameters do not fit the task's input columns.
+
+    One column is bound by its place, several by name.
+    """
+    if len(columns) == 1 and len(solution.required) > 1:
+        raise SolutionError(
+            f"{solution.name} needs {', '.join(solution.required)}, and the task has the one input {columns[0]}",
+            hint="give the other parameters defaults, or choose columns with --input",
+        )
     if len(columns) < 2 or solution.parameters is None:
         return
     missing = [p for p in solution.required if p not in columns]
@@ -151,23 +173,32 @@ async def attempt(solution: Solution, inputs: Json, timeout: float | None) -> tu
             raise
         return None, Failure("raised", describe(error))  # its own: it awaited something that was cancelled
     except SystemExit as error:
-        return None, Failure("exit", f"called sys.exit({error.code!r})")
+        return None, Failure("exit", f"called sys.exit({_line(repr(error.code))}){place_of_error(error)}")
+    except NotAnAnswer as error:
+        return None, Failure("type", _line(str(error)))
     except BaseException as error:  # noqa: B036 - a user's code may raise anything, and a run must outlive it
         if isinstance(error, TimeoutError) and limit.expired():  # and not one that it raised itself
-            return None, Failure("timeout", f"no answer within {timeout:g} s")
-        kind = "type" if isinstance(error, TypeError) and "has no JSON form" in str(error) else "raised"
-        return None, Failure(kind, describe(error))
+            return None, Failure("timeout", f"no answer within {timeout:g} s{_hanging(error.__cause__)}")
+        return None, Failure("raised", describe(error))
 
 
 def describe(error: BaseException) -> str:
     """An exception in one line with the place in the user's code: "KeyError: 'total' (my.py:12 in triage)"."""
-    text = f"{type(error).__name__}: {error}".rstrip(": ")
-    own = str(Path(__file__).resolve().parent.parent)
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(own)]
-    if not frames:
-        return text
-    last = frames[-1]
-    return f"{text} ({Path(last.filename).name}:{last.lineno} in {last.name})"
+    try:
+        said = str(error)
+    except Exception:  # an exception class of the user's whose text fails in its turn
+        said = ""
+    return _line(f"{type(error).__name__}: {said}".rstrip(": ")) + place_of_error(error)
+
+
+def _line(text: str) -> str:
+    line = " ".join(text[: 4 * MESSAGE].split())
+    return line if len(line) <= MESSAGE else f"{line[: MESSAGE - 1]}…"
+
+
+def _hanging(cancelled: BaseException | None) -> str:
+    """Where a call was when its time was over: a `def` goes on in its thread, and a note says where."""
+    return "".join(getattr(cancelled, "__notes__", [])) or place_of_error(cancelled)
 
 
 def _unwrapped(function: Callable[..., Any]) -> Callable[..., Any]:

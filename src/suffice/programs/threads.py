@@ -6,9 +6,12 @@ import asyncio
 import contextvars
 import os
 import queue
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
+
+from suffice.programs.place import place_of_frame
 
 Job = tuple[Callable[[], Any], asyncio.AbstractEventLoop, "asyncio.Future[Any]"]
 
@@ -20,19 +23,32 @@ _idle = 0
 
 
 async def in_thread(call: Callable[[], Any]) -> Any:
-    """`call()` on a daemon thread, with this context's variables. As wide as it is called: the caller bounds it."""
+    """`call()` on a daemon thread, with this context's variables. As wide as it is called: the caller bounds it.
+
+    Cancelled, it lets the thread go on alone; the CancelledError has a note of where in the user's code that is.
+    """
     global _idle
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Any] = loop.create_future()
     context = contextvars.copy_context()
+    thread: list[int] = []
+
+    def work() -> Any:
+        thread.append(threading.get_ident())
+        return context.run(call)
+
     with _lock:
         fresh = _idle == 0
         if not fresh:
             _idle -= 1
-    _jobs.put((lambda: context.run(call), loop, done))
+    _jobs.put((work, loop, done))
     if fresh:
         threading.Thread(target=_work, name="suffice-solution", daemon=True).start()
-    return await done
+    try:
+        return await done
+    except asyncio.CancelledError as error:
+        error.add_note(place_of_frame(sys._current_frames().get(thread[0]) if thread else None))  # pyright: ignore[reportPrivateUsage]
+        raise
 
 
 def _work() -> None:
@@ -59,7 +75,7 @@ def _settle(done: asyncio.Future[Any], value: Any, error: BaseException | None) 
     if error is None:
         done.set_result(value)
     elif isinstance(error, StopIteration):  # a future refuses it
-        done.set_exception(RuntimeError("the function raised StopIteration"))
+        done.set_exception(RuntimeError("the function raised StopIteration").with_traceback(error.__traceback__))
     else:
         done.set_exception(error)
 

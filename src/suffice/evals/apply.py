@@ -1,0 +1,318 @@
+"""Answer every row of a file: the same rows in the same order, with answer, confidence and who answered.
+
+Resuming: rows go to the end of the output file as they come; beside it lies FILE.resume, which says what is being
+applied to what, until the last row is written. The same call after a kill goes on behind the last whole row. What
+costs is journaled as well: so rows that were answered, but not yet written because an earlier one was slow, are not
+asked again, and neither are those of an output that cannot be resumed (standard output).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing, nullcontext, suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, TextIO, cast
+
+from suffice.errors import DataError, SolutionError, UsageError
+from suffice.evals.answered import ADDED, Kept, Layout, OutFile, OutText, added_names, kept
+from suffice.evals.columns import INPUT
+from suffice.evals.evaluate import opened
+from suffice.evals.grade import Grader
+from suffice.evals.runner import BATCH, Job, outcomes
+from suffice.evals.shown import counted, listed
+from suffice.evals.stream import Record, Table, records, scan
+from suffice.programs.solution import Solution, check_inputs, from_function
+from suffice.store import runs
+from suffice.store.database import Store, chunks
+from suffice.values import Case, Json, Outcome, Score, content_hash
+
+CHUNK: Final = 10_000  # rows of a solution that costs which are held in memory at once
+AHEAD: Final = (
+    4  # without a journal, no row is asked more than this many times the concurrency ahead of the last written
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyOptions:
+    """How to apply. `inputs` are the columns to ask with (None: those the solution was decided on or names).
+
+    `concurrency` calls run side by side, each for at most `timeout` seconds. `fresh` asks again what is recorded,
+    `journal=False` records nothing. `overwrite` replaces an output file that is complete or of something else.
+    `exact` leaves texts that look like formulas as they are in a CSV. After `give_up` failed calls in a row (None:
+    never) the run stops, and these rows are asked again by the next.
+    """
+
+    inputs: tuple[str, ...] | None = None
+    encoding: str | None = None
+    concurrency: int = 8
+    timeout: float | None = 120.0
+    fresh: bool = False
+    journal: bool = True
+    overwrite: bool = False
+    exact: bool = False
+    give_up: int | None = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of the rows. `resumed` of them were there from an interrupted run; `notes` are worth saying."""
+
+    rows: int
+    answered: int
+    nothing: int
+    abstained: int
+    failed: int
+    resumed: int
+    inputs: tuple[str, ...]
+    columns: tuple[str, ...]  # added
+    notes: tuple[str, ...] = ()
+
+
+async def apply(
+    solution: Any,
+    source: str | Path,
+    out: TextIO | str | Path,
+    *,
+    options: ApplyOptions | None = None,
+    store: Store | Path | str | None = None,
+    on_done: Callable[[int], None] | None = None,
+) -> Applied:
+    """Answer the rows of the CSV or JSONL file `source` and write them to `out`, a path or an open text file.
+
+    Added at the end of each row: answer, confidence, answered_by, status (answered, nothing, abstained, failed) and
+    error; all with the prefix `suffice_` where the file has one of these columns. In JSONL an abstention is
+    {"abstain": true}; in a CSV the answer is empty unless the status is "answered". `on_done` hears how many rows are
+    done. Raises DataError for a file that cannot be read or written, UsageError where `out` must not be replaced,
+    SolutionError where calls keep failing, StoreError.
+    """
+    how = options or ApplyOptions()
+    asked = from_function(solution)
+    path = Path(out).expanduser() if isinstance(out, str | Path) else None
+    table = scan(Path(source).expanduser(), encoding=how.encoding)
+    inputs, notes = input_columns(asked, table, how.inputs)
+    layout = Layout(table, added_names(table.names), asked.name, how.exact)
+    if layout.names != ADDED:
+        notes.append(f"the file has a column of such a name: the answers are in {layout.names[0]} and so on")
+    if layout.codec != table.codec:
+        notes.append(f"the file is {table.codec}; the output is UTF-8, which holds every answer")
+    mark = {"solution": asked.identity, "source": table.sha256, "inputs": list(inputs), "exact": how.exact}
+    before = Kept(0, 0, Counter()) if path is None else _begun(path, layout, mark, how)
+    target = OutFile(path, layout, before.size) if path is not None else OutText(cast("TextIO", out), layout)
+    written = _Written(target, layout, before.statuses, how.give_up, asked.free, on_done)
+    try:
+        with nullcontext() if asked.free or not how.journal else opened(store) as home:
+            await _answer(asked, table, inputs, written, how, home)
+        written.rest()
+    finally:
+        target.close()
+    if path is not None:
+        _side(path).unlink(missing_ok=True)
+    counts = written.statuses
+    return Applied(
+        rows=table.rows,
+        answered=counts["answered"],
+        nothing=counts["nothing"],
+        abstained=counts["abstained"],
+        failed=counts["failed"],
+        resumed=before.rows,
+        inputs=inputs,
+        columns=layout.names,
+        notes=tuple(notes),
+    )
+
+
+def input_columns(
+    solution: Solution, table: Table, said: Sequence[str] | None = None
+) -> tuple[tuple[str, ...], list[str]]:
+    """The columns to ask `solution` with, and what is worth saying about them.
+
+    In this order: those `said`, those the bundle was decided on, the parameters of the function, a usual name. Raises
+    DataError where they are not in the file (or not in every row), or where two could be it.
+    """
+    names = table.names
+    decided = cast("list[str]", (solution.claim or {}).get("inputs") or [])
+    wanted = list(said or decided or solution.required or (solution.parameters or ())[:1])
+    notes: list[str] = []
+    if len(wanted) == 1 and not said and wanted[0] not in names:
+        usual = _only_usual(names, wanted[0])
+        notes.append(f"asked with the column {usual}")
+        wanted = [usual]
+    wanted = wanted or [_only_usual(names, "")]
+    absent = [name for name in wanted if name not in names]
+    if absent:
+        raise DataError(
+            f"{solution.name} is asked with {listed(wanted)}, and there is no {listed(absent)}; "
+            f"the columns are {listed(names, 12)}",
+            hint="say which: --input subject,body",
+            where=table.path.name,
+        )
+    for name in wanted:
+        if table.counts[name] < table.rows:
+            first = next(r.source for r in records(table) if name not in r.values)
+            lacking = table.rows - table.counts[name]
+            raise DataError(f"{counted(lacking, 'row')} without {name}, the first here", where=first)
+    check_inputs(solution, wanted)
+    return tuple(wanted), notes
+
+
+def _only_usual(names: Sequence[str], wanted: str) -> str:
+    found = [n for n in names if n.strip().casefold().replace(" ", "_").replace("-", "_") in INPUT]
+    if len(names) == 1 or len(found) == 1:
+        return names[0] if len(names) == 1 else found[0]
+    what = f"there is no column {wanted}, and " if wanted else ""
+    which = f"several could be the input ({listed(found)})" if found else "none has a usual name for an input"
+    raise DataError(f"{what}{which}; the columns are {listed(names, 12)}", hint="say which: --input text")
+
+
+async def _answer(
+    solution: Solution,
+    table: Table,
+    inputs: tuple[str, ...],
+    written: _Written,
+    how: ApplyOptions,
+    store: Store | None,
+) -> None:
+    """Ask for every row that is not written yet, and write it."""
+    run = ""
+    if store is not None:
+        settings = {"source": table.path.name, "solution": solution.name, "rows": table.rows}
+        run = runs.start_run(store, "apply", table.path.name, settings)
+    job = Job(solution, _UNGRADED, store, run, how.concurrency, how.timeout, how.fresh)
+    window = None if store is not None else lambda: AHEAD * how.concurrency
+    size = BATCH if solution.free and solution.batch is not None else CHUNK
+    try:
+        for some in chunks(islice(records(table), written.rows, None), size):
+            cases = [_case(record, inputs, hashed=store is not None) for record in some]
+            async with aclosing(outcomes(job, cases, window)) as line:
+                await written.all(some, line)
+    except BaseException as error:
+        if store is not None:
+            runs.finish_run(store, run, "failed" if isinstance(error, Exception) else "interrupted")
+        raise
+    if store is not None:
+        runs.finish_run(store, run, "done", dict(written.statuses))
+
+
+_UNGRADED: Final = Grader("none", lambda output, case: Score(1.0))
+
+
+def _case(record: Record, inputs: tuple[str, ...], *, hashed: bool) -> Case:
+    values: Json = (
+        {name: record.values[name] for name in inputs} if len(inputs) > 1 else record.values[next(iter(inputs))]
+    )
+    return Case(record.source, values, None, "", record.source, "", content_hash(values) if hashed else "")
+
+
+class _Written:
+    """The rows on their way out. Rows of failed calls wait until one succeeds, so that an outage leaves none behind."""
+
+    def __init__(
+        self,
+        target: OutText | OutFile,
+        layout: Layout,
+        statuses: Counter[str],
+        give_up: int | None,
+        free: bool,
+        on_done: Callable[[int], None] | None,
+    ) -> None:
+        self.target, self.layout, self.statuses = target, layout, statuses
+        self.rows = sum(statuses.values())
+        self.give_up, self.free, self.on_done = give_up, free, on_done
+        self.waiting: list[tuple[Record, Outcome]] = []
+
+    async def all(self, some: Sequence[Record], line: AsyncIterator[Outcome]) -> None:
+        """Write the outcomes of these records as they come."""
+        rows = iter(some)
+        async for outcome in line:
+            self.waiting.append((next(rows), outcome))
+            if outcome.failure is None:
+                self._write()
+                if not self.free:
+                    self.target.flush()
+            elif self.give_up is not None and len(self.waiting) >= self.give_up:
+                raise self._given_up(outcome)
+        self.target.flush()
+
+    def rest(self) -> None:
+        """Write what still waits at the end of all rows."""
+        self._write()
+        self.target.flush()
+
+    def _write(self) -> None:
+        for record, outcome in self.waiting:
+            text = self.layout.row(record, outcome)
+            self.target.write(text)
+            self.statuses[_status(outcome)] += 1
+            self.rows += 1
+            if self.on_done is not None:
+                self.on_done(self.rows)
+        self.waiting.clear()
+
+    def _given_up(self, outcome: Outcome) -> SolutionError:
+        assert outcome.failure is not None
+        return SolutionError(
+            f"{counted(len(self.waiting), 'call')} in a row failed, so the run was stopped; {self.rows:,} rows are "
+            f"written. The last one: {outcome.failure.message}",
+            hint="mend the solution; the same command goes on where this one stopped",
+            where=outcome.case.source,
+        )
+
+
+def _status(outcome: Outcome) -> str:
+    if outcome.answer is None:
+        return "failed"
+    return "abstained" if outcome.abstained else "nothing" if outcome.answer.value is None else "answered"
+
+
+def _side(path: Path) -> Path:
+    return path.with_name(f"{path.name}.resume")
+
+
+def _begun(path: Path, layout: Layout, mark: dict[str, Json], how: ApplyOptions) -> Kept:
+    """What an interrupted run left in `path`; nothing where it is new. Notes beside it what is being applied."""
+    side, nothing = _side(path), Kept(0, 0, Counter())
+    try:
+        if path.exists() and path.samefile(layout.table.path):
+            raise UsageError("the output is the input file itself", hint="choose another name", where=str(path))
+        there, same = path.exists(), _read_side(side) == mark
+        if there and not how.overwrite:
+            if not side.exists():
+                raise UsageError(
+                    "the output file exists; it was left as it is", hint="--overwrite, or another name", where=str(path)
+                )
+            if not same:
+                raise UsageError(
+                    "the output file was begun with another solution, source or setting; it was left as it is",
+                    hint="--overwrite to begin anew, or another name",
+                    where=str(path),
+                )
+        if there and same and not how.overwrite and not how.fresh:
+            return kept(path, layout)
+        _write_side(side, mark)
+        if there:
+            path.unlink()
+    except OSError as error:
+        raise DataError(
+            f"cannot be written: {error.strerror or error}", hint="choose another place", where=str(path)
+        ) from error
+    return nothing
+
+
+def _read_side(side: Path) -> Json:
+    with suppress(OSError, ValueError):
+        return json.loads(side.read_text(encoding="utf-8"))
+    return None
+
+
+def _write_side(side: Path, mark: dict[str, Json]) -> None:
+    draft = side.with_name(f"{side.name}.draft")
+    with draft.open("w", encoding="utf-8") as file:
+        json.dump(mark, file)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(side)
