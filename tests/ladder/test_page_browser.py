@@ -60,12 +60,12 @@ class Browser:
         message, _, self.buffer = self.buffer.partition(b"\0")
         return json.loads(message)
 
-    def open(self, file: Path, width: int, dark: bool = False) -> None:
+    def open(self, file: Path, width: int, dark: bool = False, media: str = "screen") -> None:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600
         )
-        self.call("Emulation.setEmulatedMedia", features=[scheme])
+        self.call("Emulation.setEmulatedMedia", media=media, features=[scheme])
         self.said.clear()
         self.call("Page.navigate", url=file.as_uri())
         while not any(m.get("method") == "Page.loadEventFired" for m in self.said):
@@ -98,6 +98,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     opened.close()
 
 
+A4 = 687  # px between margins of 14 mm
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 CUT = """[...document.querySelectorAll("body *")].filter(e => !e.closest(".scroll, pre, .unseen, .heat")
   && e.getBoundingClientRect().width > 0 && e.getBoundingClientRect().right > innerWidth + 1)
@@ -134,6 +135,19 @@ def test_a_browser_shows_a_page_without_complaint_and_without_overflow(
             assert browser.ask(WIDER) <= 0, f"{name} is wider than {width} px: {browser.ask(CUT)}"
             assert browser.ask(CUT) == []
             assert browser.ask(FAINT) == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_fits_on_a4_in_black_on_white_whatever_the_screen_was(
+    browser: Browser, tmp_path: Path, name: str
+) -> None:
+    file = tmp_path / "page.html"
+    file.write_text(PAGES[name](), encoding="utf-8")
+    browser.open(file, A4, dark=True, media="print")
+    assert browser.ask(CUT.replace(".scroll, ", "").replace(", .heat", "")) == []
+    assert browser.ask("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert browser.ask(FAINT) == []
 
 
 @pytest.mark.browser

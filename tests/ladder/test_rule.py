@@ -32,8 +32,8 @@ NO_LAST_CHANCE = Rule(last_chance=False)
         (0.95, 29, "go on"),
         (0.90, 30, "test"),
         (0.89, 119, "go on"),
-        (0.50, 120, "test"),
-        (0.49, 120, "keep"),
+        (0.45, 120, "test"),
+        (0.44, 120, "keep"),
         (0.01, 120, "drop"),
     ],
 )

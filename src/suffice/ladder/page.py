@@ -12,15 +12,18 @@ from collections import Counter
 from collections.abc import Mapping
 
 from suffice.evals.report import duration, figure
+from suffice.evals.shown import counted
 from suffice.ladder.page_cases import confusion_of, confusion_table, failure_list, label
 from suffice.ladder.page_figures import axis_bottom, strip
-from suffice.ladder.page_ladder import decided_rung, ends_of, ladder, paths
+from suffice.ladder.page_ladder import cases_seen, decided_rung, ends_of, ladder, paths
 from suffice.ladder.page_shell import document, hero, section, terms
 from suffice.ladder.page_text import (
     Html,
+    clipped,
     code,
     count,
     el,
+    folded,
     items,
     join,
     number,
@@ -52,10 +55,10 @@ ELSEWHERE = {"claim", "n", "rungs", "base", "command"}  # shown in words of thei
 def page(decision: Record) -> str:
     """The decision page of what a climb recorded (`to_json_decision`)."""
     name, verdict = string(decision, "task"), string(decision, "verdict")
-    sentence = string(decision, "sentence") or "This run did not end in a decision."
+    sentence = string(decision, "sentence") or ("" if verdict else "This run did not end in a decision.")
     advice = [el("li", quoted(a)) for a in items(decision, "advice") if isinstance(a, str)]
     top = hero(
-        join(["Decision on ", code(name) if name else "a task"]),
+        join(["Decision on ", code(clipped(name, 80)) if name else "a task"]),
         verdict,
         sentence,
         _facts(decision),
@@ -84,7 +87,7 @@ def _facts(decision: Record) -> list[tuple[str, str, str]]:
         facts.append(("Error", percent(alpha), "chance of a wrong PASS, at most"))
     n, used = number(claim, "n"), _used(decision)
     if n is not None:
-        per = string(claim, "per")
+        per = clipped(string(claim, "per"), 40)
         said = "sealed cases" + (f", one per {per}" if per else "")
         facts.append(
             ("Test", f"{n:,.0f}", said) if used is None else ("Test", f"{used:,} of {n:,.0f}", f"{said}, used")
@@ -108,14 +111,17 @@ def _evidence(decision: Record) -> list[Html | None]:
     if not pages:
         return []
     rung = decided_rung(decision)
-    name = string(pages, "candidate") or string(rung, "candidate") or "the candidate"
+    name = clipped(string(pages, "candidate") or string(rung, "candidate") or "the candidate", 80)
     pairs: Counter[tuple[str, str]] = Counter()
     for row in items(pages, "confusion"):
         if isinstance(row, list | tuple) and len(row) == 3 and isinstance(row[2], int):  # pyright: ignore[reportUnknownArgumentType]
             pairs[_recorded_label(row[0]), _recorded_label(row[1])] += max(row[2], 0)
     failures = parts(pages, "failures")
     total = max(count(pages, "failures_total"), len(failures))
-    return [_confusion(pairs, name), _failures(failures, total, name, count(rung, "dev_seen"))]
+    return [
+        _confusion(pairs, name),
+        _failures(failures, total, name, cases_seen(rung) if count(rung, "dev_seen") else ""),
+    ]
 
 
 def _recorded_label(value: Json) -> str:
@@ -130,9 +136,7 @@ def _confusion(pairs: Mapping[tuple[str, str], int], name: str) -> Html | None:
     said = join(["What ", code(name), " answered on dev. Each row is shaded by its own share. "])
     table = confusion_of(pairs)
     if table is None:
-        told = (
-            "The answers of this task are no labels, or were recorded without their text: there is nothing to confuse."
-        )
+        told = "The answers of this task are no labels, or were recorded without text: there is nothing to confuse."
         return section("confusion", "Confusion", told)
     if table.rest:
         more = "The 20 labels most often confused are shown, the others in one; +n of them were confused there."
@@ -140,12 +144,12 @@ def _confusion(pairs: Mapping[tuple[str, str], int], name: str) -> Html | None:
     return section("confusion", "Confusion", said, confusion_table(table))
 
 
-def _failures(failures: list[Record], total: int, name: str, seen: int) -> Html:
+def _failures(failures: list[Record], total: int, name: str, seen: str) -> Html:
     if not total:
         return section("failures", "Failures", join(["On dev ", code(name), " answered nothing wrong."]))
-    of = f" of {seen:,} dev cases" if seen else " dev cases"
+    of = f"{total:,} of {seen}" if seen else counted(total, "dev case")
     sure = any(number(f, "confidence") is not None for f in failures)
-    said = [f"{total:,}{of} that ", code(name), " got wrong", ", the surest first." if sure else "."]
+    said = [f"{of} that ", code(name), " got wrong", ", the surest first." if sure else "."]
     if total > len(failures):
         said.append(f" {len(failures):,} of them were recorded.")
     return section("failures", "Failures", join(said), failure_list(failures))
@@ -160,7 +164,9 @@ def _settings(decision: Record) -> Html:
         if value is not None:
             rows.append((key, "max" if key == "coverage" and value == 0 else rate(value)))
     rows += [
-        (term, plain(claim[key])) for key, term in (("grader", "grader"), ("per", "one case per")) if claim.get(key)
+        (term, folded(plain(claim[key])))
+        for key, term in (("grader", "grader"), ("per", "one case per"))
+        if claim.get(key)
     ]
     names = [r for r in items(told, "rungs") if isinstance(r, str)]
     rows += [("rungs, easiest first", join([code(n) for n in names], ", "))] if names else []
@@ -178,7 +184,7 @@ def _settings(decision: Record) -> Html:
 def _setting(value: Json) -> Html | str:
     if isinstance(value, str) and "(" in value:  # the repr of a rule
         return code(value)
-    return f"{value:g}" if isinstance(value, float) else plain(value)
+    return f"{value:g}" if isinstance(value, float) else folded(plain(value))
 
 
 def _command(decision: Record, told: Record, claim: Record, names: list[str]) -> tuple[str, Html | None]:
@@ -202,17 +208,18 @@ def _footer(decision: Record) -> Html:
     sealed = f"the {n:,.0f} sealed test cases" if n is not None else "the sealed test cases"
     return el(
         "p",
-        f"Shown are dev cases with their texts. Of {sealed} nothing is shown but counts and verdicts: a case that was "
-        "looked at can no longer support a claim. Figures on dev guided the choice; only the sentence at the top is "
+        f"Shown are dev cases with their texts. Of {sealed} nothing is shown but counts and verdicts: a case that "
+        "was looked at can no longer support a claim. Figures on dev guided the choice; only the sentence on top is "
         "claimed.",
     )
 
 
 def eval_page(report: Record) -> str:
     """The page of a recorded evaluation (`Report.to_json`): score, errors, latency, confusion, failures."""
-    name, task, split = (string(report, key) for key in ("solution", "task", "split"))
+    task, split = string(report, "task"), string(report, "split")
+    name = clipped(string(report, "solution") or "the solution", 80)
     cases = parts(report, "cases")
-    kicker = join([f"Evaluation on {split or 'dev'} cases of ", code(task or "a task")])
+    kicker = join([f"Evaluation on {split or 'dev'} cases of ", code(clipped(task, 80)) if task else "a task"])
     top = hero(kicker, "", _score_sentence(report, name), _eval_facts(report, cases), [])
     sections = [_score_picture(report, name)]
     if split == "test":  # sealed: whatever a recording holds, no text of it is shown
@@ -223,7 +230,8 @@ def eval_page(report: Record) -> str:
         said = "(error)" if case.get("error") else label(case.get("answer"))
         pairs[label(case.get("expected")), said] += 1
     wrong = [c for c in cases if not c.get("error") and c.get("answer") != {"abstain": True} and not _right(c)]
-    sections += [_errors(cases), _confusion(pairs, name), _failures(wrong, len(wrong), name, len(cases))]
+    sections += [_errors(cases), _confusion(pairs, name)]
+    sections += [_failures(wrong, len(wrong), name, counted(len(cases), f"{split or 'dev'} case"))] if cases else []
     footer = el(
         "p", f"Shown are {split or 'dev'} cases, which are for looking. A claim needs cases that nobody looked at."
     )

@@ -7,13 +7,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from suffice.evals.report import figure
-from suffice.ladder.page_text import Html, answer, clipped, el, folded, inputs, join, named, number, plain, string
+from suffice.evals.shown import shown
+from suffice.ladder.page_text import (
+    Html,
+    abridged,
+    answer,
+    clipped,
+    el,
+    folded,
+    inputs,
+    join,
+    named,
+    number,
+    plain,
+    string,
+)
 from suffice.values import Json
 
 LABELS = 20  # labels that a confusion table shows one by one
 SHADES = 5
 LAST = ("(nothing)", "(handed on)", "(error)")  # columns that stand after the labels
-TABLE_CELLS = 26  # width of a label's name
+TABLE_CELLS = 24  # width of a label's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +57,11 @@ def confusion_of(pairs: Mapping[tuple[str, str], int]) -> Confusion | None:
         if asked != said:
             wrong[asked] += n
             wrong[said] += n
-    shown = {said for _, said in pairs if said not in ("(right)", "(wrong)", *LAST[1:])}
+    given = {said for _, said in pairs if said not in ("(right)", "(wrong)", *LAST[1:])}
     free = len(expected) > 5 and 2 * len(expected) > expected.total()
-    if not shown or free or any("(graded" in said for said in shown):
+    if not given or free or any("(graded" in said for said in given):
         return None
-    labels = {*expected, *shown}
+    labels = {*expected, *given}
     kept = sorted(labels, key=lambda name: (-wrong[name], -expected[name], name))
     kept = kept if len(kept) <= LABELS + 1 else kept[:LABELS]
     others = labels - set(kept)
@@ -66,7 +80,7 @@ def confusion_of(pairs: Mapping[tuple[str, str], int]) -> Confusion | None:
 def confusion_table(table: Confusion) -> Html:
     """The confusion table: a row an expected label, a column an answer, shaded by the share of its row."""
     corner = el("th", "expected ↓  answered →", scope="col", class_="corner")
-    names = [el("th", el("span", el("bdi", clipped(c, TABLE_CELLS))), scope="col") for c in table.columns]
+    names = [el("th", el("span", el("bdi", abridged(c, TABLE_CELLS))), scope="col") for c in table.columns]
     head = el("tr", corner, *names, el("th", el("span", "right"), scope="col"))
     caption = el("caption", "Cases by expected and answered label", class_="unseen")
     body = el("tbody", *(_row(table, name) for name in table.rows))
@@ -88,7 +102,7 @@ def _row(table: Confusion, asked: str) -> Html:
         more = [el("small", f" +{confused}")] if confused else []
         cells.append(el("td", str(n - confused), *more, class_=f"{'d' if right else 'e'}{shade}"))
     good = table.cells.get((asked, asked), 0) - (table.among if asked == table.rest else 0)
-    head = el("th", el("bdi", clipped(asked, TABLE_CELLS)), scope="row")
+    head = el("th", el("bdi", abridged(asked, TABLE_CELLS)), scope="row")
     return el("tr", head, *cells, el("td", f"{good} of {total}", class_="sum"))
 
 
@@ -103,13 +117,16 @@ def _failure(case: Mapping[str, Json]) -> Html:
     who = [el("span", "by ", el("bdi", clipped(by, 40)))] if by else []
     who += [el("span", f"confidence {figure(sure)}")] if sure is not None else []
     source = el("cite", el("bdi", clipped(string(case, "source") or "case", 80)))
+    size = "long" if max(len(plain(case.get(key))) for key in ("expected", "answer")) > 60 else "short"
     verdict = el(
         "dl",
-        el("div", el("dt", "expected"), el("dd", answer(case.get("expected")), class_="text")),
-        el("div", el("dt", "answered"), el("dd", _answered(case), class_="text wrong")),
+        el("div", el("dt", "expected"), el("dd", answer(case.get("expected")), class_=f"text {size}")),
+        el("div", el("dt", "answered"), el("dd", _answered(case), class_=f"text wrong {size}")),
         class_="pair",
     )
     reason = string(case, "reason")
+    if reason == f"expected {shown(case.get('expected'))}, got {shown(case.get('answer'))}":
+        reason = ""  # the line above says it
     why = [el("p", folded(reason), class_="reason")] if reason else []
     meta = el("div", source, *who, class_="meta")
     return el("li", meta, el("div", inputs(case.get("inputs")), verdict, *why, class_="case"))

@@ -23,7 +23,7 @@ FUNNEL = 122.0  # where the branches of the stream end, px
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One member of a route: the share of dev inputs that it answers, None where that was not recorded."""
+    """One member of a route: the share of the inputs seen that it answers, None where that was not recorded."""
 
     name: str
     threshold: float | None
@@ -107,7 +107,7 @@ def route(members: Sequence[Member], rest: float | None, end: str, cases: str) -
         left, y = after, y + STEP
     if rest:
         parts += _branch(left, 0.0, y, "answers person")
-        parts += _label(y, end, f"the other {_share(rest)} of dev inputs", "")
+        parts += _label(y, end, f"the other {_share(rest)} of inputs seen", "")
         y += STEP
     steps = [f"{m.name} {_said(m, False)}" + (f", {_when(m)}" if m.threshold is not None else "") for m in members]
     told = "Inputs flow from the top. " + "; ".join(steps) + (f"; {end}: {_share(rest)}." if rest else ".")
@@ -214,7 +214,7 @@ def _said(member: Member, last: bool) -> str:
         return "answers its share"
     if last and member.share > 0.9995:
         return "answers every input"
-    return f"answers {_share(member.share)} of dev inputs"
+    return f"answers {_share(member.share)} of inputs seen"
 
 
 def _when(member: Member) -> str:

@@ -6,9 +6,23 @@ import math
 from collections.abc import Mapping, Sequence
 
 from suffice.evals.report import figure
+from suffice.evals.shown import counted
 from suffice.ladder.page_figures import Member, Point, axis_bottom, axis_top, curve, gauge, route, strip
 from suffice.ladder.page_shell import MARKS, section, sign
-from suffice.ladder.page_text import Html, code, count, el, folded, items, join, number, numbers, part, parts, string
+from suffice.ladder.page_text import (
+    Html,
+    clipped,
+    code,
+    count,
+    el,
+    items,
+    join,
+    number,
+    numbers,
+    part,
+    parts,
+    string,
+)
 from suffice.ladder.sentence import floor_percent, percent, rate, when
 from suffice.stats.intervals import wilson
 from suffice.values import Json
@@ -77,10 +91,10 @@ def _rung(k: int, rung: Record, claim: Record) -> Html:
     state, name = string(rung, "state"), string(rung, "name") or f"rung {k}"
     mark = MARKS.get(state, "none")
     route_name = string(rung, "candidate")
-    via = [el("span", "as ", code(route_name), class_="via")] if route_name not in ("", name) else []
-    note = [el("span", folded(string(rung, "note")), class_="note")] if string(rung, "note") else []
+    via = [el("span", "as ", code(clipped(route_name, 120)), class_="via")] if route_name not in ("", name) else []
+    note = [el("span", clipped(string(rung, "note"), 300), class_="note")] if string(rung, "note") else []
     number_ = el("span", f"{k}", class_="step", aria_hidden="true")
-    first = el("th", number_, el("div", code(name), *via, *note), scope="row", role="rowheader")
+    first = el("th", number_, el("div", code(clipped(name, 60)), *via, *note), scope="row", role="rowheader")
     score, interval = score_of(rung, claim), _interval(rung)
     lines = [v for v in ends_of(claim) if v is not None]
     picture = el("td", strip(name, score, interval, lines, mark), role="cell", class_="picture")
@@ -95,6 +109,11 @@ def score_of(rung: Record, claim: Record) -> float | None:
     """The dev score: right among answered where the claim has a coverage, right among all else."""
     among = count(rung, "dev_answered" if number(claim, "coverage") is not None else "dev_seen")
     return min(count(rung, "dev_right") / among, 1.0) if among else number(rung, "dev_score")
+
+
+def cases_seen(rung: Record) -> str:
+    """ "169 dev cases"; out of fold, a rung that learns is judged on the train cases, too."""
+    return counted(count(rung, "dev_seen"), "train and dev case" if rung.get("out_of_fold") is True else "dev case")
 
 
 def _interval(rung: Record) -> tuple[float, float] | None:
@@ -129,10 +148,11 @@ def _test(rung: Record, state: str, mark: str, claim: Record) -> list[Html]:
     said = [f"{used:,} of {n:,.0f} sealed cases" if n is not None else f"{used:,} sealed cases"]
     bound, share, alpha = number(tested, "bound"), number(tested, "share"), number(tested, "alpha")
     if bound is not None:
-        answered = f", {floor_percent(share)} answered" if share is not None else ""
-        said.append(f"at least {rate(bound)} right{answered}")
+        said.append(f"at least {rate(bound)} right")
+        said += [f"at least {floor_percent(share)} answered"] if share is not None else []
     if alpha is not None:
-        said.append(f"try {count(tested, 'number')}, error {percent(alpha)}")
+        spent = f"error {percent(alpha)}" if state == "PASS" else f"{percent(alpha)} of error spent"
+        said.append(f"try {count(tested, 'number')}, {spent}")
     failed, at = count(tested, "failed"), number(tested, "at")
     said += [f"{failed:,} failed calls"] if failed else []
     if at:
@@ -165,8 +185,7 @@ def _route(decision: Record, rung: Record) -> Html | None:
     rest = max(1 - sum(known), 0.0) if len(known) == len(shares) else None
     rest = None if rest is not None and rest < 0.0005 else rest
     to_person = number(part(decision, "claim"), "coverage") is not None
-    seen = count(rung, "dev_seen")
-    cases = f"all inputs ({seen:,} dev cases)" if seen else "all inputs"
+    cases = f"all inputs ({cases_seen(rung)})" if count(rung, "dev_seen") else "all inputs"
     said = "Each member answers what it is sure enough of and hands the rest on."
     said = said if len(members) > 1 or rest else "One member answers every input."
     title = "The route" if string(decision, "verdict") == "PASS" else "The closest route"
@@ -192,11 +211,13 @@ def _coverage(decision: Record, rung: Record) -> Html | None:
         return None
     points = _points(items(pages, "curve"), count(rung, "dev_seen"))
     members = _members(rung, pages)
-    last = code(members[-1].name) if members else Html("it")
+    if not members:
+        return None
+    last = code(clipped(members[-1].name, 60))
     if len(points) < 2:
         said = join([last, " gives no confidence that tells one answer from another, so there is no curve."])
         return section("coverage", "Coverage", said)
-    threshold = members[-1].threshold if members else None
+    threshold = members[-1].threshold
     chosen = _chosen(points, threshold)
     shown, bar = ends_of(claim)
     lines = [(name, v) for name, v in (("bar", bar), ("claim", shown)) if v is not None]

@@ -1,7 +1,7 @@
-"""What every page of Suffice has: the document with its style sheet and policy, the verdict line, the facts, sections.
+"""What every page of Suffice has: the document with its style sheet and policy, the verdict, the facts, sections.
 
-No script, no picture and no font from anywhere: the Content-Security-Policy allows the one style sheet by its hash and
-nothing else.
+No script, no picture and no font from anywhere: the Content-Security-Policy allows the one style sheet by its hash
+and nothing else.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
-from suffice.ladder.page_text import Html, el, join, printable, quoted
+from suffice.ladder.page_text import Html, clipped, el, quoted
 
 MARKS = {"PASS": "pass", "FAIL": "fail", "UNPROVEN": "unproven"}
 SIGNS = {
@@ -24,7 +24,7 @@ SIGNS = {
 
 
 def document(title: str, hero: Html, sections: Sequence[Html | None], footer: Html) -> str:
-    """The whole file. `title` names it in a list of tabs."""
+    """The whole file. `title` names it among other tabs."""
     style = _style()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
@@ -35,7 +35,7 @@ def document(title: str, hero: Html, sections: Sequence[Html | None], footer: Ht
         el("meta", name="referrer", content="no-referrer"),
         el("meta", name="viewport", content="width=device-width, initial-scale=1"),
         el("meta", name="color-scheme", content="light dark"),
-        el("title", printable(title)),
+        el("title", clipped(title, 120)),
         el("style", Html(style)),
     )
     main = el("main", hero, *(s for s in sections if s is not None))
@@ -54,15 +54,21 @@ def hero(
         el("div", el("dt", term), el("dd", el("b", value), *([el("span", said)] if said else [])))
         for term, value, said in facts
     ]
-    return el("header", el("p", kicker, class_="kicker"), head, el("dl", *rows, class_="facts"), *more, class_=mark)
+    return el(
+        "header",
+        el("p", kicker, class_="kicker"),
+        head,
+        *([el("dl", *rows, class_="facts")] if rows else []),
+        *more,
+        class_=mark,
+    )
 
 
-def section(name: str, title: str, said: Html | str, *inside: Html, small: bool = False) -> Html:
+def section(name: str, title: str, said: Html | str, *inside: Html) -> Html:
     """A part of the page with its heading and, in a sentence or two, how to read it."""
     lead = [el("p", said, class_="lead")] if said else []
     title_id = f"{name}-title"
-    kind = "small" if small else None
-    return el("section", el("h2", title, id=title_id), *lead, *inside, id=name, aria_labelledby=title_id, class_=kind)
+    return el("section", el("h2", title, id=title_id), *lead, *inside, id=name, aria_labelledby=title_id)
 
 
 def sign(mark: str) -> Html:
@@ -74,12 +80,6 @@ def sign(mark: str) -> Html:
 def terms(rows: Sequence[tuple[str, str]], kind: str) -> Html:
     """A list of terms and what they are."""
     return el("dl", *(el("div", el("dt", term), el("dd", said)) for term, said in rows), class_=kind)
-
-
-def and_list(parts: Sequence[str]) -> Html:
-    """ "a, b and c"."""
-    head = join(parts[:-1], ", ")
-    return join([head, " and ", parts[-1]]) if len(parts) > 1 else join(parts)
 
 
 @cache

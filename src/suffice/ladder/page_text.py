@@ -106,12 +106,20 @@ def folded(text: str) -> Html:
 def clipped(text: str, cells: int) -> str:
     """One line of at most `cells` columns, wide characters counting two."""
     line, used = "", 0
-    for c in " ".join(text.split()):
+    for c in " ".join(printable(text).split()):
         used += 2 if unicodedata.east_asian_width(c) in "WF" else 1
         if used > cells:
             return line[:-1] + "…"
         line += c
     return line
+
+
+def abridged(text: str, cells: int) -> str:
+    """One line of at most about `cells` columns that keeps both ends: long labels often differ at theirs."""
+    line = clipped(text, 10_000)
+    if clipped(line, cells) == line:
+        return line
+    return clipped(line, cells * 2 // 3) + clipped(line[::-1], cells // 3)[-2::-1]
 
 
 def number(record: Mapping[str, Json], key: str) -> float | None:
@@ -165,9 +173,7 @@ def _shown(c: str) -> str:
     kind = unicodedata.category(c)
     if c in "\n\t" or kind not in ("Cc", "Cs") and c not in TURNING:
         return c
-    if c == "\r":
-        return ""
-    return chr(0x2400 + ord(c)) if ord(c) < 32 else f"⟨U+{ord(c):04X}⟩"
+    return "" if c == "\r" else f"⟨U+{ord(c):04X}⟩"
 
 
 TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"

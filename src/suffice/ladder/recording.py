@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from suffice.errors import DataError
+from suffice.evals.columns import EXPECTED, INPUT
 from suffice.evals.read import missing, read_file
 from suffice.evals.shown import counted, listed, shown
 from suffice.evals.split import SealedCase
@@ -106,7 +107,12 @@ def _column(file: Path, columns: Sequence[str], said: str | None) -> str:
         fault = f"several columns could hold what was answered ({listed(usual)})"
     else:
         fault = "no column looks like recorded answers or scores"
-    raise DataError(f"{fault}; columns: {listed(columns)}", hint=f"name it: --replay {file}#COLUMN", where=str(file))
+    hint = f"name it: --replay {file}#COLUMN"
+    if not any(c.casefold() in (*IDS, *SCORES, *ANSWERS, *INPUT, *EXPECTED) for c in columns):
+        fault, hint = f"{fault}, and the first line looks like no header", "begin the file with the column names"
+    else:  # without a header the "columns" may be a sealed case
+        fault = f"{fault}; columns: {listed(columns)}"
+    raise DataError(fault, hint=hint, where=str(file))
 
 
 def _refuse_doubtful(recording: Recording, cases: Sequence[Case], answers: Mapping[str, Answer]) -> None:
