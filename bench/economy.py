@@ -25,7 +25,7 @@ from suffice.stats.plan import default_tolerance
 from suffice.stats.predict import chance
 from suffice.stats.trial import Claim
 
-AS_FIRST_WRITTEN = Rule(drop=0.05, send_at_end=0.4, last_chance=False)
+SPARING = Rule(drop=0.05, send_at_end=0.4, way_down=0.1, last_chance=False)
 """Drops sooner, sends likelier rungs only at the end, and never goes down when nothing passed."""
 
 JUDGEMENTS: tuple[Judgement, ...] = ("go on", "drop", "test", "keep")
@@ -191,8 +191,8 @@ ROWS: list[tuple[str, Way, int, float | None, Rule, int, bool]] = [
     ("same, 16 at once, not capped", climb, 300, 0.05, Rule(), 16, False),
     ("the climb, N=300, default tolerance", climb, 300, None, Rule(), 1, True),
     ("the climb, N=300, `--quick`", climb, 300, 0.05, QUICK, 1, True),
-    ("as first written, N=300", climb, 300, 0.05, AS_FIRST_WRITTEN, 1, True),
-    ("same, default tolerance", climb, 300, None, AS_FIRST_WRITTEN, 1, True),
+    ("a more sparing rule, N=300", climb, 300, 0.05, SPARING, 1, True),
+    ("same, default tolerance", climb, 300, None, SPARING, 1, True),
     ("exhaustive, point estimate, N=300", exhaustive, 300, 0.05, Rule(), 1, True),
 ]
 

@@ -1,4 +1,4 @@
-"""Does the engine keep its error? Every exact-spending cell of the statistics page simulated, and a planted memoriser.
+"""Does the engine keep its error? Every figure expected of it simulated, and a planted memoriser.
 
     python bench/validity.py [--runs 20000] [--seed 0]
 
@@ -19,7 +19,7 @@ from suffice.stats.ledger import alpha_of_try
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
-Row = tuple[str, str, str]  # setting, the page's figure, ours
+Row = tuple[str, str, str]  # setting, the figure expected, ours
 
 NEVER = 1 << 40
 
@@ -64,9 +64,9 @@ def pairs(rng: np.random.Generator, runs: int, n: int, a: float, b: float, rho: 
 def population(rng: np.random.Generator, runs: int) -> Iterator[Row]:
     n, alpha = 300, 0.05
     upper, lower = boundary(Null(0.8), n, alpha), boundary(Null(0.8), n, 0.2, "fail")
-    page = {0.80: "false PASS 5.0%", 0.85: "PASS 64%, 216 cases", 0.90: "PASS 99.8%, 94 cases"}
-    page |= {0.95: "PASS 100%, 45 cases", 0.70: "FAIL 99.8%, 75 cases", 0.75: "FAIL 86%, 156 cases"}
-    for rate, figure in page.items():
+    expected = {0.80: "false PASS 5.0%", 0.85: "PASS 64%, 216 cases", 0.90: "PASS 99.8%, 94 cases"}
+    expected |= {0.95: "PASS 100%, 45 cases", 0.70: "FAIL 99.8%, 75 cases", 0.75: "FAIL 86%, 156 cases"}
+    for rate, figure in expected.items():
         right = (rng.random((runs, n)) < rate).cumsum(1)
         won, lost, used = decide(right, upper, lower)
         alone = decide(right, upper, None)[0]
@@ -118,12 +118,12 @@ def coverage(rng: np.random.Generator, runs: int) -> Iterator[Row]:
 
 
 def tables(rng: np.random.Generator, runs: int) -> Iterator[Row]:
-    page = {
+    expected = {
         (0.85, 0.025): "13/33/56, 26/67/91, 43/90/99, 64/99/100, 99/100/100",
         (0.85, 0.0125): "9/27/49, 17/54/84, 32/84/99, 51/97/100, 99/100/100",
         (0.90, 0.025): "2/9/23, 2/14/39, 2/23/66, 2/34/84, 2/86/100",
     }
-    for (bound, alpha), figures in page.items():
+    for (bound, alpha), figures in expected.items():
         for n, figure in zip((60, 120, 200, 300, 1000), figures.split(", "), strict=True):
             upper, lower = boundary(Null(bound), n, alpha), boundary(Null(0.9), n, 0.2, "fail")
             alone, both = [], []
@@ -200,11 +200,11 @@ def main() -> None:
     options = parser.parse_args()
     rng = np.random.default_rng(options.seed)
     print(f"{options.runs:,} runs a cell (margin of a share: about {100 / options.runs**0.5:.1f} points at most)\n")
-    print("| setting | page | here |\n|---|---|---|")
+    print("| setting | expected | measured |\n|---|---|---|")
     for part in PARTS:
         slow = part in (paired, coverage)
-        for setting, page, here in part(rng, max(options.runs // 5, 1) if slow else options.runs):
-            print(f"| {setting} | {page} | {here} |", flush=True)
+        for setting, expected, here in part(rng, max(options.runs // 5, 1) if slow else options.runs):
+            print(f"| {setting} | {expected} | {here} |", flush=True)
 
 
 if __name__ == "__main__":

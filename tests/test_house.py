@@ -91,7 +91,9 @@ def test_the_tree_in_the_readme_is_made_from_the_files() -> None:
 
 
 def test_the_project_speaks_of_itself_alone() -> None:
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split("\n")
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split(
+        "\n"
+    )
     if listed == [""]:
         pytest.skip("not a git checkout")
     place = str(ROOT.parent) + "/main"

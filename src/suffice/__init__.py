@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from suffice.version import __version__
+from suffice.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from suffice.evals import grade as grade

@@ -58,7 +58,7 @@ def walk(devs, verdicts, rule=RULE):
             return made, stop.value
 
 
-DROP, TEST, KEEP, FAINT = DevEnd("drop", 0.01), DevEnd("test", 0.95), DevEnd("keep", 0.2), DevEnd("keep", 0.07)
+DROP, TEST, KEEP, FAINT = DevEnd("drop", 0.01), DevEnd("test", 0.95), DevEnd("keep", 0.2), DevEnd("keep", 0.05)
 
 
 def test_the_climb_stops_at_the_first_pass():

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from suffice.cli import daily, deciding, looking, using
+from suffice.cli.talk import data, hush, talk
 from suffice.errors import SufficeError
 from suffice.version import __version__
 
@@ -21,20 +24,21 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,  # its tracebacks show local variables, and those may hold sealed cases
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="From test data to the easiest LLM solution shown to suffice.",
     epilog="Start with: suffice plan FILE --bar .9, then suffice climb FILE --bar .9",
 )
 for command in (
-    daily.eval_command,
-    daily.compare_command,
     deciding.plan_command,
     deciding.climb_command,
-    deciding.gate_command,
-    deciding.unseal_command,
+    daily.eval_command,
+    daily.compare_command,
     using.apply_command,
+    deciding.gate_command,
     looking.runs_command,
     looking.show_command,
     looking.report_command,
+    deciding.unseal_command,
 ):
     app.command(command.__name__.removesuffix("_command"))(command)
 
@@ -43,40 +47,77 @@ for command in (
 def root(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
     """From test data to the easiest LLM solution shown to suffice."""
     if version:
-        print(__version__)
+        data(__version__)
         raise typer.Exit()
 
 
 def main() -> None:
-    """Run the command line and exit: 0 done or PASS, 1 FAIL, 2 wrong use, 3 UNPROVEN, 130 interrupted."""
-    sys.exit(_code())
+    """Run the command line and exit: 0 done or PASS, 1 FAIL, 2 wrong use or an error, 3 UNPROVEN, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal of few characters gets escapes for the others, not an error
+            stream.reconfigure(errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+    sys.exit(_code(sys.argv[1:]))
 
 
-def _code() -> int:
+def _code(arguments: list[str]) -> int:
+    """Run one command. Not through `app()`: that makes exit 1, which means FAIL, of a closed pipe and of any fault."""
     try:
-        result: Any = app(standalone_mode=False)
-        sys.stdout.flush()
-        return result if isinstance(result, int) else 0
+        entry: Any = typer.main.get_command(app)
+        with entry.make_context("suffice", list(arguments)) as context:
+            entry.invoke(context)
+        return 0
+    except typer.Exit as end:
+        return end.exit_code
     except SufficeError as error:
-        _say(f"error: {error}")
-        return 2
-    except (typer.Abort, KeyboardInterrupt):
-        return _interrupted()
+        return _failed(error, error.hint or f"suffice {_verb(arguments)}--help")
     except CLICK_ERROR as error:
+        return _misused(error, arguments)
+    except (typer.Abort, KeyboardInterrupt):
+        talk("interrupted: what was recorded is kept; the same command goes on from there")
+        return 130
+    except BrokenPipeError:  # `suffice apply ... | head`: the reader has enough
+        hush(sys.stdout)
+        return 0
+    except Exception as error:
+        return _fault(error)
+
+
+def _failed(error: SufficeError, hint: str) -> int:
+    at = f"{error.where}: " if error.where else ""
+    talk(f"error: {at}{error.message}\nhint: {hint}")
+    return 2
+
+
+def _misused(error: Any, arguments: list[str]) -> int:
+    """What typer says of a wrong command line, in our form."""
+    if not arguments:  # `suffice` alone
         error.show()
         return 2
-    except BrokenPipeError:  # `suffice ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 0
+    said, _, near = error.format_message().replace("'", "").partition(" Did you mean ")
+    said = said.partition(" (Possible options: ")[0].rstrip(".")
+    near = near or f"{', '.join(getattr(error, 'possibilities', None) or [])}?"
+    hint = f"did you mean {near}" if near != "?" else f"suffice {_verb(arguments)}--help"
+    talk(f"error: {said[:1].lower()}{said[1:]}\nhint: {hint}")
+    return 2
 
 
-def _interrupted() -> int:
-    _say("interrupted: what was recorded is kept; the same command goes on from there")
-    return 130
+def _fault(error: Exception) -> int:
+    """A mistake of ours. Its text stays in, unless asked for: it may quote a sealed case."""
+    if os.environ.get("SUFFICE_TRACEBACK"):
+        talk("".join(traceback.format_exception(error)).rstrip())
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    talk(
+        f"error: a fault of Suffice itself: {type(error).__name__} at {Path(last.filename).name}:{last.lineno} in "
+        f"{last.name}; what was recorded is kept\n"
+        "hint: please report it; SUFFICE_TRACEBACK=1 before the command shows all of it (it may quote sealed cases)"
+    )
+    return 2
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)
+def _verb(arguments: list[str]) -> str:
+    """The command that was typed, with a space behind, where it is one."""
+    known = {c.name for c in app.registered_commands}
+    return next((f"{a} " for a in arguments if a in known), "")
 
 
 if __name__ == "__main__":

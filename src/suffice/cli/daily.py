@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from suffice.cli.flags import RunFlags, TaskFlags, shares, task_of
+from suffice.cli.talk import aside, data, data_json
 
-TaskPath = Annotated[Path, typer.Argument(metavar="TASK", help="A file of examples or a task folder.")]
+TaskPath = Annotated[
+    Path, typer.Argument(metavar="TASK", help="A file of examples (CSV, JSONL, ...) or a task folder.")
+]
 Solution = Annotated[
-    str, typer.Argument(metavar="SOLUTION", help="my.py:function, package.module:function, a bundle, words, constant.")
+    str,
+    typer.Argument(metavar="SOLUTION", help="my.py:function, package.module:function, a bundle, words, constant."),
 ]
 
 
@@ -20,7 +24,7 @@ Solution = Annotated[
 def eval_command(
     task: TaskPath,
     solution: Solution,
-    split: Annotated[str, typer.Option("--split", help="dev or train.")] = "dev",
+    split: Annotated[str, typer.Option("--split", help="dev or train; test is sealed.")] = "dev",
     failures: Annotated[int, typer.Option("--failures", help="How many failures to list.", min=0)] = 5,
     save: Annotated[Path | None, typer.Option("--save", help="Write the report as JSON, for gate --against.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The whole report on stdout as JSON.")] = False,
@@ -29,12 +33,27 @@ def eval_command(
     how: RunFlags,
 ) -> None:
     """Score one solution on dev and look at its failures. Test stays sealed."""
+    from suffice.errors import SolutionError
+    from suffice.evals.evaluate import evaluate
     from suffice.evals.report import lines
+    from suffice.ladder.rung import from_text
 
-    report = _evaluate(task_of(task, what), solution, split, how)
+    loaded = task_of(task, what)
+    with aside():
+        rung = from_text(solution, loaded.path)
+
+    def call(on_done: Any) -> Any:
+        return evaluate(loaded, rung, split=split, on_done=on_done, **how.options())  # type: ignore[arg-type]
+
+    report = counted_run(call, loaded, [rung], split)
     if save is not None:
         report.save(save)
-    print(json.dumps(report.to_json(), ensure_ascii=False) if as_json else "\n".join(lines(report, failures)))
+    if as_json:
+        data_json(report.to_json())
+    else:
+        data("\n".join(lines(report, failures)))
+    if report.stopped:
+        raise SolutionError(report.stopped, hint="mend it and run the same command: calls that failed are asked again")
 
 
 @shares
@@ -47,20 +66,36 @@ def compare_command(
     how: RunFlags,
 ) -> None:
     """Compare two solutions on the same dev cases and list every flip."""
-    from suffice.evals.compare import paired
+    from suffice.evals.compare import compare
+    from suffice.ladder.rung import from_text
 
     loaded = task_of(task, what)
-    reports = [_evaluate(loaded, s, "dev", how) for s in (before, after)]
-    print(paired(*reports))
+    with aside():
+        both = [from_text(text, loaded.path) for text in (before, after)]
+
+    def call(on_done: Any) -> Any:
+        return compare(loaded, *both, on_done=on_done, **how.options())
+
+    data(str(counted_run(call, loaded, both, "dev")))
 
 
-def _evaluate(task: Any, solution: str, split: str, how: RunFlags) -> Any:
+def counted_run(call: Any, task: Any, rungs: list[Any], split: str) -> Any:
+    """The result of `call(on_done)`, awaited under a progress bar over the split's cases, once for each rung."""
     from suffice.cli.screen import console, counting
-    from suffice.evals.evaluate import evaluate
-    from suffice.ladder.rung import from_text
     from suffice.programs.bridge import run
 
-    rung = from_text(solution, task.path)
-    with console() as screen, counting(screen, rung.name, len(task.dev)) as done:
-        call: Any = evaluate(task, rung, split=split, on_done=done, **how.options())  # type: ignore[arg-type]
-        return run(call)
+    with aside(), console() as screen:
+        whole = shaped(task, rungs)
+        total = {"dev": len(whole.dev), "train": len(whole.train)}.get(split)
+        with counting(screen, " and ".join(r.name for r in rungs), total and total * len(rungs)) as done:
+            return run(call(done))
+
+
+def shaped(task: Any, rungs: Iterable[Any]) -> Any:
+    """The task with the splits that a run of these rungs uses: where none learns, train is smaller and test larger."""
+    from suffice.evals.evaluate import learns
+    from suffice.evals.seal import in_shape
+    from suffice.store.database import open_store
+
+    with open_store() as store:
+        return in_shape(store, task, any(map(learns, rungs)))

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-import json
+import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from suffice.cli.daily import TaskPath
+from suffice.cli.daily import TaskPath, counted_run, shaped
 from suffice.cli.flags import ClaimFlags, RunFlags, TaskFlags, shares, task_of
+from suffice.cli.talk import aside, data, data_json, talk
 
 EXIT = {"PASS": 0, "FAIL": 1, "UNPROVEN": 3}
 
 
 @shares
 def plan_command(task: TaskPath, *, claim: ClaimFlags, what: TaskFlags) -> None:
-    """Say what these cases can show, what it takes to pass, and what is left to spend. Runs nothing."""
+    """Say what these cases can show. Runs nothing.
+
+    What it takes to pass, what is left to spend, and what more cases would buy.
+    """
     from suffice.ladder.climb import plan
+    from suffice.ladder.rung import proposed
 
     loaded = task_of(task, what)
-    print(repr(loaded), file=sys.stderr)
-    print(plan(loaded, **claim.options()))
+    loaded = shaped(loaded, proposed(loaded, loaded.path if task.is_dir() else None))
+    talk(repr(loaded))
+    data(str(plan(loaded, **claim.options())))
 
 
 @shares
@@ -31,14 +38,14 @@ def climb_command(
     solutions: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[SOLUTION]...", help="Easiest first: words, my.py:triage, a bundle. Default: proposed."
+            metavar="SOLUTION", help="Easiest first: words, my.py:triage, a bundle (default: what suits the task)."
         ),
     ] = None,
     replay: Annotated[
         list[str] | None, typer.Option("--replay", help="Answers recorded elsewhere: FILE or FILE#COLUMN. Repeatable.")
     ] = None,
-    dev: Annotated[bool, typer.Option("--dev", help="Stop before the sealed test.")] = False,
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer calls, more misses.")] = False,
+    dev: Annotated[bool, typer.Option("--dev", help="Stop before the sealed test: spends nothing.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Decide earlier: fewer calls, more misses.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Only go on with an interrupted climb.")] = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Bundle folder (default: TASK.suffice).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The decision on stdout as JSON.")] = False,
@@ -47,29 +54,38 @@ def climb_command(
     what: TaskFlags,
     how: RunFlags,
 ) -> None:
-    """Find the easiest solution that suffices, and save it. Exit 0 PASS, 1 FAIL, 3 UNPROVEN."""
+    """Find the easiest solution that suffices, and save it.
+
+    Exit 0 PASS, 1 FAIL, 3 UNPROVEN; 2 for wrong use, 130 when interrupted. The same command again goes on, or looks
+    its verdict up.
+    """
+    from rich.text import Text
+
     from suffice.cli.screen import Ladder, console
+    from suffice.evals.shown import harmless
     from suffice.ladder.climb import climb
     from suffice.ladder.closing import to_json_decision
-    from suffice.ladder.rung import from_name, from_text
+    from suffice.ladder.rung import from_name, from_text, proposed
     from suffice.programs.bridge import run
 
     loaded = task_of(task, what)
-    named = [from_text(s, loaded.path) for s in solutions or ()] + [from_name(f"replay:{r}") for r in replay or ()]
+    with aside():
+        rungs = [from_text(s, loaded.path) for s in solutions or ()]
+    rungs += [from_name(f"replay:{r}") for r in replay or ()]
+    rungs = rungs or proposed(loaded, loaded.path if task.is_dir() else None)
     options: dict[str, Any] = {**claim.options(), **how.options(), "dev_only": dev, "quick": quick, "resume": resume}
-    with console() as screen:
-        screen.print(repr(loaded), markup=False, style="dim", soft_wrap=True)
-        asked = claim.coverage if claim.coverage is not None else loaded.coverage
-        with Ladder(screen, asked is not None) as ladder:
-            decision = run(climb(loaded, named or None, watch=ladder.watch, **options))
+    options["command"] = shlex.join(["suffice", *sys.argv[1:]])
+    with aside(), console() as screen:
+        loaded = shaped(loaded, rungs)
+        screen.print(Text(harmless(repr(loaded)), style="dim"), soft_wrap=True)
+        with Ladder(screen, (loaded.coverage if claim.coverage is None else claim.coverage) is not None) as ladder:
+            decision = run(climb(loaded, rungs or None, watch=ladder.watch, **options))
     if as_json:
-        print(json.dumps(to_json_decision(decision), ensure_ascii=False))
+        data_json(to_json_decision(decision))
     else:
-        print(f"{decision.verdict}: {decision.sentence}")
-        for line in decision.advice:
-            print(line)
+        data("\n".join([f"{decision.verdict}: {decision.sentence}", *decision.advice]))
     _saved(decision, out)
-    print(f"run {decision.run}: suffice report {decision.run} makes a page of it", file=sys.stderr)
+    talk(f"run {decision.run}: suffice report {decision.run} makes a page of it")
     raise typer.Exit(0 if dev else EXIT[decision.verdict])
 
 
@@ -79,7 +95,9 @@ def gate_command(
     task: TaskPath,
     on: Annotated[str, typer.Option("--on", help="test: the sealed claim. dev: paired with a saved report.")] = "test",
     against: Annotated[Path | None, typer.Option("--against", help="The saved report, for --on dev.")] = None,
-    margin: Annotated[float, typer.Option("--margin", help="How much worse than the report is still fine.")] = 0.05,
+    margin: Annotated[
+        float, typer.Option("--margin", help="How much worse than the report is still fine, as a share.")
+    ] = 0.05,
     anyway: Annotated[bool, typer.Option("--anyway", help="Spend a try though dev says it is hopeless.")] = False,
     junit: Annotated[Path | None, typer.Option("--junit", help="Write a JUnit XML file.")] = None,
     *,
@@ -87,32 +105,39 @@ def gate_command(
     what: TaskFlags,
     how: RunFlags,
 ) -> None:
-    """For CI: exit 0 PASS, 1 FAIL, 3 UNPROVEN, 2 wrong use, each with a sentence."""
-    from suffice.cli.screen import console, counting
+    """Say whether a solution may ship, for CI.
+
+    Exit 0 PASS, 1 FAIL, 3 UNPROVEN, 2 wrong use, each with a sentence.
+    """
+    from suffice.cli.screen import Ladder, console
     from suffice.errors import UsageError
     from suffice.ladder.gate import gate_dev, gate_test, junit_xml
     from suffice.ladder.rung import from_text
     from suffice.programs.bridge import run
 
     loaded = task_of(task, what)
-    rung = from_text(solution, loaded.path)
-    with console() as screen, counting(screen, rung.name, len(loaded.dev)) as done:
-        if on == "dev":
-            if against is None:
-                raise UsageError(
-                    "--on dev compares with a saved report",
-                    hint=f"suffice eval {task} {solution} --save report.json, then --against report.json",
-                )
-            gated = run(gate_dev(loaded, rung, against, margin=margin, on_done=done, **how.options()))
-        elif on == "test":
-            gated = run(gate_test(loaded, rung, anyway=anyway, **claim.options(), **how.options()))
-        else:
-            raise UsageError(f"--on is test or dev, not {on!r}")
+    if on not in ("test", "dev"):
+        raise UsageError(f"--on is test or dev, not {on!r}", hint="--on dev at every commit, --on test at a release")
+    if on == "dev" and against is None:
+        saves = shlex.join(["suffice", "eval", str(task), solution, "--save", "report.json"])
+        raise UsageError("--on dev compares with a saved report", hint=f"{saves}, then --against report.json")
+    with aside():
+        rung = from_text(solution, loaded.path)
+    if against is not None and on == "dev":
+        report = against
+
+        def call(on_done: Any) -> Any:
+            return gate_dev(loaded, rung, report, margin=margin, on_done=on_done, **how.options())
+
+        gated = counted_run(call, loaded, [rung], "dev")
+    else:
+        with aside(), console() as screen:
+            with Ladder(screen, (loaded.coverage if claim.coverage is None else claim.coverage) is not None) as ladder:
+                options = {**claim.options(), **how.options(), "watch": ladder.watch}
+                gated = run(gate_test(loaded, rung, anyway=anyway, **options))
     if junit is not None:
-        junit.write_text(junit_xml(gated), encoding="utf-8")
-    print(f"{gated.verdict}: {gated.sentence}")
-    for line in gated.details:
-        print(line)
+        _write(junit, junit_xml(gated))
+    data("\n".join([f"{gated.verdict}: {gated.sentence}", *gated.details]))
     raise typer.Exit(EXIT[gated.verdict])
 
 
@@ -124,7 +149,10 @@ def unseal_command(
     *,
     what: TaskFlags,
 ) -> None:
-    """Look at sealed cases, as JSON lines. They become dev for good: claims use the others only."""
+    """Look at sealed cases: they become dev for good.
+
+    They come as JSON lines. Claims use the cases that are still sealed.
+    """
     from suffice.errors import UsageError
     from suffice.evals.seal import sealed_count, unseal
     from suffice.store.database import open_store
@@ -133,15 +161,25 @@ def unseal_command(
     with open_store() as store:
         there = sealed_count(store, loaded)
         many = there if cases is None else min(cases, there)
-        warning = f"this retires {many} of {there} sealed cases for good: no claim will use them again"
-        if not yes:
+        retires = f"{many} of {there} sealed cases for good: no claim will use them again"
+        if there and not yes:
             if not sys.stdin.isatty():
-                raise UsageError(warning, hint="add --yes to do it")
-            typer.confirm(f"{warning}. Go on?", abort=True, err=True)
+                raise UsageError(f"this retires {retires}", hint="add --yes to do it")
+            if not typer.confirm(f"This retires {retires}. Go on?", err=True):
+                talk("nothing was unsealed")
+                return
         for case in unseal(store, loaded, cases):
-            row = {"id": case.id, "inputs": case.inputs, "expected": case.expected, "source": case.source}
-            print(json.dumps(row, ensure_ascii=False))
-    print(warning.replace("this retires", "retired"), file=sys.stderr)
+            data_json({"id": case.id, "inputs": case.inputs, "expected": case.expected, "source": case.source})
+    talk(f"retired {retires}")
+
+
+def _write(path: Path, text: str) -> None:
+    from suffice.errors import DataError
+
+    try:
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise DataError(f"cannot be written: {error.strerror}", hint="choose another place", where=str(path)) from None
 
 
 def _saved(decision: Any, out: Path | None) -> None:
@@ -149,12 +187,17 @@ def _saved(decision: Any, out: Path | None) -> None:
 
     if decision.solution is None:
         return
-    path = out or Path(f"{decision.task}.suffice")
+    path = out or Path(f"{plain_name(decision.task)}.suffice")
     try:
         decision.save(path)
     except SufficeError as error:
         if out is not None:
             raise
-        print(f"not saved: {error}", file=sys.stderr)
+        talk(f"not saved: {error}")
         return
-    print(f"saved {path}: suffice apply {path} NEW.csv, or sf.load({str(path)!r}) in a program", file=sys.stderr)
+    talk(f"saved {path}: suffice apply {path} NEW.csv, or sf.load({str(path)!r}) in a program")
+
+
+def plain_name(task: str) -> str:
+    """A task's name as one of a file here: a task folder from elsewhere must not choose where we write."""
+    return re.sub(r"[^\w.-]+", "-", task).strip(".-") or "task"

@@ -28,17 +28,34 @@ def _option(*names: str, help: str, panel: str) -> Any:
 class TaskFlags:
     """How to read the task; everything unsaid is inferred and shown."""
 
-    input: Annotated[str | None, _option("--input", help="Input column, or several: subject,body.", panel=TASK)] = None
-    expected: Annotated[str | None, _option("--expected", help="Column of the expected answer.", panel=TASK)] = None
-    cluster: Annotated[str | None, _option("--cluster", help="Column of cases that belong together.", panel=TASK)] = (
-        None
-    )
-    kind: Annotated[str | None, _option("--kind", help="label, number, choice, text or fields.", panel=TASK)] = None
-    grader: Annotated[str | None, _option("--grader", help="exact, text, label, number, ...", panel=TASK)] = None
+    input: Annotated[
+        str | None,
+        _option("--input", help="Input column, or several: subject,body (default: usual names).", panel=TASK),
+    ] = None
+    expected: Annotated[
+        str | None, _option("--expected", help="Column of the expected answer (default: usual names).", panel=TASK)
+    ] = None
+    cluster: Annotated[
+        str | None, _option("--cluster", help="Column of cases that belong together, such as customer.", panel=TASK)
+    ] = None
+    kind: Annotated[
+        str | None, _option("--kind", help="label, number, choice, text or fields (default: inferred).", panel=TASK)
+    ] = None
+    grader: Annotated[
+        str | None,
+        _option(
+            "--grader",
+            help="exact, text, label, choice, number, contains, regex or fields (default: by kind).",
+            panel=TASK,
+        ),
+    ] = None
     nothing: Annotated[
         bool, _option("--nothing", help="A blank expected value means: nothing applies.", panel=TASK)
     ] = False
-    encoding: Annotated[str | None, _option("--encoding", help="Encoding of the file.", panel=TASK)] = None
+    encoding: Annotated[
+        str | None,
+        _option("--encoding", help="Encoding of the file (default: UTF-8, or as its mark says).", panel=TASK),
+    ] = None
     skip_bad: Annotated[bool, _option("--skip-bad", help="Leave bad rows out and count them.", panel=TASK)] = False
     trust: Annotated[bool, _option("--trust", help="Run the Python grader of a task folder.", panel=TASK)] = False
 
@@ -62,16 +79,25 @@ class TaskFlags:
 class ClaimFlags:
     """The bar, and what belongs to it."""
 
-    bar: Annotated[float | None, _option("--bar", help="Share right that is good enough, 0 to 1.", panel=CLAIM)] = None
+    bar: Annotated[
+        float | None,
+        _option("--bar", help="Share of right answers that is good enough, 0 to 1 (default: the task's).", panel=CLAIM),
+    ] = None
     tolerance: Annotated[
         float | None,
         _option(
-            "--tolerance", help="How far below the bar may be shown (default: what these cases resolve).", panel=CLAIM
+            "--tolerance",
+            help="How far below the bar may still be shown, 0 to 1 (default: what these cases resolve).",
+            panel=CLAIM,
         ),
     ] = None
     coverage: Annotated[
         str | None,
-        _option("--coverage", help="Share of inputs to answer, or max; the rest goes to a person.", panel=CLAIM),
+        _option(
+            "--coverage",
+            help="Share of inputs to answer, 0 to 1, or max; the rest goes to a person (default: every input).",
+            panel=CLAIM,
+        ),
     ] = None
 
     def options(self) -> dict[str, Any]:
@@ -89,7 +115,7 @@ class RunFlags:
     timeout: Annotated[
         float, typer.Option("--timeout", help="Seconds a call may take.", rich_help_panel=RUN, min=0.001)
     ] = 120.0
-    fresh: Annotated[bool, _option("--fresh", help="Ask again for what is recorded.", panel=RUN)] = False
+    fresh: Annotated[bool, _option("--fresh", help="Call again although the answer is recorded.", panel=RUN)] = False
 
     def options(self) -> dict[str, Any]:
         """As keyword options of `evaluate` and `climb`."""

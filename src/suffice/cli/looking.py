@@ -2,52 +2,55 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from suffice.cli.talk import data, data_json, talk
+
+KINDS = ("climb", "eval", "apply")
+
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="As `suffice runs` lists it: climb-7.")]
 
 
 def runs_command(
-    kind: Annotated[str | None, typer.Option("--kind", help="climb, eval or gate.")] = None,
+    kind: Annotated[str | None, typer.Option("--kind", help="climb (gate test is one), eval or apply.")] = None,
     most: Annotated[int, typer.Option("--most", help="How many.", min=1)] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON lines.")] = False,
 ) -> None:
     """List what was run, newest first."""
+    from suffice.errors import UsageError
     from suffice.store.database import open_store
     from suffice.store.runs import list_runs
 
+    if kind is not None and kind not in KINDS:
+        raise UsageError(f"there is no kind of run called {kind!r}", hint=f"--kind {', '.join(KINDS)}")
     with open_store() as store:
         found = list_runs(store, kind, most)
     for run in found:
         if as_json:
-            print(json.dumps({"run": run.id, "task": run.task, "state": run.state, "said": said(run.result)}))
+            data_json({"run": run.id, "task": run.task, "state": run.state, "said": said(run.result)})
         else:
             when = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started))
-            print(f"{run.id:<10} {when}  {run.state:<11} {run.task}  {said(run.result)}".rstrip())
+            data(f"{run.id:<10} {when}  {run.state:<11} {run.task}  {said(run.result)}".rstrip())
     if not found:
-        print("no runs yet: suffice eval TASK SOLUTION, or suffice climb TASK --bar .9", file=sys.stderr)
+        talk("no runs yet: suffice eval TASK SOLUTION, or suffice climb TASK --bar .9")
 
 
 def show_command(run: RunId) -> None:
-    """Everything that is recorded of one run, as JSON (dev only: test is not recorded in words)."""
+    """Show what is recorded of a run, as JSON.
+
+    Of sealed cases that is counts and verdicts alone.
+    """
     from suffice.store.database import open_store
     from suffice.store.runs import get_run
 
     with open_store() as store:
         found = get_run(store, run)
-    print(
-        json.dumps(
-            {"run": found.id, "state": found.state, "settings": found.settings, "result": found.result},
-            ensure_ascii=False,
-            indent=1,
-        )
-    )
+    shown = {"run": found.id, "state": found.state, "settings": found.settings, "result": found.result}
+    data_json(shown, indent=1)
 
 
 def report_command(
@@ -61,16 +64,18 @@ def report_command(
 
     with open_store() as store:
         found = get_run(store, run)
-    result: Any = found.result
-    if found.state != "done" or not isinstance(result, dict):
+    result: dict[str, Any] = found.result or {}
+    if found.state != "done" or not result:
         raise UsageError(f"{run} has no result: it is {found.state}", hint="run the same command again; it goes on")
+    if not {"suffice_report", "suffice_decision"} & result.keys():
+        raise UsageError(f"{run} is neither a climb nor an eval, so there is no page of it", hint=f"suffice show {run}")
     text = eval_page(result) if "suffice_report" in result else page(result)
     path = out or Path(f"{run}.html")
     try:
         path.write_text(text, encoding="utf-8", errors="replace")
     except OSError as error:
         raise DataError(f"cannot write the page: {error.strerror}", where=str(path)) from None
-    print(path)
+    data(str(path))
 
 
 def said(result: Any) -> str:
@@ -79,7 +84,9 @@ def said(result: Any) -> str:
         return ""
     if "sentence" in result:
         return f"{result['verdict']}: {result['sentence']}"
-    if result.get("score") is not None:
-        low, high = result["interval95"] or (0.0, 1.0)
-        return f"{result['solution']}: {result['score']:.3f} ({low:.3f} to {high:.3f} at 95%), n {result['n']}"
-    return ""
+    if "suffice_report" in result:
+        between = result["interval95"]
+        score = "no call gave an answer" if result["score"] is None else f"{result['score']:.3f}"
+        at = f" ({between[0]:.3f} to {between[1]:.3f} at 95%)" if between else ""
+        return f"{result['solution']}: {score}{at}, n {result['n']}"
+    return ", ".join(f"{n:,} {status}" for status, n in result.items() if isinstance(n, int))

@@ -6,13 +6,15 @@ import os
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from rich.console import Console
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
+
+from suffice.evals.shown import harmless
 
 if TYPE_CHECKING:
     from suffice.ladder.decision import Climbed
@@ -29,21 +31,47 @@ def console() -> Generator[Console]:
         yield Console(stderr=True)
         return
     try:
-        yield Console(file=file, highlight=False, soft_wrap=False)
+        yield Console(file=cast(IO[str], _Patient(file)), highlight=False, soft_wrap=False)
     finally:
         with suppress(OSError, ValueError):
             file.close()
 
 
+class _Patient:
+    """A file that goes on in silence when nobody reads it any more: who watches must not decide what comes out."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        """Write, or let it be."""
+        with suppress(OSError):
+            self._file.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Hand on, or let it be."""
+        with suppress(OSError):
+            self._file.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
 @contextmanager
-def counting(screen: Console, what: str, total: int) -> Generator[Any]:
-    """A progress bar; the value is a function to call once for each thing done."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
-        task = bar.add_task(what, total=total)
-        
-        def advance(_: object) -> None:
-            bar.advance(task)
+def counting(screen: Console, what: str, total: int | None, silent: bool = False) -> Generator[Any]:
+    """A progress bar; the value is a function to call with one thing done, or with how many are done of how many."""
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=screen, transient=True, disable=silent or not screen.is_terminal) as bar:
+        task = bar.add_task(harmless(what), total=total)
+
+        def advance(done: object = None, of: int | None = None) -> None:
+            if isinstance(done, int):
+                bar.update(task, completed=done)
+            else:
+                bar.advance(task)
+            if of is not None:
+                bar.update(task, total=of)
 
         yield advance
 
@@ -68,7 +96,7 @@ class Ladder:
     def watch(self, progress: Any) -> None:
         """Show a Progress of the climb."""
         if progress.line:
-            self.screen.print(Text(progress.line), soft_wrap=True)
+            self.screen.print(Text(harmless(progress.line)), soft_wrap=True)
         if self.live is not None:
             self.live.update(ladder_table(progress.rungs, self.coverage))
             return
@@ -76,7 +104,8 @@ class Ladder:
             ended = row.state.split(" ")[0] not in ("waiting", "running", "test")
             if ended and (row.name, row.state) not in self.told:
                 self.told.add((row.name, row.state))
-                self.screen.print(Text(f"{row.candidate}: {dev_text(row, self.coverage)}: {row.state}"), soft_wrap=True)
+                line = f"{row.candidate}: {dev_text(row, self.coverage)}: {row.state}"
+                self.screen.print(Text(harmless(line)), soft_wrap=True)
 
 
 def ladder_table(rungs: Sequence[Climbed], coverage: bool) -> Table:
@@ -87,10 +116,10 @@ def ladder_table(rungs: Sequence[Climbed], coverage: bool) -> Table:
     for row in rungs:
         used = str(row.tested.used) if row.tested is not None else ""
         table.add_row(
-            Text(row.candidate),
-            dev_text(row, coverage),
+            Text(harmless(row.candidate)),
+            Text(harmless(dev_text(row, coverage))),
             f"{row.chance:.0%}" if row.chance is not None else "",
-            Text(row.state, style=STYLES.get(row.state, "")),
+            Text(harmless(row.state), style=STYLES.get(row.state, "")),
             used,
             str(row.saved) if row.saved else "",
         )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from suffice.cli.flags import RunFlags, shares
+from suffice.cli.talk import aside, rows, talk
 
 
 @shares
@@ -15,8 +17,40 @@ def apply_command(
     bundle: Annotated[str, typer.Argument(metavar="BUNDLE", help="A saved bundle, or a solution as in eval.")],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or JSONL with new inputs.")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Where to write (default: stdout).")] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option("--input", help="Input column, or several: subject,body (default: what it was decided on)."),
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option("--encoding", help="Encoding of the file (default: UTF-8, or as its mark says).")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file.")] = False,
+    exact: Annotated[bool, typer.Option("--exact", help="Leave texts that look like formulas alone (CSV).")] = False,
     *,
     how: RunFlags,
 ) -> None:
-    """Answer every row of a file: the same rows with answer, confidence and who answered."""
-    del bundle, file, out, how
+    """Answer every row of a file.
+
+    Out come the same rows with answer, confidence, answered_by, status and error. Interrupted, the same command goes
+    on behind the last row that was written.
+    """
+    from suffice.cli.screen import console, counting
+    from suffice.evals.apply import ApplyOptions, apply
+    from suffice.programs.bridge import run
+    from suffice.programs.load import find_solution
+
+    named = tuple(c.strip() for c in columns.split(",")) if columns else None
+    options = ApplyOptions(named, encoding, overwrite=overwrite, exact=exact, **how.options())
+    with rows() as stdout, aside(), console() as screen:
+        solution = find_solution(bundle)
+        seen = out is None and sys.stdout.isatty()  # the rows themselves show how far it is
+        with counting(screen, solution.name, None, silent=seen) as done:
+            target: Any = stdout if out is None else out
+            hears = {"on_rows": lambda rows: done(0, rows), "on_done": done}
+            applied = run(apply(solution, file, target, options=options, **hears))
+    parts = [f"{applied.answered:,} answered", f"{applied.nothing:,} nothing", f"{applied.abstained:,} for a person"]
+    failed = [f"{applied.failed:,} failed"] if applied.failed else []
+    again = [f"{applied.resumed:,} were there already"] if applied.resumed else []
+    talk(f"{applied.rows:,} rows: {', '.join([*parts, *failed, *again])}")
+    for note in applied.notes:
+        talk(f"note: {note}")

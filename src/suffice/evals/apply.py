@@ -80,20 +80,23 @@ async def apply(
     *,
     options: ApplyOptions | None = None,
     store: Store | Path | str | None = None,
+    on_rows: Callable[[int], None] | None = None,
     on_done: Callable[[int], None] | None = None,
 ) -> Applied:
     """Answer the rows of the CSV or JSONL file `source` and write them to `out`, a path or an open text file.
 
     Added at the end of each row: answer, confidence, answered_by, status (answered, nothing, abstained, failed) and
     error; all with the prefix `suffice_` where the file has one of these columns. In JSONL an abstention is
-    {"abstain": true}; in a CSV the answer is empty unless the status is "answered". `on_done` hears how many rows are
-    done. Raises DataError for a file that cannot be read or written, UsageError where `out` must not be replaced,
+    {"abstain": true}; in a CSV the answer is empty unless the status is "answered". `on_rows` hears once how many rows
+    there are, `on_done` how many are done. Raises DataError for a file that cannot be read or written, UsageError where `out` must not be replaced,
     SolutionError where calls keep failing, StoreError.
     """
     how = options or ApplyOptions()
     asked = from_function(solution)
     path = Path(out).expanduser() if isinstance(out, str | Path) else None
     table = scan(Path(source).expanduser(), encoding=how.encoding)
+    if on_rows is not None:
+        on_rows(table.rows)
     inputs, notes = input_columns(asked, table, how.inputs)
     layout = Layout(table, added_names(table.names), asked.name, how.exact)
     if layout.names != ADDED:

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from suffice.errors import UsageError
-from suffice.evals.evaluate import evaluate
+from suffice.evals.evaluate import How, evaluated, learns, opened, refuse_sealed
 from suffice.evals.report import Report, figure, shortened
+from suffice.evals.seal import in_shape
 from suffice.evals.task import Task
 from suffice.stats.intervals import exact_sign_test, tango
 from suffice.store.database import Store
-from suffice.values import Json
+from suffice.values import ABSTAIN, Json, to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +62,36 @@ class Comparison:
 async def compare(
     task: Task, before: Any, after: Any, *, store: Store | Path | str | None = None, **options: Any
 ) -> Comparison:
-    """Evaluate two solutions (or rungs) on dev and compare them case by case; `options` are those of `evaluate`."""
-    first = await evaluate(task, before, store=store, **options)
-    second = await evaluate(task, after, store=store, **options)
-    return paired(first.to_json(), second.to_json())
+    """Evaluate two solutions (or rungs) on dev and compare them case by case; `options` are those of `evaluate`.
+
+    Both meet the same cases, whichever of them learns. Raises as `evaluate`.
+    """
+    how = How(**options)
+    refuse_sealed(task, how.split)
+    with opened(store) as db:
+        shaped = in_shape(db, task, learns(before) or learns(after))
+        reports = [await evaluated(db, shaped, solution, how) for solution in (before, after)]
+    return paired(*reports)
 
 
 def paired(before: Report | Mapping[str, Any], after: Report | Mapping[str, Any]) -> Comparison:
-    """Compare two reports, live or saved. Raises UsageError where they have no cases in common."""
+    """Compare two reports, live or saved.
+
+    Raises UsageError where they have hardly a case in common, or were graded in different ways.
+    """
     old, new = (r.to_json() if isinstance(r, Report) else r for r in (before, after))
+    if old.get("grader") != new.get("grader") and old.get("grader") and new.get("grader"):
+        raise UsageError(
+            "the two reports were graded in different ways, so that their scores say nothing of each other",
+            hint="evaluate both with the same grader: `suffice eval TASK SOLUTION --save report.json`",
+        )
     if old["fingerprint"] != new["fingerprint"]:
         pairs = _common(old["cases"], new["cases"], same_expected=True)
     else:
         pairs = _common(old["cases"], new["cases"])
     if len(pairs) < 2:
         raise UsageError(
-            f"the two reports have {len(pairs)} cases in common",
+            f"the two reports have {len(pairs) or 'no'} case{'' if len(pairs) == 1 else 's'} in common",
             hint="save a new report with `suffice eval TASK SOLUTION --save report.json`",
         )
     flips = [_flip(a, b) for a, b in pairs if _right(a) != _right(b)]
@@ -114,4 +129,6 @@ def _flip(old: Mapping[str, Json], new: Mapping[str, Json]) -> Flip:
 
 
 def _text(value: Json) -> str:
+    if value == to_json(ABSTAIN):
+        return "handed on"
     return shortened("nothing" if value is None else value, 40)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
-from suffice.errors import SealedError, UsageError
+from suffice.errors import SealedError, StoreBusy, StoreError, UsageError
 from suffice.evals.report import Report
 from suffice.evals.runner import Job, Tally, outcomes
 from suffice.evals.seal import dev_cases, in_shape
@@ -31,6 +33,17 @@ class Learner(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class How:
+    """How to evaluate: the options of `evaluate`."""
+
+    split: Split = "dev"
+    concurrency: int = 8
+    timeout: float | None = 120.0
+    fresh: bool = False
+    on_done: Callable[[Outcome], None] | None = None
+
+
 async def evaluate(
     task: Task,
     solution: Any,
@@ -45,40 +58,47 @@ async def evaluate(
     """Run `solution` (a function, a Solution or a rung) over the dev cases and report.
 
     A rung that learns is fitted on train first. Answers already recorded for the same solution and inputs are not
-    asked for again unless `fresh`. `concurrency` calls run side by side, each for at most `timeout` seconds. Raises
-    SealedError for the test split and SolutionError for a solution whose parameters do not fit.
+    asked for again unless `fresh`; calls that failed are. `concurrency` calls run side by side, each for at most
+    `timeout` seconds. An interrupted evaluation goes on where it was. Raises SealedError for the test split,
+    UsageError for options that make no sense and for a rung that does not suit the task, SolutionError for a solution
+    whose parameters do not fit, StoreError when answers cannot be recorded: those that were are kept.
     """
-    _refuse_sealed(task, split)
+    refuse_sealed(task, split)
     with opened(store) as db:
-        task = in_shape(db, task, learns(solution))
-        cases = _looked_at(db, task, split)
-        solved, fitted_on = await _solution(task, solution)
-        check_inputs(solved, task.columns.inputs)
-        settings = {"split": split, "solution": solved.name, "identity": solved.identity}
-        identity = content_hash(["eval", task.fingerprint, solved.identity, split])
-        run = runs.start_run(db, "eval", task.name, settings, identity=identity)
-        tally = Tally()
-        try:
-            done, stopped = await _run(
-                Job(solved, task.grader, db, run, concurrency, timeout, fresh), cases, on_done, tally
-            )
-        except BaseException as error:
+        shaped = in_shape(db, task, learns(solution))
+        return await evaluated(db, shaped, solution, How(split, concurrency, timeout, fresh, on_done))
+
+
+async def evaluated(db: Store, task: Task, solution: Any, how: How) -> Report:
+    """`evaluate` on an open store and a task whose shape is settled."""
+    refuse_sealed(task, how.split)
+    cases = _looked_at(db, task, how.split)
+    solved, fitted_on = await _solution(task, solution)
+    check_inputs(solved, task.columns.inputs)
+    run = _begun(db, task, solved, how.split)
+    tally = Tally()
+    try:
+        job = Job(solved, task.grader, db, run, how.concurrency, how.timeout, how.fresh, retry=True)
+        done, stopped = await _run(job, cases, how.on_done, tally)
+    except BaseException as error:
+        with suppress(StoreError):  # a full disk cannot note this, either, and the first error is the one to tell
             runs.finish_run(db, run, "failed" if isinstance(error, Exception) else "interrupted", None)
-            raise
-        report = Report(
-            task=task.name,
-            solution=solved.name,
-            identity=solved.identity,
-            split=split,
-            outcomes=tuple(done),
-            cluster_name=task.cluster_name,
-            fingerprint=task.fingerprint,
-            run=run,
-            possibly_paid_twice=tally.sent_again,
-            stopped=stopped,
-            fitted_on=fitted_on,
-        )
-        runs.finish_run(db, run, "done", report.to_json())
+        raise
+    report = Report(
+        task=task.name,
+        solution=solved.name,
+        identity=solved.identity,
+        split=how.split,
+        outcomes=tuple(done),
+        cluster_name=task.cluster_name,
+        fingerprint=task.fingerprint,
+        grader=task.grader.identity,
+        run=run,
+        possibly_paid_twice=tally.sent_again,
+        stopped=stopped,
+        fitted_on=fitted_on,
+    )
+    runs.finish_run(db, run, "done", report.to_record())
     return report
 
 
@@ -101,22 +121,39 @@ async def _run(
     job: Job, cases: Sequence[Case], on_done: Callable[[Outcome], None] | None, tally: Tally
 ) -> tuple[list[Outcome], str]:
     done: list[Outcome] = []
-    async for outcome in outcomes(job, cases, on_done=on_done, tally=tally):
-        done.append(outcome)
-        if len(done) == HOPELESS < len(cases) and all(o.failure is not None for o in done):
-            return done, f"each of the first {HOPELESS} calls failed; {len(cases) - HOPELESS} cases were not run"
+    async with aclosing(outcomes(job, cases, on_done=on_done, tally=tally)) as line:  # what is in flight ends in here
+        async for outcome in line:
+            done.append(outcome)
+            if len(done) == HOPELESS < len(cases) and all(o.failure is not None for o in done):
+                return done, f"each of the first {HOPELESS} calls failed; {len(cases) - HOPELESS} cases were not run"
     return done, ""
 
 
-def _refuse_sealed(task: Task, split: Split) -> None:
+def _begun(db: Store, task: Task, solution: Solution, split: Split) -> str:
+    """A new run, or the same evaluation's last one where it was cut off: then it is known which calls it had begun."""
+    identity = content_hash(["eval", task.fingerprint, solution.identity, split])
+    last = runs.latest(db, "eval", identity)
+    if last is not None and last.state in ("interrupted", "failed"):
+        with suppress(StoreBusy):  # another process was faster: both go on, each with a run of its own
+            return runs.resume_run(db, last.id).id
+    settings = {"split": split, "solution": solution.name, "identity": solution.identity}
+    return runs.start_run(db, "eval", task.name, settings, identity=identity)
+
+
+def refuse_sealed(task: Task, split: Split) -> None:
+    """Raise SealedError for the test split, with the line to type instead, and UsageError for one that is none."""
     if split == "test":
-        raise SealedError(
-            "the test cases are sealed: a claim needs cases that nobody tuned on",
-            hint=f"decide on them with `suffice climb {task.name}`, or look at some for good with "
-            f"`suffice unseal {task.name}`",
-        )
+        raise SealedError("the test cases are sealed: a claim needs cases that nobody tuned on", hint=_instead(task))
     if split not in ("dev", "train"):
         raise UsageError(f"there is no split {split!r}", hint="dev or train")
+
+
+def _instead(task: Task) -> str:
+    if task.path is None:
+        return f"decide on them with `await sf.climb(task, [solution], bar={task.bar or 0.9:g})`"
+    path = shlex.quote(str(task.path))
+    climb = f"suffice climb {path}" + ("" if task.bar is not None else " --bar .9")
+    return f"decide on them with `{climb}`, or look at some for good with `suffice unseal {path}`"
 
 
 def _looked_at(db: Store, task: Task, split: Split) -> Sequence[Case]:
@@ -129,8 +166,12 @@ def _looked_at(db: Store, task: Task, split: Split) -> Sequence[Case]:
 
 async def _solution(task: Task, solution: Any) -> tuple[Solution, str]:
     if isinstance(solution, Solution):
-        return solution, ""
-    if isinstance(solution, Learner):
-        fitted = await solution.fit(task, task.train)
-        return fitted, f"{len(task.train)} train cases" if getattr(solution, "learns", True) else ""
-    return from_function(solution), ""
+        return cast("Solution", solution), ""
+    if not isinstance(solution, Learner):
+        return from_function(solution), ""
+    unsuited: Callable[[Task], str | None] | None = getattr(solution, "unsuited", None)
+    reason = unsuited(task) if unsuited is not None else None
+    if reason is not None:
+        raise UsageError(f"{solution.name} cannot be tried on {task.name}: {reason}", hint="bring another solution")
+    fitted = await solution.fit(task, task.train)
+    return fitted, f"{len(task.train)} train cases" if getattr(solution, "learns", True) else ""

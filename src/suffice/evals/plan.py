@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from suffice.stats.plan import Power, cases_needed, certifiable, largest_claim, 
 from suffice.stats.trial import SHARE_TOLERANCE, Claim
 from suffice.store.ledger import Try
 
+FAIR = 0.2  # the chance to pass below which a try on a spent ledger is refused
 MOST_POWER_CASES = 5_000  # beyond, power at the listed rates is 0 or 1 and takes long to say so
 
 
@@ -81,22 +83,41 @@ def plan_of(stated: Stated, sealed: Sealed, tries: Sequence[Try], default: bool)
 
 
 def refuse_hopeless(bar: float, tolerance: float, sealed: Sealed) -> None:
-    """Raise BarError where not even answering every sealed case right would show the claim, with what would do."""
-    if certifiable(Claim(bar, tolerance, sealed.n, sealed.alpha)):
-        return
+    """Raise BarError where not even answering every sealed case right would show the claim, with what would do.
+
+    Also where earlier tries have left so little to spend that a solution halfway between bar and 1 would hardly pass.
+    """
+    claim = Claim(bar, tolerance, sealed.n, sealed.alpha)
+    tries = f"{len(sealed.passed)} {'try' if len(sealed.passed) == 1 else 'tries'}"
+    if certifiable(claim):
+        middle = (1 + bar) / 2
+        passes = power(claim, middle).passes if sealed.passed else 1.0
+        if passes >= FAIR:
+            return
+        raise BarError(
+            f"after {tries} on these cases the next may spend {_rate(sealed.alpha)} of {_rate(TOTAL)}: even a solution of "
+            f"{_rate(middle)} would pass in {passes:.0%}",
+            hint=_more(bar, tolerance, sealed),
+        )
     best = largest_claim(sealed.n, sealed.alpha).possible
-    fresh = cases_needed(bar, tolerance, (1 + bar) / 2, alpha_of_try([]))
-    more = (
-        f"add about {fresh:,} fresh test cases" if fresh is not None else "no number of cases would show it so sharply"
-    )
-    cases = f"{sealed.n} sealed case{'s' if sealed.n != 1 else ''}"
+    cases = f"{sealed.n} sealed case{'s' if sealed.n != 1 else ''}" + (f" after {tries}" if sealed.passed else "")
     if best is None or best >= bar:
-        spent = f" after {len(sealed.passed)} tries" if sealed.passed else ""
-        raise BarError(f"with {cases}{spent} I can show no bar of {_rate(bar)}", hint=more)
+        raise BarError(f"with {cases} I can show no bar of {_rate(bar)}", hint=_more(bar, tolerance, sealed))
+    slack = math.ceil(round((bar - best) * 1000, 6)) / 1000  # never rounded down: the hint must work
     raise BarError(
         f"with {cases} I can show {_rate(bar)} only as at least {_rate(best)}",
-        hint=f"--tolerance {bar - best:.2f} says so, or {more}",
+        hint=f"--tolerance {slack:g} says so, or {_more(bar, tolerance, sealed)}",
     )
+
+
+def _more(bar: float, tolerance: float, sealed: Sealed) -> str:
+    """How many more test cases would give a solution halfway between bar and 1 an 80% chance."""
+    needed = cases_needed(bar, tolerance, (1 + bar) / 2, alpha_of_try([]))
+    if needed is None:
+        return "no number of cases would show it so sharply"
+    if sealed.passed:
+        return f"add about {needed:,} fresh test cases: they start a ledger of their own"
+    return f"add about {needed - sealed.n:,} test cases"
 
 
 def plan_lines(plan: Plan) -> list[str]:
@@ -114,8 +135,11 @@ def plan_lines(plan: Plan) -> list[str]:
             f"(asked {plan.coverage:.0%}); the figures below are for {round(plan.n * plan.coverage)} answered cases"
         )
     base = plan.n if not plan.coverage else round(plan.n * plan.coverage)
+    if plan.least > base:
+        out.append(f"to pass    more than {base} answered cases, even were all of them right")
+    else:
+        out.append(f"to pass    at least {plan.least} of {base} right, fewer cases where it is clear earlier")
     out += [
-        f"to pass    at least {plan.least} of {base} right, fewer cases where it is clear earlier",
         f"ledger     {_ledger(plan)}",
         "chances    true rate   PASS   FAIL   sealed cases used",
         *(f"           {_rate(o.rate):>9}   {o.passes:>4.0%}   {o.fails:>4.0%}   {o.cases:>6.0f}" for o in plan.odds),
@@ -147,6 +171,7 @@ def _odds(claim: Claim, rate: float) -> Odds:
 
 
 def _rate(value: float) -> str:
-    text = f"{value:.4f}".rstrip("0")
+    places = 4 if not 0 < value < 0.01 else 2 - math.floor(math.log10(value))  # an alpha after many tries
+    text = f"{value:.{places}f}".rstrip("0")
     whole, _, decimals = text.partition(".")
     return f"{'' if whole == '0' else whole}.{decimals.ljust(2, '0')}"

@@ -12,7 +12,13 @@ from typing import Any
 
 from suffice.errors import DataError, MissingExtra
 from suffice.stats.intervals import mean_interval, wilson, wilson_clustered
+from suffice.stats.selective import Cells, Curve, abstention_cells, coverage_curve
 from suffice.values import Json, Outcome, Split, to_json
+
+ROWS_KEPT = 200  # failures, and errors, that the store remembers with their texts
+TEXT_KEPT = 4_000  # characters of an input or an answer in them
+PAIRS_KEPT = 1_000  # pairs of expected and answered that it counts
+COVERAGES = (0.8, 0.6, 0.4)  # shares answered at which a report shows what confidence is worth
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,7 @@ class Report:
     outcomes: tuple[Outcome, ...] = field(repr=False)
     cluster_name: str | None = None
     fingerprint: str = ""  # of the task: cases, expected values, grader
+    grader: str = ""  # its identity
     run: str = ""
     possibly_paid_twice: int = 0
     stopped: str = ""  # why it ended before the last case, if it did
@@ -68,7 +75,8 @@ class Report:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """95% Wilson interval of the score, widened for clusters; None below two graded cases."""
+        """95% interval of the score: Wilson's, widened for clusters, or Student's for graded scores. None where there
+        is no graded case, or too few clusters or graded scores to say."""
         return interval_of(self.graded)
 
     @property
@@ -79,13 +87,72 @@ class Report:
             return None
         return statistics.median(times), times[min(len(times) - 1, int(0.95 * len(times)))]
 
+    @property
+    def curve(self) -> Curve | None:
+        """The share answered against the rate right among the answered, by falling confidence: what handing on the
+        least sure would do. None unless every answer has a confidence; errors and abstentions are never answered."""
+        sure = self._sure()
+        return coverage_curve(*sure, seen=self.n) if sure is not None else None
+
+    def cells(self, threshold: float) -> Cells | None:
+        """The four abstention cells, were only answers given that are as sure as `threshold`: answered right and
+        wrong, held back though right, and held back wrong. None as for `curve`."""
+        sure = self._sure()
+        return abstention_cells(*sure, threshold) if sure is not None else None
+
     def to_json(self) -> dict[str, Json]:
         """Everything, as JSON: what `save` writes and `gate --on dev --against` reads."""
+        return {**self._figures(), "cases": [_row(o) for o in self.outcomes]}
+
+    def to_record(self) -> dict[str, Json]:
+        """What the store remembers of the run, of one size whatever the number of cases: the figures, how often which
+        answer was given, and the first failures and errors. Every answer is in the journal already."""
+        wrong, failed, times = self.failures, self.errors, self.seconds
+        pairs = Counter(
+            (_word(o.case.expected), "(error)" if o.answer is None else _word(o.answer.value)) for o in self.outcomes
+        )
+        return {
+            **self._figures(),
+            "seconds": None if times is None else list(times),
+            "error_kinds": dict(Counter(o.failure.kind for o in failed if o.failure)),
+            "confusion": [[expected, said, n] for (expected, said), n in pairs.most_common(PAIRS_KEPT)],
+            "failures_total": len(wrong),
+            "failures": [_kept(_row(o)) for o in wrong[:ROWS_KEPT]],
+            "failed": [_kept(_row(o)) for o in failed[:ROWS_KEPT]],
+        }
+
+    def save(self, path: str | Path) -> None:
+        """Write the report as JSON, to look at or to compare with later."""
+        text = json.dumps(self.to_json(), ensure_ascii=False, indent=1)
+        try:  # half a surrogate pair, which UTF-8 cannot hold, becomes its JSON escape
+            Path(path).write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+        except OSError as error:
+            raise DataError(f"cannot write the report: {error.strerror}", where=str(path)) from None
+
+    def to_frame(self) -> Any:
+        """A pandas DataFrame, a row a case. Raises MissingExtra without pandas."""
+        try:
+            import pandas  # pyright: ignore[reportMissingTypeStubs]
+        except ImportError:
+            raise MissingExtra("to_frame needs pandas", hint="pip install pandas") from None
+        return pandas.DataFrame([_row(o) for o in self.outcomes])
+
+    def __str__(self) -> str:
+        return "\n".join(lines(self))
+
+    def _sure(self) -> tuple[list[float], list[bool]] | None:
+        """Confidence and right of each answer, None where an answer has no confidence or there is none."""
+        answered = answered_of(self.outcomes)
+        sure = [o.answer.confidence for o in answered if o.answer is not None and o.answer.confidence is not None]
+        return (sure, [o.right for o in answered]) if answered and len(sure) == len(answered) else None
+
+    def _figures(self) -> dict[str, Json]:
         low_high = self.interval
         return {
             "suffice_report": 1,
             "task": self.task,
             "fingerprint": self.fingerprint,
+            "grader": self.grader,
             "solution": self.solution,
             "identity": self.identity,
             "split": self.split,
@@ -95,28 +162,9 @@ class Report:
             "right": sum(o.right for o in self.outcomes),
             "errors": len(self.errors),
             "abstained": len(self.abstained),
+            "stopped": self.stopped,
             "run": self.run,
-            "cases": [_row(o) for o in self.outcomes],
         }
-
-    def save(self, path: str | Path) -> None:
-        """Write the report as JSON, to look at or to compare with later."""
-        text = json.dumps(self.to_json(), ensure_ascii=False, indent=1)
-        try:
-            Path(path).write_text(text + "\n", encoding="utf-8")
-        except OSError as error:
-            raise DataError(f"cannot write the report: {error.strerror}", where=str(path)) from None
-
-    def to_frame(self) -> Any:
-        """A pandas DataFrame, a row a case. Raises MissingExtra without pandas."""
-        try:
-            import pandas
-        except ImportError:
-            raise MissingExtra("to_frame needs pandas", hint="pip install pandas") from None
-        return pandas.DataFrame([_row(o) for o in self.outcomes])
-
-    def __str__(self) -> str:
-        return "\n".join(lines(self))
 
 
 def interval_of(outcomes: Sequence[Outcome], level: float = 0.95) -> tuple[float, float] | None:
@@ -150,9 +198,12 @@ def lines(report: Report, failures: int = 5) -> list[str]:
             f"  errors     {len(report.errors)} of {report.n}: {', '.join(f'{n} {k}' for k, n in kinds.items())}"
         )
         first = report.errors[0]
-        out.append(f"             first: {first.case.source}: {first.failure.message if first.failure else ''}")
+        said = shortened(first.failure.message, 300) if first.failure else ""
+        out.append(f"             first: {first.case.source}: {said}")
     if report.abstained:
-        out.append(f"  handed on  {len(report.abstained)} of {report.n}")
+        answered = answered_of(report.outcomes)
+        out.append(f"  handed on  {len(report.abstained)} of {report.n}; of those answered {rate_text(answered)}")
+    out += _coverage_lines(report)
     out.append(f"  latency    {latency_text(report)}")
     if report.possibly_paid_twice:
         out.append(f"  note       {report.possibly_paid_twice} calls of an interrupted run were possibly paid twice")
@@ -161,22 +212,50 @@ def lines(report: Report, failures: int = 5) -> list[str]:
     if report.failures:
         out.append(f"  failures   {len(report.failures)}" + (f", the first {failures}:" if failures else ""))
         for outcome in report.failures[:failures]:
-            reason = outcome.score.reason if outcome.score else ""
+            reason = shortened(outcome.score.reason, 200) if outcome.score else ""
             out.append(f"    {outcome.case.source}  {reason}  | {shortened(outcome.case.inputs)}")
     return out
 
 
 def score_text(report: Report) -> str:
     """ ".742 (.674 to .801 at 95%), 138 of 186 right": a mean never travels alone."""
-    score, between = report.score, report.interval
-    right = sum(o.right for o in report.graded)
-    if score is None:
+    if not report.graded:
         return "unknown: no call gave an answer"
+    return rate_text(report.graded, " answered calls" if report.errors else "")
+
+
+def rate_text(outcomes: Sequence[Outcome], of: str = "") -> str:
+    """The mean score of outcomes with scores, its interval, and how many of them are right."""
+    right, between = sum(o.right for o in outcomes), interval_of(outcomes)
     if between is None:
-        return f"{right} of {len(report.graded)} right: too few cases for an interval"
-    among = " answered calls" if report.errors else ""
+        return f"{right} of {len(outcomes)}{of} right: too few cases for an interval"
     low, high = map(figure, between)
-    return f"{figure(score)} ({low} to {high} at 95%), {right} of {len(report.graded)}{among} right"
+    mean = statistics.fmean(_score(o) for o in outcomes)
+    return f"{figure(mean)} ({low} to {high} at 95%), {right} of {len(outcomes)}{of} right"
+
+
+def answered_of(outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
+    """Outcomes with an answer: neither an error nor handed on."""
+    return tuple(o for o in outcomes if o.score is not None and not o.abstained)
+
+
+def _coverage_lines(report: Report) -> list[str]:
+    """What confidence is worth: the rate right among the surest, and the four cells, at a few shares answered."""
+    curve = report.curve
+    if curve is None or len(curve.threshold) < 2:
+        return []
+    places = {int((curve.coverage >= share).argmax()) for share in COVERAGES if curve.coverage[-1] > share}
+    out: list[str] = []
+    for i in sorted(places - {len(curve.threshold) - 1}, reverse=True):
+        least = float(curve.threshold[i])
+        cells = report.cells(least)
+        said = [o for o in answered_of(report.outcomes) if o.answer and (o.answer.confidence or 0.0) >= least]
+        if cells is not None:
+            label = "coverage " if not out else ""
+            held = f"held back {cells.held_right} right, {cells.held_wrong} wrong"
+            sure = f"{curve.coverage[i]:.0%} from confidence {figure(least)} up"
+            out.append(f"  {label:<9}  {sure}: {rate_text(said)}; {held}")
+    return out
 
 
 def latency_text(report: Report) -> str:
@@ -203,16 +282,21 @@ def duration(seconds: float) -> str:
 
 
 def shortened(value: Json, width: int = 100) -> str:
-    """One line of a value, cut at `width` characters."""
+    """One line of a value, cut at `width` characters, without control characters and terminal escapes."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    text = " ".join(text.split())
-    return text if len(text) <= width else text[: width - 1] + "…"
+    line = " ".join(text[: 20 * width].split())  # cut first: a text may have millions of characters
+    line = line if len(line) <= width and len(text) <= 20 * width else f"{line[: width - 1]}…"
+    return line if line.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in line)
 
 
 def _counts(report: Report) -> str:
     clusters = len({o.case.cluster for o in report.outcomes})
     per = f" of {clusters} {report.cluster_name}s" if report.cluster_name and clusters < report.n else ""
     return f"{report.n} cases{per}"
+
+
+def _word(value: Json) -> str:
+    return "(nothing)" if value is None else shortened(to_json(value), 40)
 
 
 def _score(outcome: Outcome) -> float:
@@ -236,3 +320,8 @@ def _row(outcome: Outcome) -> dict[str, Json]:
         "error": None if failure is None else f"{failure.kind}: {failure.message}",
         "seconds": outcome.seconds,
     }
+
+
+def _kept(row: dict[str, Json]) -> dict[str, Json]:
+    """The row with its long values cut to one line each."""
+    return {k: shortened(v, TEXT_KEPT) if len(json.dumps(v, default=str)) > TEXT_KEPT else v for k, v in row.items()}

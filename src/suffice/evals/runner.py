@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from suffice.errors import SolutionError, SufficeError
+from suffice.errors import SolutionError, UsageError
 from suffice.evals.grade import Grader
 from suffice.programs.solution import Solution, attempt
 from suffice.programs.threads import in_thread
 from suffice.store import journal
 from suffice.store.database import Store
-from suffice.values import ABSTAIN, Answer, Case, Failure, Graded, Outcome, Score, to_json
+from suffice.values import ABSTAIN, Answer, Case, Failure, Graded, Outcome, Score, content_hash, to_json
 
-BATCH = 2_000  # cases a free solution answers between two looks at the clock
+BATCH = 2_000  # cases looked up, or answered by a free solution, at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,8 @@ class Job:
 
     `concurrency` is the most calls in flight; `timeout` in seconds a call (None: for ever). With `store` None nothing
     is remembered. `run` owns the failures: recorded answers are reused by any run, recorded failures only by the same
-    one. `fresh` calls everything anew. A `sealed` job writes down scores and hashes, never text.
+    one (and not where it says `retry`). `fresh` calls everything anew. A `sealed` job writes down scores and hashes,
+    never text. Raises UsageError for a concurrency or time-out that allows no call.
     """
 
     solution: Solution
@@ -35,6 +37,13 @@ class Job:
     timeout: float | None = 120.0
     fresh: bool = False
     sealed: bool = False
+    retry: bool = False
+
+    def __post_init__(self) -> None:
+        if self.concurrency < 1:
+            raise UsageError(f"a concurrency is at least 1, not {self.concurrency}", hint="--concurrency 8")
+        if self.timeout is not None and not self.timeout > 0:
+            raise UsageError(f"a time-out is more than 0 seconds, not {self.timeout:g}", hint="--timeout 120")
 
 
 @dataclass(slots=True)
@@ -50,7 +59,7 @@ async def outcomes(
     window: Callable[[], int] | None = None,
     on_done: Callable[[Outcome], None] | None = None,
     tally: Tally | None = None,
-) -> AsyncIterator[Outcome]:
+) -> AsyncGenerator[Outcome]:
     """The outcomes in the order of `cases`, however the calls finish.
 
     `window()` is asked before each start: no more than that many cases are ever ahead of the last one yielded.
@@ -99,13 +108,16 @@ class _Line:
         self.changed = asyncio.Event()
         self.started = self.given = 0
         self.error: BaseException | None = None
+        names = Counter[str](_noted_as(job, case) for case in (cases if job.store is not None else ()))
+        self.twins = {name: asyncio.Lock() for name, n in names.items() if n > 1}  # the same input more than once
+        self.first: dict[str, Outcome] = {}
 
     async def outcomes(self) -> AsyncIterator[Outcome]:
         while self.given < len(self.cases):
             self._start()
             if self.error is not None:
                 raise self.error
-            if self.given in self.known:
+            if self.given < self.started and self.given in self.known:
                 outcome = self.known.pop(self.given)
                 self.given += 1
                 yield outcome
@@ -133,12 +145,23 @@ class _Line:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if task.cancelled():  # by `close`, when nobody asks any more; else by the solution itself
+            hint = "a solution must not cancel the task that it runs in"
+            self.error = self.error or SolutionError(f"{self.job.solution.name} cancelled its own call", hint=hint)
+        elif (error := task.exception()) is not None:
             self.error = self.error or error
         self.changed.set()
 
     async def _one(self, i: int) -> None:
-        outcome = await _call(self.job, self.cases[i], self.writer)
+        case = self.cases[i]
+        name = _noted_as(self.job, case) if self.twins else ""
+        if name not in self.twins:
+            outcome = await _call(self.job, case, self.writer)
+        else:
+            async with self.twins[name]:  # asked and paid once
+                first = self.first.get(name)
+                outcome = await _call(self.job, case, self.writer) if first is None else _shared(self.job, case, first)
+                self.first[name] = outcome
         self.known[i] = outcome
         if self.on_done is not None:
             self.on_done(outcome)
@@ -146,7 +169,7 @@ class _Line:
 
 async def _call(job: Job, case: Case, writer: journal.Writer | None) -> Outcome:
     if writer is not None:
-        await writer.intend(job.solution.identity, case.inputs_hash)
+        await writer.intend(job.solution.identity, _noted_as(job, case))
     began = time.perf_counter()
     answer, failure = await attempt(job.solution, case.inputs, job.timeout)
     outcome = _outcome(job, case, answer, failure, time.perf_counter() - began)
@@ -155,20 +178,27 @@ async def _call(job: Job, case: Case, writer: journal.Writer | None) -> Outcome:
     return outcome
 
 
+def _shared(job: Job, case: Case, first: Outcome) -> Outcome:
+    """What another case with the same input gets: the same answer, graded by its own expected value."""
+    if job.sealed or first.answer is None:
+        return replace(first, case=case, recorded=True)
+    return Outcome(case, first.answer, graded(job.grader, first.answer, case), None, first.seconds, recorded=True)
+
+
 def _outcome(job: Job, case: Case, answer: Answer | None, failure: Failure | None, seconds: float | None) -> Outcome:
     if answer is None:
         assert failure is not None
         shown = Failure(failure.kind, "held back: the case is sealed") if job.sealed else failure
         return Outcome(case, None, None, shown, seconds)
+    score, fault = None, ""
     try:
         score = graded(job.grader, answer, case)
-    except SufficeError as error:
+    except Exception as error:
         if not job.sealed:
             raise
-        raise SolutionError(
-            f"the grader {job.grader.name} failed on a sealed case ({type(error).__name__}); its text is held back",
-            hint="run `suffice eval` on dev, where the failure can be shown",
-        ) from None
+        fault = type(error).__name__
+    if score is None:  # raised out here, so that the error carries no context with the case in it
+        raise _held_back(f"the grader {job.grader.name}", fault)
     if job.sealed:  # nothing of a sealed case travels on but right or wrong, and whether it was answered
         value = ABSTAIN if answer.value is ABSTAIN else Graded(score.value)
         hidden = Score(score.value, "handed on" if value is ABSTAIN else "sealed")
@@ -176,8 +206,15 @@ def _outcome(job: Job, case: Case, answer: Answer | None, failure: Failure | Non
     return Outcome(case, answer, score, None, seconds)
 
 
+def _held_back(what: str, fault: str) -> SolutionError:
+    return SolutionError(
+        f"{what} failed on a sealed case ({fault}); its text is held back",
+        hint="run `suffice eval` on dev, where the failure can be shown",
+    )
+
+
 async def _write(job: Job, outcome: Outcome, writer: journal.Writer) -> None:
-    solution, inputs = job.solution.identity, outcome.case.inputs_hash
+    solution, inputs = job.solution.identity, _noted_as(job, outcome.case)
     if job.sealed:
         await writer.record_sealed(solution, job.grader.identity, inputs, _scored(outcome))
     else:
@@ -201,7 +238,15 @@ async def _batched(
         some = cases[begin : begin + BATCH]
         batch = job.solution.batch
         began = time.perf_counter()
-        answers = await in_thread(lambda batch=batch, some=some: batch([c.inputs for c in some]))
+        answers, fault = None, ""
+        try:
+            answers = await in_thread(lambda batch=batch, some=some: batch([c.inputs for c in some]))
+        except Exception as error:
+            if not job.sealed:
+                raise
+            fault = type(error).__name__
+        if answers is None:
+            raise _held_back(job.solution.name, fault)
         seconds = (time.perf_counter() - began) / len(some)
         for case, answer in zip(some, answers, strict=True):
             outcome = _outcome(job, case, answer, None, seconds)
@@ -211,15 +256,27 @@ async def _batched(
 
 
 def _recorded(job: Job, cases: Sequence[Case]) -> dict[int, Outcome]:
-    """What the journal already knows, by position."""
-    if job.store is None or job.fresh or not cases:
-        return {}
-    solution, hashes = job.solution.identity, [c.inputs_hash for c in cases]
+    """What the journal already knows, by position; asked for in parts, so that memory holds the outcomes alone."""
+    known: dict[int, Outcome] = {}
+    if job.store is not None and not job.fresh:
+        for begin in range(0, len(cases), BATCH):
+            known |= _looked_up(job, job.store, dict(enumerate(cases[begin : begin + BATCH], begin)))
+    return known
+
+
+def _looked_up(job: Job, store: Store, cases: Mapping[int, Case]) -> dict[int, Outcome]:
+    solution, names = job.solution.identity, {i: _noted_as(job, c) for i, c in cases.items()}
     if job.sealed:
-        sealed = journal.lookup_sealed(job.store, solution, job.grader.identity, hashes, run=job.run)
-        return {i: _from_sealed(c, sealed[c.inputs_hash]) for i, c in enumerate(cases) if c.inputs_hash in sealed}
-    rows = journal.lookup(job.store, solution, hashes, run=job.run)
-    return {i: _from_open(job, c, rows[c.inputs_hash]) for i, c in enumerate(cases) if c.inputs_hash in rows}
+        sealed = journal.lookup_sealed(store, solution, job.grader.identity, names.values(), run=job.run)
+        return {i: _from_sealed(c, sealed[names[i]]) for i, c in cases.items() if names[i] in sealed}
+    rows = journal.lookup(store, solution, names.values(), run=None if job.retry else job.run)
+    return {i: _from_open(job, c, rows[names[i]]) for i, c in cases.items() if names[i] in rows}
+
+
+def _noted_as(job: Job, case: Case) -> str:
+    """What the journal calls a case: its inputs; sealed, where no answer is kept that could be graded again, its
+    expected value, too, so that a corrected label is not scored by the old one."""
+    return content_hash([case.inputs_hash, to_json(case.expected)]) if job.sealed else case.inputs_hash
 
 
 def _from_open(job: Job, case: Case, row: journal.Recorded) -> Outcome:

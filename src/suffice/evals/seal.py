@@ -1,23 +1,20 @@
-"""The seal: which test cases are still unseen, in which order they are used, and silence while they run."""
+"""The seal: which test cases are still unseen, and in which order they are used."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import logging
-import os
-import sys
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
 from suffice.errors import UsageError
+from suffice.evals.hush import hushed as hushed
 from suffice.evals.task import Task
 from suffice.stats.ledger import alpha_of_try
 from suffice.stats.plan import default_tolerance, power
 from suffice.stats.trial import Claim
 from suffice.store import ledger
 from suffice.store.database import Store
-from suffice.values import Case
+from suffice.values import Case, canonical
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +41,20 @@ class Sealed:
 
 
 def sealed_blocks(store: Store, task: Task) -> list[Sealed]:
-    """Every block of the task's test split that still has unseen cases, the fresh one last. Raises StoreError."""
-    by_key: dict[str, list[Case]] = {}
-    for case in task.sealed():
-        by_key.setdefault(case.key, []).append(case)
+    """Every block of the task's test split that still has unseen cases, the fresh one last. Raises StoreError.
+
+    A cluster is used once: it belongs to the oldest block that has a case of it, and to none when one was shown.
+    """
+    test = task.sealed()
+    shown = ledger.exposed(store, [c.key for c in test])
+    used = {c.cluster for c in test if c.key in shown}
     found: list[Sealed] = []
-    for block in ledger.blocks(store, by_key):
-        members = [c for key in block.keys for c in by_key[key]]
-        units = one_per_cluster(members, block.order_seed)
-        history = tuple(ledger.history(store, block.id))
-        found.append(Sealed(block, units, history, clusters=len(units) < len(members)))
+    for block, cases in _blocks(store, task):
+        units = one_per_cluster((c for c in cases if c.cluster not in used), block.order_seed)
+        used |= {c.cluster for c in units}
+        if units:
+            history = tuple(ledger.history(store, block.id))
+            found.append(Sealed(block, units, history, clusters=len(units) < len(cases)))
     return found
 
 
@@ -79,28 +80,31 @@ def in_shape(store: Store, task: Task, learns: bool) -> Task:
 
 
 def unseal(store: Store, task: Task, most: int | None = None) -> tuple[Case, ...]:
-    """Retire sealed cases (at most `most`, in the order of use) and give them back to look at: they are dev from now.
+    """Retire sealed cases (about `most`, in the order of use) and give them back to look at: they are dev from now.
 
+    A cluster is shown as a whole, because a case is not fresh when another of its customer's was seen.
     Raises UsageError where none is left, StoreError.
     """
-    blocks = sealed_blocks(store, task)
-    keys = [key for b in blocks for key in dict.fromkeys(c.key for c in _in_order(task, b))]
-    if not keys:
+    order = [c for block, cases in _blocks(store, task) for c in _in_order(cases, block.order_seed)]
+    if not order:
         raise UsageError("there are no sealed test cases left", hint="they are dev already: suffice eval shows them")
-    chosen = set(keys if most is None else keys[:most])
-    ledger.retire(store, chosen)
-    return tuple(c for c in dev_cases(store, task) if c.key in chosen)
+    mates: dict[str, list[Case]] = {}
+    for case in order:
+        mates.setdefault(case.cluster, []).append(case)
+    chosen: dict[str, Case] = {}
+    for case in order:
+        if most is not None and len(chosen) >= most:
+            break
+        chosen |= {mate.id: mate for mate in mates[case.cluster]}
+    keys = {c.key for c in chosen.values()}
+    ledger.retire(store, keys)
+    return tuple(c for c in dev_cases(store, task) if c.key in keys)
 
 
 def sealed_count(store: Store, task: Task) -> int:
     """How many of the task's test cases are still sealed. Raises StoreError."""
     shown = ledger.exposed(store, [c.key for c in task.sealed()])
     return sum(c.key not in shown for c in task.sealed())
-
-
-def _in_order(task: Task, sealed: Sealed) -> list[Case]:
-    members = [c for c in task.sealed() if c.key in sealed.block.keys]
-    return sorted(members, key=lambda c: (_place(sealed.block.order_seed, c), c.id))
 
 
 def choose_block(blocks: Sequence[Sealed], bar: float) -> Sealed:
@@ -110,7 +114,8 @@ def choose_block(blocks: Sequence[Sealed], bar: float) -> Sealed:
     """
     if not blocks:
         raise UsageError(
-            "there are no sealed test cases left", hint="add fresh cases; `suffice plan` says how many it takes"
+            "there are no sealed test cases, and a claim needs some",
+            hint="add fresh cases to the file: about half of them are sealed",
         )
 
     def promise(sealed: Sealed) -> float:
@@ -123,38 +128,22 @@ def choose_block(blocks: Sequence[Sealed], bar: float) -> Sealed:
 def one_per_cluster(cases: Iterable[Case], seed: int) -> tuple[Case, ...]:
     """One case of each cluster, and all of them in an order that depends on `seed` and the cases alone."""
     first: dict[str, Case] = {}
-    for case in sorted(cases, key=lambda c: (_place(seed, c), c.id)):
+    for case in _in_order(cases, seed):
         first.setdefault(case.cluster, case)
     return tuple(first.values())
 
 
-@contextlib.contextmanager
-def hushed() -> Generator[None]:
-    """Hold back what a solution prints or logs while sealed cases run: Python's streams and the process's own.
-
-    Everything that this process, its threads and its children write to stdout and stderr meanwhile is dropped; a
-    caller who has something to say keeps a duplicate of the descriptor.
-    """
-    with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.ExitStack() as stack:
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError, AttributeError):
-                stream.flush()
-        for number in (1, 2):
-            with contextlib.suppress(OSError):  # a process without that stream
-                kept = os.dup(number)
-                os.dup2(nowhere.fileno(), number)
-                stack.callback(_restore, kept, number)
-        stack.enter_context(contextlib.redirect_stdout(nowhere))
-        stack.enter_context(contextlib.redirect_stderr(nowhere))
-        before = logging.root.manager.disable
-        logging.disable(logging.CRITICAL)
-        stack.callback(logging.disable, before)
-        yield
+def _blocks(store: Store, task: Task) -> list[tuple[ledger.Block, list[Case]]]:
+    """The task's sealed cases by block, the fresh block last."""
+    by_key: dict[str, list[Case]] = {}
+    for case in task.sealed():
+        by_key.setdefault(case.key, []).append(case)
+    return [(block, [c for key in block.keys for c in by_key[key]]) for block in ledger.blocks(store, by_key)]
 
 
-def _restore(kept: int, number: int) -> None:
-    os.dup2(kept, number)
-    os.close(kept)
+def _in_order(cases: Iterable[Case], seed: int) -> list[Case]:
+    """By a hash of the inputs; cases with the same ones by what else they hold, never by their row."""
+    return sorted(cases, key=lambda c: (_place(seed, c), c.inputs_hash, canonical(c.expected), c.id))
 
 
 def _place(seed: int, case: Case) -> bytes:

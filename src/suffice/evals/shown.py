@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from typing import Final
 
 from suffice.values import ABSTAIN, Json, canonical, to_json
+
+# Control characters of both sets but line end and tab, what turns the direction of writing, and what is no
+# character: lone surrogates and two more that XML cannot hold.
+HARMFUL: Final = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
 
 def shown(value: object, limit: int = 60) -> str:
@@ -24,6 +30,11 @@ def shown(value: object, limit: int = 60) -> str:
     return _cut(_printable(_json_text(value)[: limit + 1]), limit)
 
 
+def harmless(text: str) -> str:
+    """`text`, of any number of lines, with what could drive or deceive a terminal as visible escapes: "\\x1b[31m"."""
+    return HARMFUL.sub(_escape, text)
+
+
 def listed(names: Iterable[object], limit: int = 10) -> str:
     """`names` separated by commas; beyond `limit` only their number is given."""
     every = list(names)
@@ -38,6 +49,11 @@ def counted(number: int, one: str, many: str | None = None) -> str:
 
 def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " if c in "\n\r\t" else "\ufffd" for c in text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def _cut(text: str, limit: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,11 +18,11 @@ from suffice.ladder.closing import decide, to_json_decision
 from suffice.ladder.decision import Climbed, Decision
 from suffice.ladder.dev import run_dev
 from suffice.ladder.rule import QUICK, Dev, DevEnd, Rule, moves
-from suffice.ladder.rung import Rung, as_rung, from_name, proposed
+from suffice.ladder.rung import Rung, as_rung, from_text, proposed
 from suffice.ladder.sentence import before_test
 from suffice.ladder.state import Climb, Options
-from suffice.ladder.tries import known_try, run_try
-from suffice.stats.ledger import TOTAL
+from suffice.ladder.tries import candidate_solution, known_try, run_try
+from suffice.stats.ledger import TOTAL, alpha_of_try
 from suffice.stats.plan import default_tolerance
 from suffice.store import ledger, runs
 from suffice.store.database import Store
@@ -30,7 +31,7 @@ from suffice.values import Case, Verdict, content_hash, to_json
 
 async def climb(
     task: Task,
-    rungs: Sequence[Any] | None = None,
+    rungs: Any = None,
     *,
     bar: float | None = None,
     tolerance: float | None = None,
@@ -39,14 +40,15 @@ async def climb(
 ) -> Decision:
     """Find the easiest rung that suffices and say so at a stated error.
 
-    `rungs` are rungs, functions, or rung names, easiest first; without them the ladder is proposed. `bar`, `tolerance`
-    and `coverage` (a share, or "max") override the task's. Dev is run first and costs no error; a candidate that dev
-    makes likely meets the sealed test, where verdict and bound are all that is learned. The same climb again goes on
-    where it was interrupted, or looks its verdicts up.
+    `rungs` is a list of rungs, functions, bundles or rung names, easiest first, or one of them; without it the ladder
+    is proposed. `bar`, `tolerance` and `coverage` (a share, or "max") override the task's. Dev is run first and costs
+    no error; a candidate that dev makes likely meets the sealed test, where verdict and bound are all that is learned.
+    The same climb again goes on where it was interrupted, or looks its verdicts up.
 
     Raises UsageError without a bar or without sealed cases, BarError for a bar that these cases cannot show,
     SolutionError for a solution that does not fit the task, StoreError when nothing can be recorded.
     """
+    _check(options)
     ladder = _ladder(task, rungs)
     with opened(options.get("store")) as store:
         task = in_shape(store, task, any(map(learns, ladder)))
@@ -76,7 +78,9 @@ def plan(
     Raises UsageError without a bar or sealed cases, and BarError for a bar that they cannot show.
     """
     with opened(store) as db:
-        stated, sealed = state_claim(db, in_shape(db, task, bool(proposed(task))), bar, tolerance, coverage)
+        learned = any(map(learns, proposed(task, _folder(task))))
+        stated, sealed = state_claim(db, in_shape(db, task, learned), bar, tolerance, coverage)
+        refuse_hopeless(stated.bar, stated.tolerance, sealed)
         default = tolerance is None and task.tolerance is None
         return plan_of(stated, sealed, ledger.tries(db, sealed.block), default)
 
@@ -86,7 +90,7 @@ def state_claim(
 ) -> tuple[Stated, Sealed]:
     """The claim that these options make of the task, and the sealed cases for it.
 
-    Raises UsageError without a bar, and BarError where these cases cannot show it.
+    Raises UsageError without a bar or sealed cases, and BarError for impossible shares.
     """
     asked = _bar(task, bar)
     cover = _coverage(task.coverage if coverage is None else coverage)
@@ -95,7 +99,6 @@ def state_claim(
     slack = default_tolerance(asked, sealed.n) if slack is None else slack
     if not 0 <= slack < asked:
         raise BarError(f"a tolerance must lie between 0 and the bar {asked:g}, not {slack:g}")
-    refuse_hopeless(asked, slack, sealed)
     labels = content_hash(sorted([c.key, to_json(c.expected)] for c in sealed.cases))
     per = task.cluster_name if sealed.clusters else None
     return Stated(asked, slack, cover, sealed.n, per, task.grader.identity, labels), sealed
@@ -103,24 +106,23 @@ def state_claim(
 
 async def _climb(c: Climb) -> Decision:
     steps = moves(len(c.rungs), c.rule)
-    winner, stopped = None, False
+    winner: int | None = None
     try:
         move = next(steps)
-        while not stopped:
+        while True:
             if isinstance(move, Dev):
-                result: DevEnd | Verdict = await _dev(c, move.rung)
-            elif c.options.get("dev_only"):
-                stopped = True
+                move = steps.send(await _dev(c, move.rung))
                 continue
-            else:
-                result = await _try(c, move.rung)
-                if c.rows[move.rung].state == "paused":
-                    stopped = True
-                    continue
-                c.verdicts.append(result == "PASS")
-            move = steps.send(result)
-    except StopIteration as stop:
-        winner = stop.value
+            if c.options.get("dev_only") and not await _decided(c, move.rung):
+                break
+            verdict = await _try(c, move.rung)
+            if verdict is None and winner is None:
+                break
+            if verdict == "PASS":
+                winner = move.rung
+            move = steps.send(verdict or "UNPROVEN")  # on the way down a pause leaves the harder one that passed
+    except StopIteration:
+        pass
     return decide(c, winner)
 
 
@@ -130,22 +132,36 @@ async def _dev(c: Climb, k: int) -> DevEnd:
         c.show(k, state="not tried", note=reason)
         return DevEnd("drop", 0.0)
     c.show(k, state="running")
-    return await run_dev(c, k)
+    end = await run_dev(c, k)
+    if end.judgement != "test" and c.rows[k].state != "paused" and await _decided(c, k, before=len(c.base)):
+        return DevEnd("test", end.chance)  # its verdict costs nothing to look up
+    return end
 
 
-async def _try(c: Climb, k: int) -> Verdict:
-    candidate = c.candidates[k]
-    solution = c.solutions[k] = await candidate.refitted(c.task, c.dev)
-    earlier = known_try(c, solution)
-    if earlier is None or earlier.verdict is None:
-        number, alpha = (earlier.number, earlier.alpha) if earlier else (len(c.verdicts) + len(c.base) + 1, c.alpha)
+async def _decided(c: Climb, k: int, before: int | None = None) -> bool:
+    """Whether the candidate of rung `k` has a verdict already; with `before`, from one of the first so many tries."""
+    if before == 0 or c.sealed.block.id is None:
+        return False
+    known = known_try(c, await candidate_solution(c, k))
+    return known is not None and known.verdict is not None and (before is None or known.number <= before)
+
+
+async def _try(c: Climb, k: int) -> Verdict | None:
+    """The verdict on the candidate of rung `k`, None where its try paused."""
+    candidate, solution = c.candidates[k], await candidate_solution(c, k)
+    known = known_try(c, solution)
+    if known is None or known.verdict is None:
+        history = ledger.history(c.store, c.sealed.block.id)
+        number, alpha = (known.number, known.alpha) if known else (len(history) + 1, alpha_of_try(history))
         c.show(k, f"{candidate.name}: {before_test(number, alpha, TOTAL, candidate.fit.chance)}", state="test")
-    tested = await run_try(c, k, solution)
-    calls = 0 if solution.free else tested.calls
+    tested = await run_try(c, k)
     row = c.rows[k]
-    left = 0 if solution.free else c.stated.n - tested.calls
+    calls, left = (0, 0) if solution.free else (tested.calls, c.stated.n - tested.calls)
     state = "paused" if tested.paused else tested.verdict
     c.show(k, state=state, tested=tested, calls=row.calls + calls, saved=row.saved + left)
+    if tested.paused:
+        return None
+    c.learn(tested.number)
     return tested.verdict
 
 
@@ -158,9 +174,10 @@ def _begin(
     store: Store,
     options: Options,
 ) -> Climb:
-    """Start the run, or take up the one that would do the same: then its own first look at the ledger holds."""
+    """Start the run, or take up the one that would do the same. Raises BarError where no try could pass."""
     rule = options.get("rule") or (QUICK if options.get("quick") else Rule())
-    what = [task.fingerprint, stated.to_json(), [r.identity for r in ladder], repr(rule), sealed.block.order_seed]
+    rungs = [[r.identity, r.as_is] for r in ladder]
+    what = [task.fingerprint, stated.to_json(), rungs, repr(rule), sealed.block.order_seed]
     identity = content_hash(["climb", *what])
     last = runs.latest(store, "climb", identity)
     if options.get("resume") and (last is None or last.state == "done"):
@@ -168,41 +185,74 @@ def _begin(
             "there is no interrupted climb of this task with these rungs and this bar",
             hint="leave --resume out: the same climb goes on by itself, and `suffice runs` lists what there is",
         )
+    tries = ledger.tries(store, sealed.block)
+    base = _first_seen(last, tries, sealed)
+    known = {k: ledger.known_try(store, sealed.block, r.identity, stated.to_json()) for k, r in enumerate(ladder)}
+    decided = {k: t for k, t in known.items() if t is not None and t.verdict is not None and t.number <= len(base)}
+    if base == sealed.passed and not decided:
+        refuse_hopeless(stated.bar, stated.tolerance, sealed)
+    shown = frozenset(k for k, t in decided.items() if t.verdict == "PASS")
     settings = {
         "claim": stated.to_json(),
         "n": stated.n,
         "rungs": [r.name for r in ladder],
-        "base": list(sealed.passed),
+        "base": list(base),
         "rule": repr(rule),
         "concurrency": options.get("concurrency", 8),
         "timeout": options.get("timeout", 120.0),
         "seed": task.seed,
         "shape": task.shape,
         "path": str(task.path) if task.path is not None else None,
+        "command": options.get("command"),
     }
     if last is None:
-        run, base = runs.start_run(store, "climb", task.name, settings, identity=identity), list(sealed.passed)
+        run = runs.start_run(store, "climb", task.name, settings, identity=identity)
     else:
-        run, base = last.id, list(last.settings["base"])
-        runs.resume_run(store, run)
+        run = runs.resume_run(store, last.id, settings).id
     rows = [Climbed(name=r.name, candidate=r.name, state="waiting") for r in ladder]
-    return Climb(task, dev, ladder, stated, sealed, store, run, base, rule, options, rows, settings=settings)
+    return Climb(
+        task, dev, ladder, stated, sealed, store, run, base, base, shown, rule, options, rows, settings=settings
+    )
 
 
-def _ladder(task: Task, rungs: Sequence[Any] | None) -> list[Rung]:
+def _first_seen(last: runs.Run | None, tries: Sequence[ledger.Try], sealed: Sealed) -> tuple[bool, ...]:
+    """The ledger that a climb goes by: as it was when it first met test, so that it ends the same when run again."""
+    if last is None:
+        return sealed.passed
+    result: Any = last.result or {}
+    looked_up = last.state == "done" and any(rung["tested"] for rung in result["rungs"])
+    met = looked_up or any(t.run == last.id for t in tries)
+    return tuple(last.settings["base"]) if met else sealed.passed
+
+
+def _check(options: Options) -> None:
+    for name in options:
+        if name not in Options.__annotations__:
+            near = difflib.get_close_matches(name, Options.__annotations__, n=1)
+            known = f"did you mean {near[0]}?" if near else f"known: {', '.join(Options.__annotations__)}"
+            raise UsageError(f"there is no option {name!r} of climb", hint=known)
+
+
+def _folder(task: Task) -> Path | None:
+    return task.path if task.path is not None and task.path.is_dir() else None
+
+
+def _ladder(task: Task, rungs: Any) -> list[Rung]:
     folder = task.path if task.path is not None and task.path.is_dir() else None
-    named = [from_name(r, folder) if isinstance(r, str) else as_rung(r) for r in rungs] if rungs is not None else None
-    ladder = named if named is not None else proposed(task, folder)
+    given: list[Any] = [] if rungs is None else list(rungs) if isinstance(rungs, list | tuple) else [rungs]  # pyright: ignore[reportUnknownArgumentType]
+    if rungs is not None and not given:
+        raise UsageError("there is no rung to climb", hint="name one, or leave rungs out and the ladder is proposed")
+    ladder = [from_text(r, task.path) if isinstance(r, str) else as_rung(r) for r in given] or proposed(task, folder)
     if not ladder:
         raise UsageError(
             f"no built-in rung suits this task ({task.kind}): bring a solution",
             hint="suffice climb TASK my.py:function, or --replay FILE for answers recorded elsewhere",
         )
-    seen: dict[str, int] = {}
+    taken: set[str] = set()
     for i, rung in enumerate(ladder):
-        seen[rung.name] = seen.get(rung.name, 0) + 1
-        if seen[rung.name] > 1:
-            ladder[i] = replace(rung, name=f"{rung.name} {seen[rung.name]}")
+        names = (rung.name, *(f"{rung.name} {n}" for n in range(2, len(ladder) + 2)))
+        ladder[i] = replace(rung, name=next(n for n in names if n not in taken))
+        taken.add(ladder[i].name)
     return ladder
 
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from suffice.evals.report import shortened
 from suffice.ladder import sentence
-from suffice.ladder.decision import Climbed, Decision, Tested
-from suffice.ladder.evidence import common, largest_coverage
+from suffice.ladder.decision import Climbed, Decision
+from suffice.ladder.evidence import OUT, largest_coverage, shared
 from suffice.ladder.state import Candidate, Climb
+from suffice.stats.ledger import TOTAL
 from suffice.stats.plan import cases_to_settle
 from suffice.stats.selective import coverage_curve
 from suffice.values import Json, Outcome, Verdict
@@ -23,26 +24,18 @@ FAILURES_KEPT = 200  # dev failures that a run remembers for its page
 
 def decide(c: Climb, winner: int | None) -> Decision:
     """The decision after the last move."""
-    advice: list[str] = []
-    if c.tally.sent_again:
-        advice.append(
-            f"{c.tally.sent_again} calls that were in flight when the last run was cut off were possibly paid twice."
-        )
-    for row in c.rows:
-        if row.tested is not None and row.tested.known and row.tested.verdict != "PASS":
-            advice.append(
-                f"{row.candidate}: this verdict is {sentence.when(row.tested.at)}'s; look at `--dev` to do better."
-            )
+    advice = _remarks(c)
     if winner is None:
         return _undecided(c, advice)
+    for other in c.rows:
+        if other.tested is not None and other.tested.paused:  # on the way down
+            advice.append(sentence.decided(other.candidate, c.stated, other.tested, None))
     row = c.rows[winner]
     tested = row.tested
     assert tested is not None
     candidate = c.candidates[winner]
     note = next((m.rung.note for m, _ in candidate.kept if m.rung.note), "")
     seen_share = row.dev_answered / row.dev_seen if row.dev_seen else None
-    if tested.known:
-        advice.append(f"Known: decided on {sentence.when(tested.at)}; the same candidate again costs no try.")
     return Decision(
         task=c.task.name,
         verdict="PASS",
@@ -85,24 +78,39 @@ def _row_json(row: Climbed) -> dict[str, Json]:
     return {**asdict(row), "thresholds": list(row.thresholds), "dev_score": row.dev_score}
 
 
+def _remarks(c: Climb) -> list[str]:
+    """What to know whatever was decided: calls paid twice, verdicts that were looked up, rungs that paused."""
+    out: list[str] = []
+    if c.tally.sent_again:
+        out.append(
+            f"{c.tally.sent_again} calls that were in flight when the last run was cut off were possibly paid twice."
+        )
+    for row in c.rows:
+        tested = row.tested
+        if tested is not None and tested.known and tested.verdict == "PASS":
+            out.append(f"Known: decided on {sentence.when(tested.at)}; the same candidate again costs no try.")
+        elif tested is not None and tested.known:
+            out.append(f"{row.candidate}: this verdict is {sentence.when(tested.at)}'s; look at `--dev` to do better.")
+        elif row.state == "paused" and row.note:
+            out.append(f"{row.name} paused: {row.note}; mend that and run the same command again.")
+    return out
+
+
 def _undecided(c: Climb, advice: list[str]) -> Decision:
-    tested = [(k, r) for k, r in enumerate(c.rows) if r.tested is not None]
-    last = tested[-1] if tested else None
-    paused = any(r.state == "paused" for r in c.rows)
+    last = _last_tested(c)
     verdict: Verdict = "UNPROVEN"
-    if last is not None and last[1].tested is not None:
-        ended: Tested = last[1].tested
-        verdict = ended.verdict
-        said = sentence.decided(last[1].candidate, c.stated, ended, None)
+    if last is not None and last.tested is not None:
+        verdict = last.tested.verdict
+        said = sentence.decided(last.candidate, c.stated, last.tested, None)
     elif c.options.get("dev_only"):
         said = _ready(c)
     else:
         said = f"nothing looked likely enough on dev to spend a try on ({sentence.rate(c.stated.bar)} was asked)."
+    if c.options.get("dev_only") and _likely(c) is not None:
+        verdict, said = "UNPROVEN", _ready(c)
     closest = _closest(c)
     if closest is not None and not (c.options.get("dev_only") and _likely(c)):
         advice += _what_next(c, closest)
-    if paused:
-        advice += [f"{r.name} paused: {r.note}" for r in c.rows if r.state == "paused" and r.note]
     return Decision(
         task=c.task.name,
         verdict=verdict,
@@ -116,6 +124,14 @@ def _undecided(c: Climb, advice: list[str]) -> Decision:
     )
 
 
+def _last_tested(c: Climb) -> Climbed | None:
+    """The rung whose verdict speaks for a climb in which none passed: a paused or an unproven one before a refuted one,
+    because as long as one is undecided it is not shown that nothing suffices; then the hardest."""
+    tested = [r for r in c.rows if r.tested is not None]
+    weight = {"paused": 2, "UNPROVEN": 1}
+    return max(reversed(tested), key=lambda r: weight.get(r.state, 0), default=None)
+
+
 def _likely(c: Climb) -> Climbed | None:
     return next((r for r in c.rows if r.state == "likely"), None)
 
@@ -124,7 +140,7 @@ def _ready(c: Climb) -> str:
     row = _likely(c)
     if row is None or row.chance is None:
         return "on dev, no candidate is likely enough to spend a try on."
-    line = sentence.before_test(len(c.base) + 1, c.alpha, 0.05, row.chance)
+    line = sentence.before_test(len(c.passed) + 1, c.alpha, TOTAL, row.chance)
     return f"`{row.candidate}` is ready for test ({line}); the same command without --dev decides."
 
 
@@ -194,19 +210,16 @@ def _pages(c: Climb, k: int) -> dict[str, Json]:
 
 
 def _composed(candidate: Candidate) -> list[tuple[Outcome, str]]:
-    """What the route answered on each dev case, and which member did."""
-    members = common([m.evidence for m in candidate.members])
+    """What the route did on each dev case that it did not hand on to a person, and which member did it."""
+    members = list(zip(shared([m.evidence for m in candidate.members]), candidate.members, strict=True))
     out: list[tuple[Outcome, str]] = []
-    for i, last in enumerate(members[-1].outcomes):
-        chosen, by = last, candidate.members[-1].rung.name
-        for member, run, threshold in zip(members, candidate.members, candidate.fit.thresholds, strict=True):
-            sure = member.confidence[i]
-            if member.answered[i] and (threshold is None or (not np.isnan(sure) and sure >= threshold)):
-                chosen, by = member.outcomes[i], run.rung.name
+    for i in range(candidate.fit.seen):
+        for (member, run), threshold in zip(members, candidate.fit.thresholds, strict=True):
+            if threshold == OUT:
+                continue
+            if member.failed[i] or (member.answered[i] and (threshold is None or member.confidence[i] >= threshold)):
+                out.append((member.outcomes[i], run.rung.name))
                 break
-        else:
-            continue  # a person answers
-        out.append((chosen, by))
     return out
 
 

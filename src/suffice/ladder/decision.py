@@ -18,6 +18,8 @@ from suffice.values import Json, Verdict
 class Tested:
     """What one try on the sealed cases ended in. `known` is True where it was looked up, not run now."""
 
+    __test__ = False  # not a test class, whatever pytest thinks of the name
+
     number: int  # the j-th try of these cases
     alpha: float
     verdict: Verdict
@@ -51,13 +53,13 @@ class Climbed:
     members: tuple[str, ...] = ()
     handled: tuple[float, ...] = ()  # share of dev cases that each member answers
     tested: Tested | None = None
-    calls: int = 0  # calls of solutions that are not free
-    saved: int = 0  # calls that running every dev and test case would have taken on top
+    calls: int = 0  # cases put to it, on dev and test, where that is not free
+    saved: int = 0  # cases that running all of dev and test would have put to it on top
     note: str = ""
 
     @property
     def dev_score(self) -> float | None:
-        """Share right on dev: among the answered cases with coverage, of all otherwise."""
+        """Share of the dev cases seen that were answered right."""
         return self.dev_right / self.dev_seen if self.dev_seen else None
 
 
@@ -81,7 +83,7 @@ class Decision:
     error: float | None = None  # alpha of the try that decided
     cost: float | None = None
     run: str = ""
-    advice: tuple[str, ...] = ()  # when nothing passed: what came closest, what would settle it
+    advice: tuple[str, ...] = ()  # what else there is to know: what came closest, what would settle it
     settings: dict[str, Json] = field(default_factory=dict[str, Json])
     pages: dict[str, Json] = field(default_factory=dict[str, Json], repr=False)  # dev evidence for the report page
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from itertools import takewhile
 
 from suffice.errors import UsageError
 from suffice.evals.runner import Job, graded, outcomes
 from suffice.evals.seal import one_per_cluster
-from suffice.ladder.evidence import Evidence, Fit, evidence_of, fit_route, predicted_chance
+from suffice.ladder.evidence import OUT, Evidence, Fit, could_lead, evidence_of, fit_route, measured, predicted
 from suffice.ladder.race import race
 from suffice.ladder.rule import DevEnd, Judgement, judge_dev, least_to_judgement
 from suffice.ladder.rung import Rung
@@ -15,27 +18,49 @@ from suffice.ladder.state import Candidate, Climb, DevRun
 from suffice.programs.solution import check_inputs
 from suffice.stats.intervals import wilson
 from suffice.stats.trial import Claim
+from suffice.store import journal
 from suffice.values import Case, Outcome
 
 ORDER = 0  # the seed of the order of dev cases: one for every rung, so that they meet the same cases first
+AHEAD = 64  # how far to look ahead for the end of dev, at least
 
 
 async def run_dev(c: Climb, k: int) -> DevEnd:
     """Run rung `k` over dev until it is dropped, sent to test or at the end; notes the candidate that ends in it."""
-    rung = c.rungs[k]
-    if rung.family:
-        rung = await race(c, rung)
+    rung, lost = await race(c, c.rungs[k]) if c.rungs[k].family else (c.rungs[k], 0)
+    judgement: Judgement | None = None
+    if k in c.shown:
+        return await _looked_up(c, k, rung)
     if rung.out_of_fold is not None:
         run = DevRun(rung, None, await _out_of_fold(c, rung), len(c.task.train) + len(c.dev), free=True)
-        judgement = None
     else:
         run, judgement = await _called(c, k, rung)
-    fit = fit_route([*(m.evidence for m in _earlier(c, k)), run.evidence], c.claim())
-    candidate = Candidate((*_earlier(c, k), run), fit)
-    c.candidates[k] = candidate
+    run = replace(run, lost=lost)
+    if judgement in ("test", "keep"):
+        await _catch_up(c, k, run)
+    front = [r for r in _easier(c, k) if r.solution is None or len(r.evidence) >= len(run.evidence)]
+    fit = _fitted(c, front, run)
+    candidate = c.candidates[k] = Candidate((*front, run), fit)
     judgement = judgement or judge_dev(fit.chance, len(run.evidence), len(run.evidence), c.rule)
     _show(c, k, candidate, judgement)
-    return DevEnd("drop" if judgement == "go on" else judgement, fit.chance)
+    if judgement == "go on":
+        journal.forgive(c.store, c.run)  # so that the same climb asks again once it is mended
+        return DevEnd("drop", fit.chance)
+    c.runs[k] = run
+    return DevEnd(judgement, fit.chance)
+
+
+async def _looked_up(c: Climb, k: int, rung: Rung) -> DevEnd:
+    """For a rung whose PASS need only be looked up: what is recorded of it on dev, without a call."""
+    solution = await rung.fit(c.task, c.task.train)
+    cases = one_per_cluster(c.dev, ORDER)
+    known = journal.lookup(c.store, solution.identity, [case.inputs_hash for case in cases])
+    recorded = list(takewhile(lambda case: case.inputs_hash in known, cases))
+    done = [o async for o in outcomes(c.job(solution), recorded)]
+    run = DevRun(rung, solution, evidence_of(done), len(cases), solution.free)
+    candidate = c.candidates[k] = Candidate((run,), measured([run.evidence], [None], c.claim()))
+    _show(c, k, candidate, "test")
+    return DevEnd("test", candidate.fit.chance)
 
 
 def paused(failed: int, calls: int) -> bool:
@@ -43,10 +68,13 @@ def paused(failed: int, calls: int) -> bool:
     return failed >= 3 and failed > 0.05 * calls
 
 
-def _earlier(c: Climb, k: int) -> list[DevRun]:
-    """The easier rungs that can hand on: those that give confidences."""
-    runs = [c.candidates[j].members[-1] for j in range(k) if j in c.candidates]
-    return [r for r in runs if r.evidence.confident]
+def _easier(c: Climb, k: int) -> list[DevRun]:
+    """The easier rungs that can hand on, easiest first."""
+    return [c.runs[j] for j in range(k) if j in c.runs and c.runs[j].evidence.hands_on]
+
+
+def _fitted(c: Climb, front: Sequence[DevRun], last: DevRun) -> Fit:
+    return fit_route([*(r.evidence for r in front), last.evidence], c.claim(), as_is=last.rung.as_is)
 
 
 async def _out_of_fold(c: Climb, rung: Rung) -> Evidence:
@@ -76,7 +104,8 @@ async def _called(c: Climb, k: int, rung: Rung) -> tuple[DevRun, Judgement | Non
 
 async def _judged(c: Climb, k: int, rung: Rung, job: Job, cases: Sequence[Case]) -> tuple[DevRun, Judgement]:
     """Call case by case and stop as soon as the rule says; never more calls ahead than could still matter."""
-    claim, earlier = c.claim(), [m.evidence for m in _earlier(c, k)]
+    claim, front = c.claim(), [r for r in _easier(c, k) if r.whole]
+    run = DevRun(rung, job.solution, evidence_of([]), len(cases), free=False)
     done: list[Outcome] = []
     judgement: Judgement = "go on"
     fit: Fit | None = None
@@ -84,38 +113,61 @@ async def _judged(c: Climb, k: int, rung: Rung, job: Job, cases: Sequence[Case])
     def window() -> int:
         return _ahead(fit, len(done), len(cases), claim, c)
 
-    async for outcome in outcomes(job, cases, window=window, tally=c.tally):
-        done.append(outcome)
-        seen = len(done)
-        failed = sum(o.failure is not None for o in done)
-        c.show(k, dev_seen=seen, dev_total=len(cases), dev_right=sum(o.right for o in done), dev_failed=failed)
-        if paused(failed, max(seen, 20)):
-            judgement = "go on"
-            break
-        if seen < len(cases) and (seen < c.rule.drop_from or (seen > 200 and seen % (seen // 100))):
-            continue  # beyond 200 cases a look at every hundredth is enough
-        fit = fit_route([*earlier, evidence_of(done)], claim)
-        judgement = judge_dev(fit.chance, seen, len(cases), c.rule)
-        if judgement != "go on":
-            break
-    return DevRun(rung, job.solution, evidence_of(done), len(cases), free=False), judgement
+    async with aclosing(outcomes(job, cases, window=window, tally=c.tally)) as line:
+        async for outcome in line:
+            done.append(outcome)
+            seen, failed = len(done), sum(o.failure is not None for o in done)
+            c.show(k, dev_seen=seen, dev_total=len(cases), dev_right=sum(o.right for o in done), dev_failed=failed)
+            if paused(failed, seen):
+                judgement = "go on"
+                break
+            if seen < len(cases) and (seen < c.rule.drop_from or (seen > 200 and seen % (seen // 100))):
+                continue  # beyond 200 cases a look at every hundredth is enough
+            fit = _fitted(c, front, replace(run, evidence=evidence_of(done)))
+            judgement = judge_dev(fit.chance, seen, len(cases), c.rule)
+            if judgement != "go on":
+                break
+    return replace(run, evidence=evidence_of(done)), judgement
+
+
+async def _catch_up(c: Climb, k: int, run: DevRun) -> None:
+    """Let easier rungs that were given up early answer the cases that this one has seen, if they may stand in front.
+
+    A rung that is hopeless alone may be sure, and right, of half the cases. That is worth a few calls of an easier
+    rung once a harder one is promising.
+    """
+    for j in range(k):
+        easier = c.runs.get(j)
+        if easier is None or easier.solution is None or len(easier.evidence) >= len(run.evidence):
+            continue
+        if not could_lead(easier.evidence, c.stated.bar):
+            continue
+        cases = [o.case for o in run.evidence.outcomes]
+        done = [o async for o in outcomes(c.job(easier.solution), cases, tally=c.tally)]
+        if paused(sum(o.failure is not None for o in done), len(done)):
+            continue
+        c.runs[j] = replace(easier, evidence=evidence_of(done))
+        if not easier.free:
+            c.show(j, calls=c.rows[j].calls + len(done) - len(easier.evidence))
 
 
 def _ahead(fit: Fit | None, seen: int, total: int, claim: Claim, c: Climb) -> int:
-    right = int(fit.right.sum()) if fit is not None else 0
-    answered = int(fit.answered.sum()) if fit is not None else 0
-    behind = seen - (fit.seen if fit is not None else 0)
+    """How many cases may be ahead of the last one looked at."""
     if seen < c.rule.drop_from:
         return min(c.rule.drop_from, total) - seen
+    right, answered, known = (int(fit.right.sum()), int(fit.answered.sum()), fit.seen) if fit is not None else (0, 0, 0)
+    behind = seen - known  # cases since the last look
 
     def best(further: int) -> float:
         d = further + behind
-        return predicted_chance(right + d, answered + d, seen + further, claim)
+        return predicted(right + d, answered + d, known + d, claim).both
 
     def worst(further: int) -> float:
-        return predicted_chance(right, answered + further + behind, seen + further, claim)
+        d = further + behind
+        return predicted(right, answered + d, known + d, claim).both
 
-    return max(1, least_to_judgement(best, worst, seen, total, c.rule))
+    most = max(AHEAD, 2 * c.options.get("concurrency", 8))
+    return max(1, least_to_judgement(best, worst, seen, total, c.rule, most))
 
 
 def _show(c: Climb, k: int, candidate: Candidate, judgement: Judgement) -> None:
@@ -140,9 +192,9 @@ def _show(c: Climb, k: int, candidate: Candidate, judgement: Judgement) -> None:
         chance=fit.chance,
         thresholds=tuple(t for _, t in candidate.kept),
         members=tuple(m.rung.name for m, _ in candidate.kept),
-        handled=tuple(h for h, t in zip(fit.handled, fit.thresholds, strict=True) if t is None or t != float("inf")),
+        handled=tuple(h for h, t in zip(fit.handled, fit.thresholds, strict=True) if t != OUT),
         calls=run.calls,
-        saved=0 if run.free else run.total - run.calls,
+        saved=0 if run.free else run.total - len(run.evidence),
         note=note,
     )
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from xml.sax.saxutils import escape, quoteattr
 
 from suffice.errors import DataError, UsageError
 from suffice.evals.compare import Comparison, paired
 from suffice.evals.evaluate import evaluate
+from suffice.evals.shown import harmless
 from suffice.evals.task import Task
 from suffice.ladder.climb import climb
 from suffice.ladder.rule import Rule
@@ -36,10 +37,13 @@ class Gated:
 async def gate_test(task: Task, solution: Any, *, anyway: bool = False, **options: Any) -> Gated:
     """The sealed claim for one solution: the ledger is asked first, so the same release again is a look-up.
 
-    Dev comes first and spends nothing: a solution that dev shows to be hopeless spends no try unless `anyway`.
+    Dev comes first and spends nothing: a solution that dev shows to be hopeless spends no try unless `anyway`. The
+    solution is judged as it is: where the task asks for a coverage, no threshold is put on a function's confidence.
     `options` are those of `climb`. Raises what `climb` raises.
     """
     rung = as_rung(solution)
+    if not rung.learns and not rung.family:
+        rung = replace(rung, as_is=True)
     decision = await climb(task, [rung], rule=ALWAYS if anyway else None, **options)
     row = decision.rungs[0]
     details = list(decision.advice)
@@ -59,14 +63,20 @@ async def gate_dev(
 ) -> Gated:
     """Whether `solution` is not worse than a saved report by more than `margin` on the same dev cases, with the flips.
 
-    PASS: the 95% interval of the paired difference (Tango 1998) lies above -margin; FAIL: below it. Costs no alpha
-    and claims nothing about future inputs. Raises DataError for a file that is no report, UsageError for another task.
+    PASS: the 95% interval of the paired difference (Tango 1998) lies above -margin, or nothing changed: the same
+    solution scored the same; FAIL: it lies below. Costs no alpha and claims nothing about future inputs. Raises
+    DataError for a file that is no report, UsageError for another task.
     """
     if not 0 < margin < 1:
         raise UsageError(f"a margin is a share between 0 and 1, not {margin:g}", hint="--margin .05")
     before = read_report(against)
     report = await evaluate(task, solution, on_done=on_done, **options)
     found = paired(before, report)
+    if before.get("identity") == report.identity and not found.gained and not found.lost:
+        same = (
+            f"`{report.solution}` is the solution of the report, and scores the same on the same {found.n} dev cases."
+        )
+        return Gated(report.solution, task.name, "PASS", same)
     low, high = found.interval
     verdict: Verdict = "PASS" if low > -margin else "FAIL" if high < -margin else "UNPROVEN"
     said = {
@@ -90,22 +100,22 @@ def read_report(path: str | Path) -> dict[str, Any]:
         raise DataError(f"cannot read the report: {error.strerror}", where=str(path), hint=hint) from None
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
         raise DataError("this is not a saved report", where=str(path), hint=hint) from None
-    whole = isinstance(found, dict) and {"suffice_report", "solution", "fingerprint", "cases"} <= found.keys()  # pyright: ignore[reportUnknownMemberType]
-    if not whole:
+    if not isinstance(found, dict) or not {"suffice_report", "solution", "fingerprint", "cases"} <= found.keys():
         raise DataError("this is not a saved report", where=str(path), hint=hint)
-    return found
+    return cast("dict[str, Any]", found)
 
 
 def junit_xml(gated: Gated) -> str:
     """The gate as a JUnit file: one test case, failed unless PASS."""
     failed = gated.verdict != "PASS"
-    body = "\n".join((gated.sentence, *gated.details))
-    fault = f"<failure message={quoteattr(gated.sentence)}>{escape(body)}</failure>" if failed else ""
+    sentence, task, name = map(harmless, (gated.sentence, gated.task, gated.name))  # XML holds no control characters
+    body = harmless("\n".join((gated.sentence, *gated.details)))
+    fault = f"<failure message={quoteattr(sentence)}>{escape(body)}</failure>" if failed else ""
     out = "" if failed else f"<system-out>{escape(body)}</system-out>"
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<testsuites><testsuite name="suffice gate" tests="1" failures="{int(failed)}" errors="0">'
-        f"<testcase classname={quoteattr(gated.task)} name={quoteattr(gated.name)}>{fault}{out}</testcase>"
+        f"<testcase classname={quoteattr(task)} name={quoteattr(name)}>{fault}{out}</testcase>"
         "</testsuite></testsuites>\n"
     )
 

@@ -10,6 +10,7 @@ import shlex
 import statistics
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from suffice.evals.report import duration, figure
 from suffice.evals.shown import counted
@@ -112,16 +113,21 @@ def _evidence(decision: Record) -> list[Html | None]:
         return []
     rung = decided_rung(decision)
     name = clipped(string(pages, "candidate") or string(rung, "candidate") or "the candidate", 80)
-    pairs: Counter[tuple[str, str]] = Counter()
-    for row in items(pages, "confusion"):
-        if isinstance(row, list | tuple) and len(row) == 3 and isinstance(row[2], int):  # pyright: ignore[reportUnknownArgumentType]
-            pairs[_recorded_label(row[0]), _recorded_label(row[1])] += max(row[2], 0)
+    pairs = _pairs(pages)
     failures = parts(pages, "failures")
     total = max(count(pages, "failures_total"), len(failures))
     return [
         _confusion(pairs, name),
         _failures(failures, total, name, cases_seen(rung) if count(rung, "dev_seen") else ""),
     ]
+
+
+def _pairs(record: Record) -> Counter[tuple[str, str]]:
+    pairs: Counter[tuple[str, str]] = Counter()
+    for row in items(record, "confusion"):
+        if isinstance(row, list | tuple) and len(row) == 3 and isinstance(row[2], int):  # pyright: ignore[reportUnknownArgumentType]
+            pairs[_recorded_label(row[0]), _recorded_label(row[1])] += max(row[2], 0)
+    return pairs
 
 
 def _recorded_label(value: Json) -> str:
@@ -215,27 +221,52 @@ def _footer(decision: Record) -> Html:
 
 
 def eval_page(report: Record) -> str:
-    """The page of a recorded evaluation (`Report.to_json`): score, errors, latency, confusion, failures."""
+    """The page of an evaluation, as `Report.to_json` or the store's `Report.to_record` has it: score, errors, latency,
+    confusion, failures."""
     task, split = string(report, "task"), string(report, "split")
     name = clipped(string(report, "solution") or "the solution", 80)
-    cases = parts(report, "cases")
+    found = _evaluated(report)
     kicker = join([f"Evaluation on {split or 'dev'} cases of ", code(clipped(task, 80)) if task else "a task"])
-    top = hero(kicker, "", _score_sentence(report, name), _eval_facts(report, cases), [])
+    top = hero(kicker, "", _score_sentence(report, name), _eval_facts(report, found.seconds), [])
     sections = [_score_picture(report, name)]
     if split == "test":  # sealed: whatever a recording holds, no text of it is shown
         footer = el("p", "These cases are sealed: nothing but counts is shown.")
         return document(f"{name} on {task} · Suffice", top, sections, footer)
-    pairs: Counter[tuple[str, str]] = Counter()
-    for case in cases:
-        said = "(error)" if case.get("error") else label(case.get("answer"))
-        pairs[label(case.get("expected")), said] += 1
-    wrong = [c for c in cases if not c.get("error") and c.get("answer") != {"abstain": True} and not _right(c)]
-    sections += [_errors(cases), _confusion(pairs, name)]
-    sections += [_failures(wrong, len(wrong), name, counted(len(cases), f"{split or 'dev'} case"))] if cases else []
+    n = count(report, "n")
+    sections += [_errors(found, n), _confusion(found.pairs, name)]
+    sections += [_failures(found.wrong, found.wrong_total, name, counted(n, f"{split or 'dev'} case"))] if n else []
     footer = el(
         "p", f"Shown are {split or 'dev'} cases, which are for looking. A claim needs cases that nobody looked at."
     )
     return document(f"{name} on {task} · Suffice", top, sections, footer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Evaluated:
+    """What a page shows of an evaluation beside its figures. `seconds`: median and 95th percentile of a call."""
+
+    wrong: list[Record]
+    wrong_total: int
+    failed: list[Record]
+    kinds: Counter[str]
+    pairs: Counter[tuple[str, str]]
+    seconds: list[float]
+
+
+def _evaluated(report: Record) -> _Evaluated:
+    if "cases" not in report:  # the store's record: the first failures, and everything counted
+        kinds = {kind: n for kind, n in part(report, "error_kinds").items() if isinstance(n, int)}
+        wrong, total = parts(report, "failures"), count(report, "failures_total")
+        seconds = numbers(report.get("seconds"))
+        return _Evaluated(wrong, total, parts(report, "failed"), Counter(kinds), _pairs(report), seconds)
+    cases = parts(report, "cases")
+    failed = [c for c in cases if c.get("error")]
+    wrong = [c for c in cases if not c.get("error") and c.get("answer") != {"abstain": True} and not _right(c)]
+    said = [(label(c.get("expected")), "(error)" if c.get("error") else label(c.get("answer"))) for c in cases]
+    times = sorted(t for c in cases if (t := number(c, "seconds")) is not None)
+    seconds = [statistics.median(times), times[min(len(times) - 1, int(0.95 * len(times)))]] if times else []
+    kinds = Counter(string(c, "error").partition(":")[0] for c in failed)
+    return _Evaluated(wrong, len(wrong), failed, kinds, Counter(said), seconds)
 
 
 def _score_sentence(report: Record, name: str) -> str:
@@ -251,18 +282,16 @@ def _score_sentence(report: Record, name: str) -> str:
     return f"`{name}` scores {figure(score)} ({figure(ends[0])} to {figure(ends[1])} at 95%), {right}."
 
 
-def _eval_facts(report: Record, cases: list[Record]) -> list[tuple[str, str, str]]:
+def _eval_facts(report: Record, seconds: list[float]) -> list[tuple[str, str, str]]:
     facts = [
         ("Cases", f"{count(report, 'n'):,}", "run"),
         ("Errors", f"{count(report, 'errors'):,}", "calls without an answer"),
     ]
     if count(report, "abstained"):
         facts.append(("Handed on", f"{count(report, 'abstained'):,}", "cases"))
-    times = sorted(t for c in cases if (t := number(c, "seconds")) is not None)
-    if times:
-        p95 = times[min(len(times) - 1, int(0.95 * len(times)))]
-        facts.append(("Median", duration(statistics.median(times)), "for a call"))
-        facts.append(("p95", duration(p95), f"of {len(times):,} calls"))
+    if len(seconds) == 2:
+        facts.append(("Median", duration(seconds[0]), "for a call"))
+        facts.append(("p95", duration(seconds[1]), "for a call"))
     return facts
 
 
@@ -277,14 +306,15 @@ def _score_picture(report: Record, name: str) -> Html | None:
     return section("score", "The score", said, picture)
 
 
-def _errors(cases: list[Record]) -> Html | None:
-    failed = [c for c in cases if c.get("error")]
-    if not failed:
+def _errors(found: _Evaluated, n: int) -> Html | None:
+    total = found.kinds.total()
+    if not total:
         return None
-    kinds = Counter(string(c, "error").partition(":")[0] for c in failed)
-    said = f"{len(failed):,} of {len(cases):,} calls gave no answer: "
-    said += ", ".join(f"{n:,} {kind}" for kind, n in kinds.most_common()) + "."
-    return section("errors", "Errors", said, failure_list(failed))
+    said = f"{total:,} of {n:,} calls gave no answer: "
+    said += ", ".join(f"{times:,} {kind}" for kind, times in found.kinds.most_common()) + "."
+    if total > len(found.failed):
+        said += f" {len(found.failed):,} of them were recorded."
+    return section("errors", "Errors", said, failure_list(found.failed))
 
 
 def _right(case: Record) -> bool:

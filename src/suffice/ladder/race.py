@@ -8,6 +8,7 @@ from suffice.evals.runner import graded, outcomes
 from suffice.evals.seal import one_per_cluster
 from suffice.ladder.rung import Rung
 from suffice.ladder.state import Climb
+from suffice.programs.solution import Solution, check_inputs
 from suffice.stats.intervals import exact_sign_test
 from suffice.values import Case
 
@@ -15,30 +16,40 @@ LAP = 12  # cases between two looks
 BEHIND = 0.1  # p of the sign test against the leader at which a variant is given up
 
 
-async def race(c: Climb, family: Rung) -> Rung:
-    """The best variant on dev: most cases right, ties to the first named. Costs no alpha: only dev is looked at.
+async def race(c: Climb, family: Rung) -> tuple[Rung, int]:
+    """The best variant on dev (most cases right, ties to the first named), and the paid calls that the others took.
 
-    After every lap of 12 cases, variants that are behind the leader on the cases where they differ (exact sign test,
-    p at most .1) stop running, so that a clear loser costs few calls.
+    Costs no alpha: only dev is looked at. After every lap of 12 cases, variants that are behind the leader on the
+    cases where they differ (exact sign test, p at most .1) stop running, so that a clear loser costs few calls.
     """
     suited = [r for r in family.family if r.unsuited(c.task) is None]
-    if len(suited) <= 1:
-        return suited[0] if suited else family.family[0]
+    if len(suited) == 1:
+        return suited[0], 0
     if all(r.out_of_fold is not None for r in suited):
-        return await _best_out_of_fold(c, suited)
+        return await _best_out_of_fold(c, suited), 0
+    solutions = [await r.fit(c.task, c.task.train) for r in suited]
+    for solution in solutions:
+        check_inputs(solution, c.task.columns.inputs)
+    right: list[list[bool]] = [[] for _ in suited]
+    best = await _laps(c, family.name, solutions, right)
+    lost = sum(len(right[i]) for i, s in enumerate(solutions) if i != best and not s.free)
+    return suited[best], lost
+
+
+async def _laps(c: Climb, name: str, solutions: Sequence[Solution], right: list[list[bool]]) -> int:
+    """Run lap after lap, noting in `right` what each variant got right; the index of the best."""
     cases = one_per_cluster(c.dev, 0)
-    right: dict[int, list[bool]] = {i: [] for i in range(len(suited))}
-    running = list(right)
+    running = list(range(len(solutions)))
     for begin in range(0, len(cases), LAP):
         lap = cases[begin : begin + LAP]
         for i in running:
-            right[i] += await _right(c, suited[i], lap)
+            right[i] += [o.right async for o in outcomes(c.job(solutions[i]), lap, tally=c.tally)]
         leader = max(running, key=lambda i: (sum(right[i]), -i))
         running = [i for i in running if i == leader or not _behind(right[i], right[leader])]
-        c.show(line=f"{family.name}: {len(running)} of {len(suited)} variants after {begin + len(lap)} dev cases")
+        c.show(line=f"{name}: {len(running)} of {len(solutions)} variants after {begin + len(lap)} dev cases")
         if len(running) == 1:
             break
-    return suited[max(running, key=lambda i: (sum(right[i]), -i))]
+    return max(running, key=lambda i: (sum(right[i]), -i))
 
 
 def _behind(mine: Sequence[bool], leading: Sequence[bool]) -> bool:
@@ -47,19 +58,14 @@ def _behind(mine: Sequence[bool], leading: Sequence[bool]) -> bool:
     return lost > gained and exact_sign_test(gained, lost) <= BEHIND
 
 
-async def _right(c: Climb, rung: Rung, cases: Sequence[Case]) -> list[bool]:
-    solution = await rung.fit(c.task, c.task.train)
-    return [o.right async for o in outcomes(c.job(solution), cases)]
-
-
 async def _best_out_of_fold(c: Climb, rungs: Sequence[Rung]) -> Rung:
-    cases = (*c.task.train, *c.dev)
-    best: tuple[int, Rung] | None = None
+    """The variant with most cases right when each is answered by a fit that has not seen it, one case a cluster."""
+    cases: Sequence[Case] = (*c.task.train, *c.dev)
+    counted = {case.id for case in one_per_cluster(cases, 0)}
+    scores: list[int] = []
     for rung in rungs:
         assert rung.out_of_fold is not None
         answers = await rung.out_of_fold(c.task, cases)
-        right = sum(graded(c.task.grader, a, case).value >= 1 for a, case in zip(answers, cases, strict=True))
-        if best is None or right > best[0]:
-            best = right, rung
-    assert best is not None
-    return best[1]
+        pairs = [(a, case) for a, case in zip(answers, cases, strict=True) if case.id in counted]
+        scores.append(sum(graded(c.task.grader, a, case).value >= 1 for a, case in pairs))
+    return rungs[max(range(len(rungs)), key=lambda i: (scores[i], -i))]

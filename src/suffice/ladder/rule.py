@@ -27,8 +27,8 @@ class Rule:
     drop_from: int = 12
     send: float = 0.9
     send_from: int = 30
-    send_at_end: float = 0.5
-    way_down: float | None = 0.1  # None: the first PASS wins
+    send_at_end: float = 0.45
+    way_down: float | None = 0.07  # None: the first PASS wins
     last_chance: bool = True  # when nothing passed on the way up, go down from the top all the same
 
 
@@ -75,17 +75,19 @@ def judge_dev(chance: float, seen: int, total: int, rule: Rule) -> Judgement:
 
 
 def least_to_judgement(
-    best: Callable[[int], float], worst: Callable[[int], float], seen: int, total: int, rule: Rule
+    best: Callable[[int], float], worst: Callable[[int], float], seen: int, total: int, rule: Rule, most: int = 64
 ) -> int:
     """The smallest number of further dev cases after which dev could end; with no more in flight none is wasted.
 
-    `best(d)` and `worst(d)` are Q if the next d cases are all right, or all wrong. 0 when no cases are left.
+    `best(d)` and `worst(d)` are Q if the next d cases are all right, or all wrong. 0 when no cases are left. It looks
+    at most `most` cases ahead.
     """
-    for further in range(1, total - seen + 1):
+    ahead = min(total - seen, most)
+    for further in range(1, ahead + 1):
         for chance in (best(further), worst(further)):
             if judge_dev(chance, seen + further, total, rule) != "go on":
                 return further
-    return 0
+    return ahead
 
 
 def moves(count: int, rule: Rule) -> Generator[Dev | Test, DevEnd | Verdict, int | None]:

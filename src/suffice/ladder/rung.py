@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -9,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from suffice.errors import SolutionError, UsageError
+from suffice.evals.read import inside
 from suffice.evals.task import Task
 from suffice.ladder import words as training
 from suffice.ladder.recording import read_recording, replay_solution
 from suffice.programs.constant import constant_solution
-from suffice.programs.load import find_solution
+from suffice.programs.load import find
 from suffice.programs.solution import Solution, from_function
 from suffice.programs.threads import in_thread
 from suffice.programs.words import text_of, words_solution
@@ -30,7 +32,8 @@ class Rung:
 
     `fit(task, cases)` makes it from labelled cases; `out_of_fold(task, cases)` answers each case by a solution that
     was fitted without it (and without its cluster), where the rung learns. `unsuited(task)` is the reason why it
-    cannot be tried on this task, None where it can. `note` ends the decision sentence.
+    cannot be tried on this task, None where it can. `note` ends the decision sentence. `as_is`: it goes to test as it
+    is, also where a coverage would allow a threshold on its confidence.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Rung:
     unsuited: Callable[[Task], str | None] = lambda task: None
     note: str = ""
     family: tuple[Rung, ...] = ()
+    as_is: bool = False
 
 
 def constant() -> Rung:
@@ -96,7 +100,8 @@ def function(solution: Any, name: str | None = None) -> Rung:
     async def fit(task: Task, cases: Sequence[Case]) -> Solution:
         return made
 
-    return Rung(made.name, fit, identity=made.identity)
+    # A route was given its thresholds by a decision, and is known to the ledger with them.
+    return Rung(made.name, fit, identity=made.identity, as_is=bool(made.members))
 
 
 def replay(path: str | Path, column: str | None = None, name: str | None = None) -> Rung:
@@ -126,8 +131,12 @@ def family(name: str, *variants: Any) -> Rung:
     async def fit(task: Task, cases: Sequence[Case]) -> Solution:
         raise SolutionError(f"{name} is a family: race it on dev first", hint="suffice climb")
 
+    def unsuited(task: Task) -> str | None:
+        reasons = [r.unsuited(task) for r in rungs]
+        return None if None in reasons else reasons[0]
+
     identity = content_hash(["family", [r.identity for r in rungs]])
-    return Rung(name, fit, identity=identity, family=rungs, learns=any(r.learns for r in rungs))
+    return Rung(name, fit, identity, learns=any(r.learns for r in rungs), unsuited=unsuited, family=rungs)
 
 
 def as_rung(thing: Any) -> Rung:
@@ -144,19 +153,24 @@ def proposed(task: Task, folder: Path | None = None) -> list[Rung]:
 
 
 def from_text(text: str, path: Path | None = None) -> Rung:
-    """A rung as typed in a command: a rung's name, `my.py:function`, `package.module:function`, or a bundle folder.
+    """A rung as typed in a command: a rung's name, a bundle folder, or `my.py:name`, `package.module:name` of a
+    function or a rung.
 
     `path` is the task's file or folder: recordings are looked for in a folder first. Raises UsageError, SolutionError.
     """
-    if text in ("constant", "words") or text.startswith("replay:"):
-        return from_name(text, path if path is not None and path.is_dir() else None)
+    if text.startswith("replay:"):
+        file = text.removeprefix("replay:").partition("#")[0]
+        return from_name(text, path if path is not None and (path / file).is_file() else None)
     if ":" not in text and not Path(text).exists():
         return from_name(text)
-    return function(find_solution(text))
+    return as_rung(find(text))
 
 
 def from_name(name: str, folder: Path | None = None) -> Rung:
-    """A rung by its name in a command or task.toml: `constant`, `words`, `replay:FILE`, `replay:FILE#COLUMN`."""
+    """A rung by its name in a command or task.toml: `constant`, `words`, `replay:FILE`, `replay:FILE#COLUMN`.
+
+    With a `folder`, the file must lie in it: a task folder from elsewhere reads no other. Raises UsageError, DataError.
+    """
     kind, _, rest = name.partition(":")
     if name == "constant":
         return constant()
@@ -164,8 +178,10 @@ def from_name(name: str, folder: Path | None = None) -> Rung:
         return words()
     if kind == "replay" and rest:
         path, _, column = rest.partition("#")
-        return replay(folder / path if folder is not None else path, column or None)
+        return replay(inside(folder, path) if folder is not None else path, column or None)
+    near = difflib.get_close_matches(name, ["constant", "words", "replay"], n=1)
     raise UsageError(
         f"there is no rung called {name!r}",
-        hint="rungs: constant, words, replay:FILE[#COLUMN], or your own function as my.py:triage",
+        hint=(f"did you mean {near[0]}? " if near else "")
+        + "Rungs: constant, words, replay:FILE[#COLUMN], a bundle folder, or your own function as my.py:triage",
     )

@@ -8,7 +8,7 @@ import time
 from suffice.evals.claim import Stated
 from suffice.evals.report import figure
 from suffice.ladder.decision import Tested
-from suffice.stats.trial import SHARE_TOLERANCE
+from suffice.stats.trial import ALPHA_FAIL, SHARE_TOLERANCE
 
 
 def decided(name: str, claim: Stated, tested: Tested, seen_share: float | None, note: str = "") -> str:
@@ -23,21 +23,32 @@ def decided(name: str, claim: Stated, tested: Tested, seen_share: float | None, 
     basis = _basis(claim, tested)
     if tested.verdict == "FAIL":
         return (
-            f"`{name}` does not suffice: that it reaches the bar of {rate(claim.bar)} was refuted "
-            f"(error {percent(0.2)}, {used(claim, tested)})."
+            f"`{name}` does not suffice: that it {_goal(claim)} was refuted ({_error(claim)}, {used(claim, tested)})."
         )
     return f"`{name}` is unproven: neither that it suffices nor that it does not was shown ({basis})."
+
+
+def _goal(claim: Stated) -> str:
+    if claim.coverage is None:
+        return f"reaches the bar of {rate(claim.bar)}"
+    answers = f"answers {claim.coverage:.0%} of inputs and " if claim.coverage else ""
+    return f"{answers}reaches the bar of {rate(claim.bar)} among those it answers"
+
+
+def _error(claim: Stated) -> str:
+    """Either of the two conditions may be refuted, each at its own error."""
+    return f"error {percent(ALPHA_FAIL)}" + (" for each of the two" if claim.coverage else "")
 
 
 def _passed(name: str, claim: Stated, tested: Tested, seen_share: float | None) -> str:
     bound = tested.bound if tested.bound is not None else claim.bound
     basis = _basis(claim, tested)
     if claim.coverage is None:
-        return f"`{name}` suffices: at least {rate(bound)} of future inputs like these are right ({basis})."
-    seen = f" ({seen_share:.0%} of those seen on dev)" if seen_share is not None else ""
+        return f"`{name}` suffices: at least {at_least(bound)} of future inputs like these are right ({basis})."
+    seen = f" ({seen_share:.0%} of those seen)" if seen_share is not None else ""
     share = tested.share if tested.share is not None else max(claim.coverage - SHARE_TOLERANCE, 0.0)
     return (
-        f"`{name}` answers at least {floor_percent(share)} of inputs{seen}, at least {rate(bound)} of them right "
+        f"`{name}` answers at least {floor_percent(share)} of inputs{seen}, at least {at_least(bound)} of them right "
         f"({basis}); the others go to a person."
     )
 
@@ -58,16 +69,22 @@ def before_test(number: int, alpha: float, total: float, chance: float) -> str:
     return f"try {number}: uses {rate(alpha)} of {rate(total)}; predicted chance {chance:.0%}"
 
 
+def at_least(bound: float) -> str:
+    """A lower bound as a rate, rounded down where it must be rounded: what was shown is never overstated."""
+    return rate(math.floor(bound * 1e4 + 1e-6) / 1e4)
+
+
 def rate(value: float) -> str:
-    """.9 as ".90", .925 as ".925", 1 as "1.00"."""
-    text = f"{value:.4f}".rstrip("0")
+    """.9 as ".90", .925 as ".925", 1 as "1.00", .003125 as ".00313": four decimals, more where it is small."""
+    places = 4 if not 0 < value < 0.01 else 2 - math.floor(math.log10(value))
+    text = f"{value:.{places}f}".rstrip("0")
     whole, _, decimals = text.partition(".")
     return f"{'' if whole == '0' else whole}.{decimals.ljust(2, '0')}"
 
 
 def percent(value: float) -> str:
-    """.025 as "2.5%"."""
-    return f"{100 * value:.3g}%"
+    """.025 as "2.5%", .003125 as "0.3125%"."""
+    return f"{100 * value:.6g}%"
 
 
 def floor_percent(value: float) -> str:

@@ -12,13 +12,14 @@ from suffice.evals.runner import Job, Tally
 from suffice.evals.seal import Sealed
 from suffice.evals.task import Task
 from suffice.ladder.decision import Climbed
-from suffice.ladder.evidence import Evidence, Fit
+from suffice.ladder.evidence import OUT, Evidence, Fit, Threshold
 from suffice.ladder.rule import Rule
 from suffice.ladder.rung import Rung
 from suffice.programs.route import Leg, route_of
 from suffice.programs.solution import Solution
 from suffice.stats.ledger import alpha_of_try
 from suffice.stats.trial import Claim
+from suffice.store import ledger
 from suffice.store.database import Store
 from suffice.values import Case, Json
 
@@ -38,7 +39,7 @@ class Options(TypedDict, total=False):
     before test. `quick` decides earlier and never goes back down. `resume` insists that there is an interrupted climb
     to go on with. `fresh` asks again for what is recorded on dev. `store` is an open store or its folder. `watch`
     hears of progress; on sealed cases it must not write to this process's stdout or stderr, which are silenced.
-    `rule` replaces the rule of the climb.
+    `rule` replaces the rule of the climb. `command` is what was typed, for the page to say how to repeat it.
     """
 
     concurrency: int
@@ -50,6 +51,7 @@ class Options(TypedDict, total=False):
     store: Store | Path | str | None
     watch: Callable[[Progress], None]
     rule: Rule | None
+    command: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,17 @@ class DevRun:
     evidence: Evidence
     total: int  # dev cases there were to run
     free: bool
+    lost: int = 0  # paid calls of variants that lost the race of their family
 
     @property
     def calls(self) -> int:
         """Calls that may have cost something."""
-        return 0 if self.free else len(self.evidence)
+        return self.lost + (0 if self.free else len(self.evidence))
+
+    @property
+    def whole(self) -> bool:
+        """Whether it has seen every dev case."""
+        return self.solution is None or len(self.evidence) == self.total
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +89,9 @@ class Candidate:
         return " > ".join(m.rung.name for m, _ in self.kept)
 
     @property
-    def kept(self) -> list[tuple[DevRun, float | None]]:
+    def kept(self) -> list[tuple[DevRun, Threshold]]:
         """The members that answer anything, with their thresholds."""
-        pairs = zip(self.members, self.fit.thresholds, strict=True)
-        return [(m, t) for m, t in pairs if t is None or t != float("inf")]
+        return [(m, t) for m, t in zip(self.members, self.fit.thresholds, strict=True) if t != OUT]
 
     async def refitted(self, task: Task, dev: Sequence[Case]) -> Solution:
         """The route as it goes to test: rungs that learn are fitted again on train and dev together."""
@@ -109,20 +116,31 @@ class Climb:
     sealed: Sealed
     store: Store
     run: str
-    base: list[bool]  # whether each try passed that stood in the ledger when this climb first began
+    base: tuple[bool, ...]  # the ledger as this climb first saw it: whether each try hands its alpha on
+    passed: tuple[bool, ...]  # the same up to the latest try that this climb knows of
+    shown: frozenset[int]  # the rungs that had passed by then, as they stand
     rule: Rule
     options: Options
     rows: list[Climbed]
+    runs: dict[int, DevRun] = field(default_factory=dict[int, DevRun])
     candidates: dict[int, Candidate] = field(default_factory=dict[int, Candidate])
-    solutions: dict[int, Solution] = field(default_factory=dict[int, Solution])  # as they went to test
-    verdicts: list[bool] = field(default_factory=list[bool])
+    solutions: dict[int, Solution] = field(default_factory=dict[int, Solution])  # as they go to test
     tally: Tally = field(default_factory=Tally)
     settings: dict[str, Json] = field(default_factory=dict[str, Json])
 
     @property
     def alpha(self) -> float:
-        """What the next try of this climb may spend."""
-        return alpha_of_try([*self.base, *self.verdicts])
+        """What the next try of this climb may spend, as far as it knows.
+
+        By what it saw when it began and the tries that it has met since, so that it goes the same way when it is run
+        again, whatever others have spent in between.
+        """
+        return alpha_of_try(self.passed)
+
+    def learn(self, number: int) -> None:
+        """Take the ledger up to try `number` into account."""
+        if number > len(self.passed):
+            self.passed = tuple(ledger.history(self.store, self.sealed.block.id)[:number])
 
     def claim(self) -> Claim:
         """The claim at the alpha that the next try gets."""

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
 from suffice.evals.runner import outcomes
 from suffice.evals.seal import hushed
 from suffice.ladder.decision import Tested
-from suffice.ladder.dev import paused
+from suffice.ladder.dev import AHEAD, paused
 from suffice.ladder.state import Climb
 from suffice.programs.solution import Solution
 from suffice.stats.ledger import alpha_of_try
 from suffice.stats.trial import Claim, Trial
-from suffice.store import ledger
+from suffice.store import journal, ledger
 from suffice.store.lease import lease
 from suffice.values import Outcome
+
+
+async def candidate_solution(c: Climb, k: int) -> Solution:
+    """The candidate that ends in rung `k`, as it goes to test."""
+    if k not in c.solutions:
+        c.solutions[k] = await c.candidates[k].refitted(c.task, c.dev)
+    return c.solutions[k]
 
 
 def known_try(c: Climb, solution: Solution) -> ledger.Try | None:
@@ -24,13 +32,15 @@ def known_try(c: Climb, solution: Solution) -> ledger.Try | None:
     return ledger.known_try(c.store, c.sealed.block, solution.identity, c.stated.to_json())
 
 
-async def run_try(c: Climb, k: int, solution: Solution) -> Tested:
-    """Spend one try on `solution`, or look its verdict up. Nothing of a sealed case leaves but right or wrong.
+async def run_try(c: Climb, k: int) -> Tested:
+    """Spend one try on the candidate of rung `k`, or look its verdict up. Only right or wrong leaves a sealed case.
 
-    A pause (too many failed calls) leaves the try open: the same command goes on with it. Raises StoreBusy when
-    another process runs the same try.
+    A pause (too many failed calls) leaves the try open: the same command goes on with it, and asks again what failed.
+    Raises StoreBusy when another process runs the same try.
     """
-    with lease(c.store, f"the try of {solution.name} on sealed cases {c.sealed.block.order_seed:x}"):
+    solution = await candidate_solution(c, k)
+    name = f"the try of {c.candidates[k].name} ({solution.identity[:8]}) on sealed cases {c.sealed.block.order_seed:x}"
+    with lease(c.store, name):
         began = ledger.begin_try(
             c.store, c.sealed.block, solution.identity, c.stated.to_json(), alpha_of_try, run=c.run
         )
@@ -42,6 +52,7 @@ async def run_try(c: Climb, k: int, solution: Solution) -> Tested:
         done, stopped = await _run(c, k, solution, trial)
         details = _details(done, trial)
         if stopped:
+            journal.forgive(c.store, c.run)
             return _paused(began, details)
         certified = trial.certified() if trial.verdict == "PASS" else None
         details["share"] = certified.share if certified is not None else None
@@ -51,21 +62,25 @@ async def run_try(c: Climb, k: int, solution: Solution) -> Tested:
 
 
 async def _run(c: Climb, k: int, solution: Solution, trial: Trial) -> tuple[list[Outcome], bool]:
+    """The outcomes in order, and whether the trial was stopped by too many failures."""
     done: list[Outcome] = []
     failed = 0
+    job = c.job(solution, sealed=True)
+    most = max(AHEAD, 2 * job.concurrency)
+    line = outcomes(job, c.sealed.cases, window=lambda: trial.least_to_verdict(most), tally=c.tally)
     with hushed():
-        job, window = c.job(solution, sealed=True), trial.least_to_verdict
-        async for outcome in outcomes(job, c.sealed.cases, window=window, tally=c.tally):
-            done.append(outcome)
-            lost = outcome.failure is not None
-            failed += lost
-            trial.observe(outcome.right, outcome.right or lost, answered=not outcome.abstained and not lost)
-            if paused(failed, len(done)) and trial.verdict is None:
-                return done, True
-            if trial.verdict is not None and not trial.free:
-                break
-            if len(done) % 10 == 0:
-                c.show(k, line=None, state=f"test {len(done)}/{c.stated.n}")
+        async with aclosing(line):  # calls in flight end before anyone may speak again
+            async for outcome in line:
+                done.append(outcome)
+                lost = outcome.failure is not None
+                failed += lost
+                trial.observe(outcome.right, outcome.right or lost, answered=not outcome.abstained and not lost)
+                if trial.verdict is None and paused(failed, len(done)):
+                    return done, True
+                if trial.verdict is not None and not trial.free:
+                    break
+                if len(done) % 10 == 0:
+                    c.show(k, state=f"test {len(done)}/{c.stated.n}")
     return done, False
 
 

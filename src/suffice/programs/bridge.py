@@ -15,11 +15,15 @@ import functools
 import os
 import threading
 from collections.abc import Awaitable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
+
+# Seconds between two looks for Ctrl-C: the system may hand the signal to any thread, and a wait without end on this
+# one would not hear of it (on Windows never).
+ALERT: Final = 0.2
 
 # The bridge's thread waits for this context to end, so nothing in it may wait for the bridge.
 _bridge_waits: ContextVar[bool] = ContextVar("suffice_bridge_waits", default=False)
@@ -44,6 +48,8 @@ def run(awaitable: Awaitable[T]) -> T:
 
     loop.call_soon_threadsafe(begin)
     try:
+        while not wait([result], timeout=ALERT).done:
+            pass
         return result.result()
     except KeyboardInterrupt:
         loop.call_soon_threadsafe(lambda: started and started[0].cancel())

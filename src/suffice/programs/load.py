@@ -37,7 +37,8 @@ def find(text: str) -> Any:
         return load(text)
     source, _, name = text.rpartition(":")
     if not source or not all(part.isidentifier() for part in name.split(".")):
-        raise SolutionError(f"{text!r} names no solution", hint=FORMS)
+        alone = f"name the function in it: {text}:triage" if text.endswith(".py") else FORMS
+        raise SolutionError(f"{text!r} names no solution", hint=alone)
     if source.endswith(".py") or "/" in source or "\\" in source:
         module = _module_of_file(Path(source))
     else:

@@ -13,6 +13,7 @@ from typing import Any
 
 _OWN = str(Path(__file__).resolve().parent.parent)
 _STDLIB = sysconfig.get_path("stdlib")
+_NOWHERE = (_OWN, "<frozen", str(Path(_STDLIB, "importlib")))  # what stands between a call and the user's code
 _INSTALLED = ("site-packages", "dist-packages")
 
 
@@ -42,7 +43,7 @@ def place_of_function(function: Callable[..., Any]) -> str:
 
 def _last(steps: Iterable[tuple[CodeType, int | None]]) -> str:
     """The last of the steps that is the user's, else the last that is not ours."""
-    foreign = [s for s in steps if not s[0].co_filename.startswith((_OWN, "<frozen"))]
+    foreign = [s for s in steps if not s[0].co_filename.startswith(_NOWHERE)]
     users = [s for s in foreign if _is_users(s[0].co_filename)]
     found = users or foreign
     return _written(*found[-1]) if found else ""

@@ -19,6 +19,9 @@ Kind = Literal["population", "finite"]
 SHARE_TOLERANCE = 0.05
 """How far below the demanded coverage the shown share answered may lie."""
 
+ALPHA_FAIL = 0.2
+"""The error of FAIL, unless said otherwise."""
+
 _STEP = 0.005  # the certified bound is found in steps of this size
 
 
@@ -38,7 +41,7 @@ class Claim:
     alpha: float
     coverage: float | None = None
     kind: Kind = "population"
-    alpha_fail: float = 0.2
+    alpha_fail: float = ALPHA_FAIL
 
     def __post_init__(self) -> None:
         if not 0.0 < self.bar <= 1.0:

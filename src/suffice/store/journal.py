@@ -123,6 +123,15 @@ def in_flight(store: Store, run: str) -> list[tuple[str, str]]:
     return [(name, inputs.hex()) for name, inputs in rows]
 
 
+def forgive(store: Store, run: str) -> int:
+    """Forget the failed calls of `run`, so that it asks them again when it goes on; how many. Raises StoreError.
+
+    For a run that pauses because too many calls failed: the outage must be mendable. What was answered is kept.
+    """
+    with transaction(store) as db:
+        return db.execute("DELETE FROM failed WHERE run = ?", (run_number(run),)).rowcount
+
+
 def record_many(store: Store, run: str, solution: str, calls: Iterable[tuple[str, Recorded]]) -> None:
     """Record (inputs hash, call) pairs of a solution whose calls cost nothing, so need no intent.
 

@@ -47,13 +47,13 @@ def start_run(store: Store, kind: str, task: str, settings: Json, *, identity: s
         cursor = db.execute(
             "INSERT INTO run (kind, task, identity, settings, state, process, started)"
             " VALUES (?, ?, ?, ?, 'running', ?, ?)",
-            (kind, task, same, canonical(settings), enrol(db), time.time()),
+            (kind, _whole(task), same, _whole(canonical(settings)), enrol(db), time.time()),
         )
         return f"{kind}-{cursor.lastrowid}"
 
 
-def resume_run(store: Store, run: str) -> Run:
-    """Take up a run that is not running, under its old id.
+def resume_run(store: Store, run: str, settings: Json = None) -> Run:
+    """Take up a run that is not running, under its old id, with other `settings` where there are some.
 
     Raises StoreBusy if its process still lives, UsageError for an unknown run, StoreError.
     """
@@ -65,9 +65,11 @@ def resume_run(store: Store, run: str) -> Run:
                 hint=f"wait until it ends, or stop process {found.pid} and run the same command again",
                 where=str(store.path),
             )
+        now = found.settings if settings is None else settings
         db.execute(
-            "UPDATE run SET state = 'running', process = ?, finished = NULL, result = NULL WHERE number = ?",
-            (enrol(db), run_number(run)),
+            "UPDATE run SET state = 'running', process = ?, settings = ?, finished = NULL, result = NULL"
+            " WHERE number = ?",
+            (enrol(db), _whole(canonical(now)), run_number(run)),
         )
     return get_run(store, run)
 
@@ -77,7 +79,7 @@ def finish_run(store: Store, run: str, state: State, result: Json = None) -> Non
     with transaction(store) as db:
         cursor = db.execute(
             "UPDATE run SET state = ?, finished = ?, result = ? WHERE number = ?",
-            (state, time.time(), canonical(result), run_number(run)),
+            (state, time.time(), _whole(canonical(result)), run_number(run)),
         )
         if not cursor.rowcount:
             raise _unknown(store, run)
@@ -132,6 +134,11 @@ def _run(row: tuple[Any, ...]) -> Run:
         host=process[0],
         pid=process[2],
     )
+
+
+def _whole(text: str) -> str:
+    """`text` with half surrogate pairs escaped, as JSON escapes them: SQLite's UTF-8 cannot hold them."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _unknown(store: Store, run: str) -> UsageError:

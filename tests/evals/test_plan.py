@@ -1,0 +1,220 @@
+"""`plan`: true figures before anything runs, and refusals whose hint works."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from suffice.errors import BarError
+from suffice.evals.claim import Stated
+from suffice.evals.plan import Plan, plan_of, refuse_hopeless
+from suffice.evals.seal import Sealed, choose_block, sealed_blocks
+from suffice.evals.task import Task
+from suffice.stats.ledger import TOTAL, alpha_of_try
+from suffice.stats.plan import cases_needed, certifiable, default_tolerance, largest_claim, least_right, power
+from suffice.stats.trial import Claim
+from suffice.store import ledger
+from suffice.store.database import Store, open_store
+from suffice.values import Case
+
+
+def sealed(n: int, passed: tuple[bool, ...] = (), known: int | None = None) -> Sealed:
+    """A block of `n` cases with this history."""
+    cases = tuple(Case(f"c{i}", f"t{i}", "a", f"c{i}", f"t.csv:{i}", f"{i:032x}", f"{i:032x}") for i in range(n))
+    block = ledger.Block(known, frozenset(c.key for c in cases), n, 7)
+    return Sealed(block, cases, passed, clusters=False)
+
+
+def stated(bar: float, tolerance: float, n: int, coverage: float | None = None, per: str | None = None) -> Stated:
+    return Stated(bar, tolerance, coverage, n, per, "label", "f00d")
+
+
+def plan_for(bar: float, tolerance: float, block: Sealed, coverage: float | None = None, **more: Any) -> Plan:
+    return plan_of(stated(bar, tolerance, block.n, coverage, **more), block, [], default=False)
+
+
+def line(plan: Plan, label: str) -> str:
+    [found] = [text for text in str(plan).splitlines() if text.startswith(label)]
+    return found.removeprefix(label).strip()
+
+
+# ---------------------------------------------------------------- the figures
+
+
+@pytest.mark.parametrize(
+    ("bar", "tolerance", "n"), [(0.9, 0.05, 240), (0.8, 0.06, 300), (0.95, 0.05, 60), (0.5, 0.1, 41)]
+)
+@pytest.mark.parametrize("passed", [(), (False,), (True, False)])
+def test_every_figure_is_the_engines_own(bar: float, tolerance: float, n: int, passed: tuple[bool, ...]) -> None:
+    plan = plan_for(bar, tolerance, sealed(n, passed))
+    claim = Claim(bar, tolerance, n, alpha_of_try(passed))
+    assert (plan.n, plan.alpha, plan.total, plan.least) == (n, claim.alpha, TOTAL, least_right(claim))
+    assert [o.rate for o in plan.odds] == sorted({o.rate for o in plan.odds}) and bar in [o.rate for o in plan.odds]
+    for odds in plan.odds:
+        assert (odds.passes, odds.fails, odds.cases) == tuple(power(claim, odds.rate))[:3]
+    assert plan.fresh == cases_needed(bar, tolerance, (1 + bar) / 2, alpha_of_try([]))
+    assert line(plan, "to pass").startswith(f"at least {plan.least} of {n} right")
+    for odds in plan.odds:
+        row = re.search(rf"^\s+{re.escape(f'{odds.rate:.4f}'.rstrip('0')[1:])}0?\s+(\d+)%\s+(\d+)%", str(plan), re.M)
+        assert row is not None and (int(row[1]), int(row[2])) == (round(100 * odds.passes), round(100 * odds.fails))
+
+
+def test_the_lines_of_a_usual_plan() -> None:
+    """Claim .85 (bar .90, tolerance .05): PASS at .90 and .95 with 300 cases is 64 and 100%, less what FAIL takes."""
+    plan = plan_for(0.9, 0.05, sealed(300))
+    chances = {o.rate: o.passes for o in plan.odds}
+    assert chances[0.9] == pytest.approx(0.64, abs=0.03) and chances[0.95] > 0.995
+    assert chances[0.85] <= 0.025
+    assert line(plan, "claim") == ("at least .85 of future inputs like these are right (bar .90, tolerance .05)")
+    assert line(plan, "cases") == "300 sealed"
+    assert line(plan, "ledger") == "no try yet; the first may spend .025 of .05"
+    assert line(plan, "more").startswith("not needed: ")
+
+
+def test_the_unit_and_a_default_tolerance_are_named() -> None:
+    plan = plan_of(stated(0.8, 0.06, 300, per="customer"), sealed(300), [], default=True)
+    assert line(plan, "cases") == "300 sealed, one per customer"
+    assert "(bar .80, tolerance .06, the resolution of this test)" in str(plan)
+    assert default_tolerance(0.8, 300) == 0.06
+
+
+def test_with_coverage_the_figures_are_those_of_the_answered_cases() -> None:
+    plan = plan_for(0.95, 0.05, sealed(240), coverage=0.6)
+    claim = Claim(0.95, 0.05, 144, 0.025)
+    assert plan.least == least_right(claim) and plan.odds[-1].passes == power(claim, plan.odds[-1].rate).passes
+    assert "of the answered inputs" in line(plan, "claim")
+    assert line(plan, "coverage") == (
+        "at least 55% answered must be shown, too (asked 60%); the figures below are for 144 answered cases"
+    )
+    few = plan_for(0.9, 0.1, sealed(40), coverage=0.1)
+    assert line(few, "to pass") == "more than 4 answered cases, even were all of them right"
+    assert plan_for(0.95, 0.05, sealed(240), coverage=0.0).least == least_right(Claim(0.95, 0.05, 240, 0.025))
+
+
+def test_what_more_cases_would_buy_keeps_its_word() -> None:
+    plan = plan_for(0.9, 0.02, sealed(100))
+    assert plan.fresh is not None and plan.fresh > 100
+    assert f"{plan.fresh:,} cases would give a solution of .95 an 80% chance" in line(plan, "more")
+    assert power(Claim(0.9, 0.02, plan.fresh, 0.025), 0.95).passes >= 0.8
+    assert power(Claim(0.9, 0.02, plan.fresh - 40, 0.025), 0.95).passes < 0.8
+
+
+# ---------------------------------------------------------------- the ledger
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Any:
+    with open_store(tmp_path / "store") as opened:
+        yield opened
+
+
+def test_the_ledger_line_tells_what_was_tried_and_what_is_left(store: Store) -> None:
+    task = Task([{"text": f"ticket {i}", "team": "ab"[i % 2]} for i in range(300)])
+    for number, verdict in enumerate(["PASS", "FAIL", "UNPROVEN"]):
+        [block] = sealed_blocks(store, task)
+        begun = ledger.begin_try(store, block.block, f"candidate {number}", {"bar": 0.8}, alpha_of_try)
+        ledger.finish_try(store, begun.id, verdict, 20)  # pyright: ignore[reportArgumentType]
+    block = choose_block(sealed_blocks(store, task), 0.8)
+    plan = plan_of(stated(0.8, 0.1, block.n), block, ledger.tries(store, block.block), default=False)
+    assert plan.alpha == alpha_of_try([True, False, False]) == 0.05 / 16
+    assert line(plan, "ledger") == (
+        "3 tries so far, 1 passed; the next may spend .00313 of .05; fresh cases start a ledger of their own"
+    )
+    one = plan_of(stated(0.8, 0.1, block.n), block, ledger.tries(store, block.block)[:1], default=False)
+    assert line(one, "ledger").startswith("1 try so far, 1 passed")
+
+
+# ---------------------------------------------------------------- refusals
+
+
+def test_too_few_cases_show_a_bar_only_as_less() -> None:
+    best = largest_claim(30, 0.025).possible
+    assert best is not None and best < 0.9
+    with pytest.raises(BarError) as caught:
+        refuse_hopeless(0.9, 0.0, sealed(30))
+    said = re.fullmatch(r"with 30 sealed cases I can show \.90 only as at least (\.\d+)", caught.value.message)
+    assert said is not None and float(said[1]) == best
+    assert not certifiable(Claim(0.9, round(0.9 - best - 0.005, 10), 30, 0.025))  # no more than that
+    refuse_hopeless(0.9, 0.05, sealed(30))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    bar=st.sampled_from([0.6, 0.8, 0.875, 0.9, 0.925, 0.95, 0.99, 1.0, 0.8333]),
+    tolerance=st.sampled_from([0.0, 0.01, 0.05]),
+    n=st.integers(1, 400),
+    passed=st.lists(st.booleans(), max_size=3),
+)
+def test_what_is_refused_cannot_be_shown_and_the_tolerance_in_the_hint_can(
+    bar: float, tolerance: float, n: int, passed: list[bool]
+) -> None:
+    block = sealed(n, tuple(passed))
+    possible = certifiable(Claim(bar, tolerance, n, block.alpha))
+    try:
+        refuse_hopeless(bar, tolerance, block)
+    except BarError as error:
+        message, hint = error.message, error.hint or ""
+    else:
+        assert possible
+        return
+    assert "\n" not in message and hint
+    assert "0." not in message  # a rate is written ".90", as everywhere
+    if not possible:
+        assert message.startswith(f"with {n} sealed case")
+    found = re.search(r"--tolerance (\S+)", hint)
+    if found:
+        slack = float(shlex.split(found[1])[0])
+        assert 0 < slack < bar and certifiable(Claim(bar, slack, n, block.alpha))
+    else:
+        assert possible or largest_claim(n, block.alpha).possible in (
+            None,
+            *(b / 200 for b in range(int(bar * 200), 201)),
+        )
+
+
+@settings(max_examples=15, deadline=None)
+@given(bar=st.sampled_from([0.8, 0.9, 0.95]), n=st.integers(1, 40))
+def test_the_cases_in_the_hint_would_do(bar: float, n: int) -> None:
+    with pytest.raises(BarError) as caught:
+        refuse_hopeless(bar, 0.0, sealed(min(n, 12)))
+    found = re.search(r"add about ([\d,]+) test cases", caught.value.hint or "")
+    assert found is not None
+    enough = min(n, 12) + int(found[1].replace(",", ""))
+    refuse_hopeless(bar, 0.0, sealed(enough))
+    assert power(Claim(bar, 0.0, enough, 0.025), (1 + bar) / 2).passes >= 0.8
+
+
+def test_a_claim_that_no_number_of_cases_shows_says_so() -> None:
+    with pytest.raises(BarError) as caught:
+        refuse_hopeless(1.0, 0.0, sealed(50))
+    assert "no number of cases would show it so sharply" in (caught.value.hint or "")
+
+
+def _failed(number: int) -> ledger.Try:
+    rest = {"run": None, "started": 0.0, "finished": 1.0, "used": 9, "bound": None, "details": None}
+    return ledger.Try(number, 1, number + 1, "c", {}, 0.05 / 2 ** (number + 1), 60, 7, verdict="FAIL", **rest)  # pyright: ignore[reportArgumentType]
+
+
+def test_one_case_and_a_spent_ledger_are_told_in_plain_words() -> None:
+    with pytest.raises(BarError, match="^with 1 sealed case I can show no bar of .90|only as at least"):
+        refuse_hopeless(0.9, 0.1, sealed(1))
+    late = plan_of(stated(0.9, 0.05, 60), sealed(60, (False,) * 11), [_failed(j) for j in range(11)], default=False)
+    assert "11 tries so far, 0 passed; the next may spend .0000122 of .05" in line(late, "ledger")
+    with pytest.raises(BarError, match="after 9 tries") as caught:
+        refuse_hopeless(0.9, 0.05, sealed(60, (False,) * 9))
+    assert "fresh test cases" in (caught.value.hint or "")
+
+
+def test_a_stated_claim_is_plain_json_with_its_bound() -> None:
+    claim = stated(0.9, 0.1, 60, 0.6, "customer")
+    assert claim.bound == 0.8 and stated(0.85, 0.05, 60).bound == 0.8
+    assert claim.to_json() == {
+        "kind": "population", "bar": 0.9, "tolerance": 0.1, "coverage": 0.6, "per": "customer", "grader": "label",
+        "labels": "f00d",
+    }  # fmt: skip

@@ -1,0 +1,268 @@
+"""The seal: one case a cluster, in an order of its own, and never one that somebody has seen."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from suffice.errors import UsageError
+from suffice.evals.seal import (
+    Sealed,
+    choose_block,
+    dev_cases,
+    in_shape,
+    one_per_cluster,
+    sealed_blocks,
+    sealed_count,
+    unseal,
+)
+from suffice.evals.split import SealedCase
+from suffice.evals.task import Task
+from suffice.stats.ledger import alpha_of_try
+from suffice.stats.plan import default_tolerance, power
+from suffice.stats.trial import Claim
+from suffice.store import ledger
+from suffice.store.database import Store, open_store
+from suffice.values import Case
+
+TEAMS = ("billing", "shipping", "returns")
+
+
+def rows(numbers: Sequence[int], customers: int = 0) -> list[dict[str, Any]]:
+    """Tickets; with `customers` they come from so many."""
+    made = [{"text": f"ticket number {i}", "team": TEAMS[i % 3]} for i in numbers]
+    return (
+        [{**r, "customer": f"C{i * 7919 % customers}"} for r, i in zip(made, numbers, strict=True)]
+        if customers
+        else made
+    )
+
+
+def task_of(n: int = 60, customers: int = 0, **more: Any) -> Task:
+    return Task(rows(range(n), customers), **({"cluster": "customer"} if customers else {}), **more)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with open_store(tmp_path / "store") as opened:
+        yield opened
+
+
+def keys(cases: Sequence[Case]) -> list[str]:
+    return [c.key for c in cases]
+
+
+def begin(store: Store, block: Sealed, candidate: str = "words", verdict: Any = None) -> None:
+    """One try on this block."""
+    begun = ledger.begin_try(store, block.block, candidate, {"bar": 0.9}, alpha_of_try)
+    if verdict is not None:
+        ledger.finish_try(store, begun.id, verdict, 10)
+
+
+# ---------------------------------------------------------------- one case of each cluster
+
+
+@settings(max_examples=60, deadline=None)
+@given(n=st.integers(2, 60), customers=st.integers(2, 20), seed=st.integers(0, 9), shuffle=st.integers(0, 999))
+def test_one_case_of_each_cluster_in_an_order_that_rows_do_not_move(
+    n: int, customers: int, seed: int, shuffle: int
+) -> None:
+    cases = task_of(n, customers, kind="label").sealed()
+    chosen = one_per_cluster(cases, seed)
+    assert len({c.cluster for c in chosen}) == len(chosen) == len({c.cluster for c in cases})
+    assert set(chosen) <= set(cases)
+    mixed = random.Random(shuffle).sample(cases, len(cases))
+    assert one_per_cluster(mixed, seed) == chosen
+
+
+@settings(max_examples=40, deadline=None)
+@given(n=st.integers(5, 60), more=st.integers(0, 60), seed=st.integers(0, 9))
+def test_more_cases_never_change_the_order_of_those_there(n: int, more: int, seed: int) -> None:
+    few = one_per_cluster(task_of(n, kind="label").sealed(), seed)
+    many = one_per_cluster(task_of(n + more, kind="label").sealed(), seed)
+    assert [k for k in keys(many) if k in set(keys(few))] == keys(few)
+
+
+def test_another_seed_is_another_order_and_every_place_is_as_likely() -> None:
+    cases = task_of(200).sealed()
+    orders = [keys(one_per_cluster(cases, seed)) for seed in range(200)]
+    assert len({tuple(order) for order in orders}) == 200
+    firsts = [sorted(keys(cases)).index(order[0]) / len(cases) for order in orders]
+    assert 0.4 < sum(firsts) / len(firsts) < 0.6
+
+
+def test_the_same_input_twice_is_one_case_whichever_row_comes_first(store: Store) -> None:
+    twice = [
+        {"text": t, "team": team, "split": s}
+        for s in ("train", "dev", "test")
+        for t, team in [("a " + s, "x"), ("A  " + s, "y")]
+    ]
+    one, other = (Task(r, kind="label") for r in (twice, twice[::-1]))
+    blocks = [sealed_blocks(store, t) for t in (one, other)]
+    assert [b.n for [b] in blocks] == [1, 1]
+    assert blocks[0][0].cases[0].expected == blocks[1][0].cases[0].expected
+
+
+# ---------------------------------------------------------------- blocks
+
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("grow"), st.integers(1, 40)),
+        st.tuples(st.just("try"), st.sampled_from(["PASS", "FAIL", "UNPROVEN", None])),
+        st.tuples(st.just("unseal"), st.integers(1, 6)),
+        st.tuples(st.just("shuffle"), st.integers(0, 99)),
+    ),
+    max_size=8,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps=steps, customers=st.sampled_from([0, 9, 25]))
+def test_whatever_happens_no_seen_case_no_used_cluster_and_no_shared_case_is_claimed_on(
+    steps: list[tuple[str, Any]], customers: int
+) -> None:
+    n, seen, order, spent = 40, set[str](), list(range(40)), 0
+    with tempfile.TemporaryDirectory() as folder, open_store(folder) as store:
+        places: dict[str, int] = {}  # of each cluster: the block that has it for ever
+        for what, value in steps:
+            if what == "grow":
+                order += range(n, n + value)
+                n += value
+            elif what == "shuffle":
+                random.Random(value).shuffle(order)
+            task = Task(rows(order, customers), **({"cluster": "customer"} if customers else {}))
+            dev = dev_cases(store, task)
+            seen |= set(keys((*task.train, *dev)))
+            blocks = sealed_blocks(store, task)
+            if what == "try" and blocks:
+                spent += 1
+                begin(store, blocks[-1], f"candidate {spent}", value)
+                blocks = sealed_blocks(store, task)
+            elif what == "unseal" and sealed_count(store, task):
+                shown = unseal(store, task, value)
+                assert set(keys(shown)).isdisjoint(seen) and set(shown) <= set(dev_cases(store, task))
+                seen |= set(keys(shown))
+                blocks = sealed_blocks(store, task)
+            used = [c for b in blocks for c in b.cases]
+            assert set(keys(used)).isdisjoint(seen)
+            assert len(set(keys(used))) == len(used)
+            assert len({c.cluster for c in used}) == len(used)
+            lost = {c.cluster for c in task.sealed() if c.key in seen}
+            assert lost.isdisjoint({c.cluster for c in used})
+            for block in blocks:
+                assert block.n == len(block.cases) > 0 and set(keys(block.cases)) <= block.block.keys
+                assert block.cases == one_per_cluster(block.cases, block.block.order_seed)
+                assert block.alpha == alpha_of_try(block.passed)
+                if block.block.id is not None:
+                    for case in block.cases:
+                        assert places.setdefault(case.cluster, block.block.id) == block.block.id
+
+
+def test_cases_added_after_the_first_try_are_a_block_with_its_own_ledger(store: Store) -> None:
+    [first] = sealed_blocks(store, task_of(60))
+    grown = task_of(120)
+    [merged] = sealed_blocks(store, grown)
+    assert merged.n > first.n and set(keys(first.cases)) < set(keys(merged.cases))  # nothing was spent yet
+    begin(store, first, verdict="FAIL")
+    old, fresh = sealed_blocks(store, grown)
+    assert old.cases == first.cases and old.passed == (False,) and old.alpha == 0.0125
+    assert fresh.passed == () and fresh.alpha == 0.025
+    assert set(keys(fresh.cases)) == set(keys(merged.cases)) - set(keys(first.cases))
+    assert repr(fresh) == f"Sealed({fresh.n} cases, 0 tries so far)"
+
+
+def test_a_customer_that_was_claimed_on_is_not_fresh_again(store: Store) -> None:
+    [first] = sealed_blocks(store, task_of(60, customers=12))
+    begin(store, first)
+    blocks = sealed_blocks(store, task_of(600, customers=12))
+    assert [b.n for b in blocks] == [first.n]  # ten times the tickets, the same customers
+    assert blocks[0].clusters
+
+
+def test_a_corrected_label_or_another_space_is_not_a_fresh_case(store: Store) -> None:
+    [first] = sealed_blocks(store, task_of(60))
+    begin(store, first, verdict="FAIL")
+    changed = [{"text": f"Ticket  NUMBER {i}", "team": TEAMS[(i + 1) % 3]} for i in range(60)]
+    [same] = sealed_blocks(store, Task(changed))
+    assert keys(same.cases) == keys(first.cases) and same.passed == (False,)
+
+
+def test_a_block_with_no_fresh_cluster_left_is_none(store: Store) -> None:
+    task = task_of(60, customers=4)
+    unseal(store, task)
+    assert sealed_blocks(store, task) == [] and sealed_count(store, task) == 0
+    with pytest.raises(UsageError, match="no sealed test cases"):
+        choose_block(sealed_blocks(store, task), 0.9)
+    with pytest.raises(UsageError, match="no sealed test cases"):
+        unseal(store, task)
+
+
+def test_the_block_most_likely_to_pass_is_chosen_and_the_older_one_when_they_are_equal(store: Store) -> None:
+    [small] = sealed_blocks(store, task_of(80))
+    begin(store, small, "a", "PASS")
+    old, fresh = sealed_blocks(store, task_of(700))
+    assert fresh.n > 3 * old.n and choose_block([old, fresh], 0.8) is fresh
+    assert choose_block([old], 0.8) is old
+    begin(store, fresh, "b", "PASS")  # a PASS costs nothing
+    for spent in range(7):
+        blocks = sealed_blocks(store, task_of(700))
+        begin(store, blocks[1], f"c{spent}", "FAIL")
+    old, fresh = sealed_blocks(store, task_of(700))
+
+    def chance(block: Sealed) -> float:
+        return power(Claim(0.9, default_tolerance(0.9, block.n), block.n, block.alpha), 0.95).passes
+
+    assert choose_block([old, fresh], 0.9) is max((old, fresh), key=chance)
+    twin = Sealed(old.block, old.cases, old.passed, old.clusters)
+    assert choose_block([old, twin], 0.9) is old
+
+
+# ---------------------------------------------------------------- dev, unsealing, shapes
+
+
+def test_looking_at_dev_marks_train_and_dev_as_seen_for_ever(store: Store) -> None:
+    task = task_of()
+    assert dev_cases(store, task) == task.dev
+    assert ledger.exposed(store, keys((*task.train, *task.dev, *task.sealed()))) == set(keys((*task.train, *task.dev)))
+    turned = Task([{**r, "split": "test"} for r in rows(range(60))])
+    [left] = sealed_blocks(store, turned)
+    assert set(keys(left.cases)) == set(keys(task.sealed()))
+
+
+@pytest.mark.parametrize("customers", [0, 8])
+def test_unsealed_cases_become_dev_as_whole_clusters_and_never_come_back(store: Store, customers: int) -> None:
+    task = task_of(120, customers)
+    [before] = sealed_blocks(store, task)
+    there = sealed_count(store, task)
+    shown = unseal(store, task, 3)
+    assert 3 <= len(shown) < there and sealed_count(store, task) == there - len(shown)
+    assert (len(shown) == 3) == (customers == 0)
+    assert {c.cluster for c in before.cases[: len({c.cluster for c in shown})]} == {c.cluster for c in shown}
+    assert not any(isinstance(c, SealedCase) for c in shown) and shown[0].inputs in repr(shown[0])
+    assert dev_cases(store, task) == (*task.dev, *shown)
+    [after] = sealed_blocks(store, task)
+    assert {c.cluster for c in shown}.isdisjoint({c.cluster for c in after.cases})
+    rest = unseal(store, task)
+    assert len(rest) == there - len(shown) and set(keys(rest)).isdisjoint(keys(shown))
+
+
+def test_without_a_rung_that_learns_more_cases_go_to_test_unless_one_of_them_was_seen(store: Store) -> None:
+    task = task_of(200)
+    wide = in_shape(store, task, learns=False)
+    assert wide.shape == "10/30/60" and len(wide.sealed()) > len(task.sealed())
+    assert in_shape(store, task, learns=True) is task
+    assert in_shape(store, task_of(200, shape="30/20/50"), learns=False).shape == "30/20/50"  # the user said so
+    dev_cases(store, wide)
+    assert in_shape(store, task, learns=False).shape == "10/30/60"  # its own dev is no reason
+    dev_cases(store, task)  # a rung that learns looked at what was test before
+    assert in_shape(store, task, learns=False) is task
+    [block] = sealed_blocks(store, task)
+    assert block.n == len(task.sealed())
