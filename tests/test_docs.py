@@ -45,7 +45,8 @@ def plain(text: str) -> str:
 
 
 def agrees(shown: str, printed: str) -> bool:
-    pattern = ".*?".join(map(re.escape, plain(shown).split("…")))
+    loose = re.sub(r"\n…(?=\n|$)", "…", plain(shown))  # a line of its own stands for any lines, or none
+    pattern = ".*?".join(map(re.escape, loose.split("…")))
     return re.fullmatch(pattern, plain(printed), re.DOTALL) is not None
 
 

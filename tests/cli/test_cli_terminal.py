@@ -233,3 +233,11 @@ def test_ctrl_c_is_passed_on_by_signal_too(suffice: Command) -> None:
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130 and not out
     assert err.rstrip().endswith("interrupted: what was recorded is kept; the same command goes on from there")
+
+
+def test_apply_on_a_terminal_shows_how_far_it_is_and_ends_with_the_counts(suffice: Command) -> None:
+    suffice.write("new.csv", "text\n" + "invoice\n" * 30)
+    suffice.write("slow.py", "import time\ndef f(text):\n    time.sleep(.1)\n    return 'billing'\n")
+    code, text = on_terminal(suffice, "apply", "slow.py:f", "new.csv", "--out", "out.csv")
+    assert code == 0 and re.search(r"[1-9]\d?/30", text) and "30 rows: 30 answered" in text
+    assert (suffice.folder / "out.csv").read_text().count("billing") == 30

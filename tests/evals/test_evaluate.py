@@ -256,6 +256,42 @@ def test_failed_calls_are_asked_again_by_the_next_run_and_answers_are_not(task: 
     assert second.errors == () and second.n == first.n
 
 
+def test_after_an_interruption_failed_calls_are_asked_again_too(task: Task, store: Store) -> None:
+    asked: queue.SimpleQueue[str] = queue.SimpleQueue()
+    down = threading.Event()
+    down.set()
+
+    async def solve(text: str) -> str:
+        asked.put(text)
+        if down.is_set() and asked.qsize() > 1:
+            raise ConnectionError("the line is down")
+        return "billing"
+
+    async def interrupted() -> None:
+        def stop(_: Outcome) -> None:
+            if asked.qsize() > 6:
+                running.cancel()
+
+        running = asyncio.create_task(evaluate(task, solve, store=store, concurrency=1, on_done=stop))
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    asyncio.run(interrupted())
+    assert [r.state for r in list_runs(store)] == ["interrupted"]
+    down.clear()
+    report = report_of(task, solve, store)
+    assert report.errors == () and report.run == "eval-1" and sum(o.recorded for o in report.outcomes) == 1
+
+
+def test_the_error_that_ended_a_run_is_the_one_that_is_told(task: Task, store: Store) -> None:
+    def breaks(_: Outcome) -> None:
+        store.connection.execute("DROP TABLE run")  # so that not even the end can be noted
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        report_of(task, lambda text: text, store, on_done=breaks)
+
+
 def test_ten_failures_in_a_row_from_the_start_stop_the_run(task: Task, store: Store) -> None:
     asked: queue.SimpleQueue[str] = queue.SimpleQueue()
 

@@ -229,6 +229,7 @@ def test_hostile_and_huge_texts_stay_in_their_line() -> None:
         assert text.isprintable() and len(text) < 700
     assert line(report, "score")  # one alone
     str(report).encode()
+    assert shortened("a\n\t b  ") == "a b" and shortened(" " * 9_000 + "b").endswith("…")
     assert shortened("a" * 100) == "a" * 100 and shortened("a" * 101) == "a" * 99 + "…"
     assert shortened({"ключ": "дом"}) == '{"ключ": "дом"}'
 

@@ -196,22 +196,21 @@ def test_a_consumer_that_waits_between_outcomes_meets_each_case_once(store: Stor
         asked.put(number)
         return number
 
-    cases = cases_of(range(40))
-    done(job_of(solve, store, run), cases[1::2])
-    before = asked.qsize()
-
-    async def main() -> list[str]:
+    async def main(cases: list[Case], ticks: int) -> list[str]:
         heard: list[str] = []
-        async for outcome in outcomes(
-            job_of(solve, store, run, concurrency=1), cases, on_done=lambda o: heard.append(o.case.id)
-        ):
+        job = job_of(solve, store, run, concurrency=1)
+        async for outcome in outcomes(job, cases, on_done=lambda o: heard.append(o.case.id)):
             assert outcome.right
-            for _ in range(random.Random(outcome.case.id).randrange(4)):
+            for _ in range(ticks):  # so that it comes back at every instant in the life of the next call
                 await asyncio.sleep(0)
         return heard
 
-    assert asyncio.run(main()) == [c.id for c in cases]
-    assert asked.qsize() - before == 20
+    for ticks in range(12):
+        cases = cases_of(range(100 * ticks, 100 * ticks + 12))
+        done(job_of(solve, store, run), [c for i, c in enumerate(cases) if i % 3])
+        before = asked.qsize()
+        assert asyncio.run(main(cases, ticks)) == [c.id for c in cases]
+        assert asked.qsize() - before == 4
 
 
 def test_an_impossible_concurrency_or_timeout_is_refused_instead_of_waiting_for_ever() -> None:

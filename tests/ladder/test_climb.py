@@ -187,6 +187,15 @@ def test_the_same_climb_again_gives_the_same_decision_calls_nothing_and_spends_n
     assert all(r.tested.known for r in again.rungs if r.tested)
 
 
+def test_fresh_asks_again_on_dev_and_never_on_test(tmp_path):
+    calls = Calls()
+    ladder = [solver("good", 0.97, calls=calls)]
+    climbed(a_task(), ladder, tmp_path)
+    on_dev, on_test = calls.on("good", "dev"), calls.on("good", "test")
+    climbed(a_task(), ladder, tmp_path, fresh=True)
+    assert (calls.on("good", "dev"), calls.on("good", "test")) == (2 * on_dev, on_test)
+
+
 # Dev alone.
 
 

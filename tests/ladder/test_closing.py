@@ -97,6 +97,14 @@ def test_the_coverage_that_is_advised_then_passes(tmp_path, seed):
     assert ABSTAIN in some and any(a is not ABSTAIN for a in some)
 
 
+def test_a_coverage_is_advised_for_a_solution_that_abstains_by_itself(tmp_path):
+    shy = solver("shy", 0.97, hands_on=lambda t: place("shy?", t) < 0.5)
+    decision = climbed(a_task(dev=100, test=300), [shy], tmp_path, rule=ALWAYS)  # all of dev, not a dozen cases
+    advice = next(a for a in decision.advice if a.startswith("What could be claimed"))
+    coverage = float(re.search(r"--coverage ([\d.]+)", advice)[1])
+    assert climbed(a_task(dev=100, test=300), [shy], tmp_path, coverage=coverage).verdict == "PASS"
+
+
 async def _answers(decision, count):
     return [await decision(f"fresh ticket {i}") for i in range(count)]
 

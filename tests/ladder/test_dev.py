@@ -88,6 +88,17 @@ def test_evidence_counts_one_case_of_each_cluster(tmp_path):
     assert decision.rungs[1].dev_total == 20
 
 
+def test_an_easier_rung_that_is_left_out_takes_no_evidence_away(tmp_path):
+    """Of a customer in train and dev, the learner's evidence may hold the train case, which a function never sees."""
+    given = rows(train=60, dev=60)
+    for i, row in enumerate(given):
+        row["customer"] = f"customer {i % 60}" if row["split"] != "test" else f"test {i}"
+    task = a_task(given=given, cluster="customer")
+    decision = climbed(task, [learner("words", 0.3), solver("so so", 0.8)], tmp_path, dev_only=True)
+    row = decision.rungs[1]
+    assert row.candidate == "so so" and row.dev_seen == row.calls >= 12
+
+
 # Routes.
 
 

@@ -45,9 +45,12 @@ def apply_command(
         solution = find_solution(bundle)
         seen = out is None and sys.stdout.isatty()  # the rows themselves show how far it is
         with counting(screen, solution.name, None, silent=seen) as done:
+
+            def on_rows(many: int) -> None:
+                done(0, many)
+
             target: Any = stdout if out is None else out
-            hears = {"on_rows": lambda rows: done(0, rows), "on_done": done}
-            applied = run(apply(solution, file, target, options=options, **hears))
+            applied = run(apply(solution, file, target, options=options, on_rows=on_rows, on_done=done))
     parts = [f"{applied.answered:,} answered", f"{applied.nothing:,} nothing", f"{applied.abstained:,} for a person"]
     failed = [f"{applied.failed:,} failed"] if applied.failed else []
     again = [f"{applied.resumed:,} were there already"] if applied.resumed else []

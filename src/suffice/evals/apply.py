@@ -88,8 +88,8 @@ async def apply(
     Added at the end of each row: answer, confidence, answered_by, status (answered, nothing, abstained, failed) and
     error; all with the prefix `suffice_` where the file has one of these columns. In JSONL an abstention is
     {"abstain": true}; in a CSV the answer is empty unless the status is "answered". `on_rows` hears once how many rows
-    there are, `on_done` how many are done. Raises DataError for a file that cannot be read or written, UsageError where `out` must not be replaced,
-    SolutionError where calls keep failing, StoreError.
+    there are, `on_done` how many are done. Raises DataError for a file that cannot be read or written, UsageError
+    where `out` must not be replaced, SolutionError where calls keep failing, StoreError.
     """
     how = options or ApplyOptions()
     asked = from_function(solution)

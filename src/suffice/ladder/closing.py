@@ -10,7 +10,7 @@ import numpy as np
 from suffice.evals.report import shortened
 from suffice.ladder import sentence
 from suffice.ladder.decision import Climbed, Decision
-from suffice.ladder.evidence import OUT, largest_coverage, shared
+from suffice.ladder.evidence import largest_coverage, shared
 from suffice.ladder.state import Candidate, Climb
 from suffice.stats.ledger import TOTAL
 from suffice.stats.plan import cases_to_settle
@@ -180,7 +180,7 @@ def _largest_coverage(c: Climb) -> tuple[str, float, float] | None:
         return None
     best: tuple[str, float, float] | None = None
     for candidate in c.candidates.values():
-        if not candidate.members[-1].evidence.confident:
+        if not candidate.members[-1].evidence.hands_on:
             continue
         fit = largest_coverage([m.evidence for m in candidate.members], c.claim())
         if fit is None:
@@ -215,8 +215,6 @@ def _composed(candidate: Candidate) -> list[tuple[Outcome, str]]:
     out: list[tuple[Outcome, str]] = []
     for i in range(candidate.fit.seen):
         for (member, run), threshold in zip(members, candidate.fit.thresholds, strict=True):
-            if threshold == OUT:
-                continue
             if member.failed[i] or (member.answered[i] and (threshold is None or member.confidence[i] >= threshold)):
                 out.append((member.outcomes[i], run.rung.name))
                 break

@@ -39,8 +39,8 @@ async def run_dev(c: Climb, k: int) -> DevEnd:
     if judgement in ("test", "keep"):
         await _catch_up(c, k, run)
     front = [r for r in _easier(c, k) if r.solution is None or len(r.evidence) >= len(run.evidence)]
-    fit = _fitted(c, front, run)
-    candidate = c.candidates[k] = Candidate((*front, run), fit)
+    candidate = c.candidates[k] = _candidate(c, front, run)
+    fit = candidate.fit
     judgement = judgement or judge_dev(fit.chance, len(run.evidence), len(run.evidence), c.rule)
     _show(c, k, candidate, judgement)
     if judgement == "go on":
@@ -73,8 +73,14 @@ def _easier(c: Climb, k: int) -> list[DevRun]:
     return [c.runs[j] for j in range(k) if j in c.runs and c.runs[j].evidence.hands_on]
 
 
-def _fitted(c: Climb, front: Sequence[DevRun], last: DevRun) -> Fit:
-    return fit_route([*(r.evidence for r in front), last.evidence], c.claim(), as_is=last.rung.as_is)
+def _candidate(c: Climb, front: Sequence[DevRun], last: DevRun) -> Candidate:
+    """The route that ends in `last`, with those of `front` that help; what the others have not seen still counts."""
+    while True:
+        members = [*front, last]
+        fit = fit_route([m.evidence for m in members], c.claim(), as_is=last.rung.as_is)
+        if OUT not in fit.thresholds:
+            return Candidate(tuple(members), fit)
+        front = [m for m, t in zip(members, fit.thresholds, strict=True) if t != OUT][:-1]
 
 
 async def _out_of_fold(c: Climb, rung: Rung) -> Evidence:
@@ -123,7 +129,7 @@ async def _judged(c: Climb, k: int, rung: Rung, job: Job, cases: Sequence[Case])
                 break
             if seen < len(cases) and (seen < c.rule.drop_from or (seen > 200 and seen % (seen // 100))):
                 continue  # beyond 200 cases a look at every hundredth is enough
-            fit = _fitted(c, front, replace(run, evidence=evidence_of(done)))
+            fit = _candidate(c, front, replace(run, evidence=evidence_of(done))).fit
             judgement = judge_dev(fit.chance, seen, len(cases), c.rule)
             if judgement != "go on":
                 break
@@ -192,7 +198,7 @@ def _show(c: Climb, k: int, candidate: Candidate, judgement: Judgement) -> None:
         chance=fit.chance,
         thresholds=tuple(t for _, t in candidate.kept),
         members=tuple(m.rung.name for m, _ in candidate.kept),
-        handled=tuple(h for h, t in zip(fit.handled, fit.thresholds, strict=True) if t != OUT),
+        handled=fit.handled,
         calls=run.calls,
         saved=0 if run.free else run.total - len(run.evidence),
         note=note,

@@ -90,7 +90,7 @@ class Candidate:
 
     @property
     def kept(self) -> list[tuple[DevRun, Threshold]]:
-        """The members that answer anything, with their thresholds."""
+        """The members that are not left out, with their thresholds."""
         return [(m, t) for m, t in zip(self.members, self.fit.thresholds, strict=True) if t != OUT]
 
     async def refitted(self, task: Task, dev: Sequence[Case]) -> Solution:
