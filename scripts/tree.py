@@ -1,4 +1,4 @@
-"""Write the file tree into README.md from the first line of every file: `python scripts/tree.py` (--check to compare)."""
+"""Write the file tree into README.md from the first line of every file: `python scripts/tree.py`, or `--check` it."""
 
 from __future__ import annotations
 

@@ -15,6 +15,8 @@ from suffice.ladder import rung
 from suffice.ladder.climb import climb, plan
 from suffice.ladder.gate import ALWAYS
 from suffice.programs.bundle import load
+from suffice.stats.predict import chance
+from suffice.stats.trial import Claim, Trial
 from suffice.store import ledger
 from suffice.store.database import open_store
 from suffice.values import Answer
@@ -64,6 +66,14 @@ def test_a_changed_ladder_continues_the_ledger_and_predicts_with_what_is_left(tm
     assert longer.rungs[0].tested.known and not longer.rungs[1].tested.known
     assert [a for _, a, _ in ledger_of(tmp_path, task)] == [0.025, 0.0125, 0.00625]
     assert longer.error == 0.00625
+
+
+def test_after_a_spent_try_the_next_rung_is_judged_by_what_is_left(tmp_path):
+    near = solver("near", 0.86)
+    decision = climbed(a_task(), [bad_on_test(), near], tmp_path)
+    row, claim = decision.rungs[1], decision.claim
+    left = Claim(claim.bar, claim.tolerance, claim.n, 0.0125)
+    assert decision.rungs[0].state == "FAIL" and row.chance == chance(row.dev_right, row.dev_seen, left)
 
 
 @pytest.mark.parametrize(
@@ -207,6 +217,35 @@ def test_a_few_failed_calls_count_against_a_pass_and_not_for_a_fail(tmp_path):
     tested = decision.rungs[0].tested
     assert decision.verdict == "PASS" and 0 < tested.failed <= 3
     assert tested.failures == ("raised",)
+
+
+def test_the_verdict_is_that_of_the_engine_on_the_cases_in_order(tmp_path):
+    told, otherwise = [], []
+    for seed in range(12):
+        task, store = a_task(bar=0.85, dev=30, test=120, seed=seed), tmp_path / str(seed)
+
+        def right(text):
+            return text.startswith("dev") or place("r", text) < 0.76
+
+        def lost(text):
+            return text.startswith("test") and place("lost", text) < 0.045
+
+        decision = climbed(task, [solver("shaky", right, fails=lost)], store)
+        tested, claim = decision.rungs[0].tested, decision.claim
+        if tested.paused:
+            continue
+        with open_store(store) as db:
+            cases = sealed_blocks(db, task)[0].cases
+        trials = [Trial(Claim(claim.bar, claim.tolerance, claim.n, 0.025)) for _ in range(2)]
+        for case in cases:
+            good, gone = right(case.inputs) and not lost(case.inputs), lost(case.inputs)
+            for trial, excused in zip(trials, (gone, False), strict=True):
+                if trial.verdict is None:
+                    trial.observe(good, good or excused)
+        told.append((tested.verdict, tested.used))
+        assert told[-1] == (trials[0].conclude(), trials[0].used)
+        otherwise.append((trials[1].conclude(), trials[1].used))
+    assert len(told) >= 6 and told != otherwise  # where a lost call counted as wrong it would have been refuted sooner
 
 
 def test_an_outage_pauses_the_try_and_the_same_command_goes_on_with_it(tmp_path):

@@ -104,7 +104,7 @@ class Ladder:
             ended = row.state.split(" ")[0] not in ("waiting", "running", "test")
             if ended and (row.name, row.state) not in self.told:
                 self.told.add((row.name, row.state))
-                line = f"{row.candidate}: {dev_text(row, self.coverage)}: {row.state}"
+                line = ": ".join(filter(None, (row.candidate, dev_text(row, self.coverage), row.state)))
                 self.screen.print(Text(harmless(line)), soft_wrap=True)
 
 

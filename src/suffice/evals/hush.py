@@ -8,10 +8,13 @@ import os
 import sys
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
-from typing import Any, TextIO, cast
+from typing import Any, Final, TextIO, cast
+
+KEPT: Final = 64  # covers of streams that live on: more than threads are likely to be printing at once
 
 
 class _Mark:
@@ -105,6 +108,9 @@ class _Process:
         self.inside = 0  # blocks that are being run: streams and descriptors are shut
         self.marks = 0  # blocks of which a call may still speak: streams are covered
         self.shut, self.covered = ExitStack(), ExitStack()
+        # `print` holds no reference to the stream that it writes to (gh-130163): one that is put away under its hands
+        # must live on, or the process dies of it.
+        self.fronts: deque[TextIO] = deque(maxlen=KEPT)
 
     def enter(self) -> None:
         with self.lock:
@@ -131,6 +137,7 @@ class _Process:
             if behind is not None and not isinstance(behind, _Discreet):
                 nowhere = self.covered.enter_context(open(os.devnull, "w", encoding="utf-8"))
                 front = cast(TextIO, _Discreet(behind, nowhere))
+                self.fronts.append(front)
                 setattr(sys, name, front)
                 self.covered.callback(_put_back, name, front, behind)
         plain = logging.getLogRecordFactory()

@@ -116,11 +116,11 @@ async def _climb(c: Climb) -> Decision:
             if c.options.get("dev_only") and not await _decided(c, move.rung):
                 break
             verdict = await _try(c, move.rung)
-            if verdict is None and winner is None:
+            if verdict is None:  # paused: another try would overtake it; what passed so far stands
                 break
             if verdict == "PASS":
                 winner = move.rung
-            move = steps.send(verdict or "UNPROVEN")  # on the way down a pause leaves the harder one that passed
+            move = steps.send(verdict)
     except StopIteration:
         pass
     return decide(c, winner)
