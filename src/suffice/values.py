@@ -27,7 +27,7 @@ class Abstain:
             cls._only = super().__new__(cls)
         return cls._only
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> Literal[False]:
         return False
 
     def __repr__(self) -> str:
@@ -133,7 +133,7 @@ def to_json(value: Any) -> Json:
     if hasattr(value, "model_dump"):
         return to_json(value.model_dump(mode="json"))
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
-        return value.item()  # a numpy scalar
+        return to_json(value.item())  # a numpy scalar
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 

@@ -354,3 +354,35 @@ def test_the_canary_is_heard_nowhere_and_written_nowhere(tmp_path: Path) -> None
                 for code in ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le"):
                     assert needle.encode(code) not in data, f"{needle} as {code} in {path.name}"
     assert {"store.sqlite", "stdout", "stderr", ".gitignore"} <= set(looked)
+
+
+STRESS = """
+import sys, threading, time
+from suffice.evals.hush import hushed
+
+sys.setswitchinterval(1e-6)
+until = time.monotonic() + 1.5
+
+class Slow:
+    def __str__(self):
+        time.sleep(0)
+        return "x"
+
+def churn():
+    while time.monotonic() < until:
+        with hushed():
+            pass
+
+threads = [threading.Thread(target=churn) for _ in range(2)]
+for thread in threads:
+    thread.start()
+while time.monotonic() < until:
+    print(Slow(), Slow(), Slow())
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_a_print_under_way_survives_the_cover_that_comes_and_goes() -> None:
+    ran = subprocess.run([sys.executable, "-c", STRESS], capture_output=True, timeout=60, check=False)
+    assert ran.returncode == 0, ran  # Python's `print` holds no reference to the stream that it writes to

@@ -168,9 +168,10 @@ def unseal_command(
             if not typer.confirm(f"This retires {retires}. Go on?", err=True):
                 talk("nothing was unsealed")
                 return
-        for case in unseal(store, loaded, cases):
+        shown = unseal(store, loaded, cases)
+        for case in shown:
             data_json({"id": case.id, "inputs": case.inputs, "expected": case.expected, "source": case.source})
-    talk(f"retired {retires}")
+    talk(f"retired {len(shown)} of {there} sealed cases for good: no claim will use them again")
 
 
 def _write(path: Path, text: str) -> None:

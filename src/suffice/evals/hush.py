@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
 import os
 import sys
@@ -14,7 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, Final, TextIO, cast
 
-KEPT: Final = 64  # covers of streams that live on: more than threads are likely to be printing at once
+KEPT: Final = 64  # covers that live on, one for each stream; a process has two, a test runner a few more
 
 
 class _Mark:
@@ -82,6 +83,10 @@ class _Discreet:
     def __init__(self, behind: TextIO, nowhere: TextIO) -> None:
         self._behind, self._nowhere = behind, nowhere
 
+    def covers(self, stream: TextIO) -> bool:
+        """Whether it stands in front of `stream`."""
+        return self._behind is stream
+
     def __getattr__(self, name: str) -> Any:
         deaf = _process.inside or _sealed.get() is not None
         return getattr(self._nowhere if deaf else self._behind, name)
@@ -110,7 +115,8 @@ class _Process:
         self.shut, self.covered = ExitStack(), ExitStack()
         # `print` holds no reference to the stream that it writes to (gh-130163): one that is put away under its hands
         # must live on, or the process dies of it.
-        self.fronts: deque[TextIO] = deque(maxlen=KEPT)
+        self.fronts: deque[_Discreet] = deque(maxlen=KEPT)
+        self.nowhere: TextIO | None = None  # open to the end, because some thread may be writing to it
 
     def enter(self) -> None:
         with self.lock:
@@ -135,9 +141,7 @@ class _Process:
         for name in ("stdout", "stderr"):
             behind: TextIO | None = getattr(sys, name)
             if behind is not None and not isinstance(behind, _Discreet):
-                nowhere = self.covered.enter_context(open(os.devnull, "w", encoding="utf-8"))
-                front = cast(TextIO, _Discreet(behind, nowhere))
-                self.fronts.append(front)
+                front = self._front(behind)
                 setattr(sys, name, front)
                 self.covered.callback(_put_back, name, front, behind)
         plain = logging.getLogRecordFactory()
@@ -145,6 +149,20 @@ class _Process:
             muted = _Muted(plain)
             logging.setLogRecordFactory(muted)
             self.covered.callback(_unmute, muted)
+
+    def _front(self, behind: TextIO) -> TextIO:
+        """The cover of a stream, always the same one."""
+        for front in self.fronts:
+            if front.covers(behind):
+                return cast(TextIO, front)
+        self.fronts.append(_Discreet(behind, self._nowhere()))
+        return cast(TextIO, self.fronts[-1])
+
+    def _nowhere(self) -> TextIO:
+        if self.nowhere is None:
+            self.nowhere = open(os.devnull, "w", encoding="utf-8")
+            atexit.register(self.nowhere.close)
+        return self.nowhere
 
     def _shut(self) -> None:
         _flush()

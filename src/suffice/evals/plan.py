@@ -95,8 +95,8 @@ def refuse_hopeless(bar: float, tolerance: float, sealed: Sealed) -> None:
         if passes >= FAIR:
             return
         raise BarError(
-            f"after {tries} on these cases the next may spend {_rate(sealed.alpha)} of {_rate(TOTAL)}: even a solution of "
-            f"{_rate(middle)} would pass in {passes:.0%}",
+            f"after {tries} on these cases the next may spend {_rate(sealed.alpha)} of {_rate(TOTAL)}: "
+            f"even a solution of {_rate(middle)} would pass in {passes:.0%}",
             hint=_more(bar, tolerance, sealed),
         )
     best = largest_claim(sealed.n, sealed.alpha).possible

@@ -133,7 +133,7 @@ async def _dev(c: Climb, k: int) -> DevEnd:
         return DevEnd("drop", 0.0)
     c.show(k, state="running")
     end = await run_dev(c, k)
-    if end.judgement != "test" and c.rows[k].state != "paused" and await _decided(c, k, before=len(c.base)):
+    if end.judgement != "test" and await _decided(c, k, before=len(c.base)):
         return DevEnd("test", end.chance)  # its verdict costs nothing to look up
     return end
 
@@ -196,6 +196,7 @@ def _begin(
         "claim": stated.to_json(),
         "n": stated.n,
         "rungs": [r.name for r in ladder],
+        "inputs": list(task.columns.inputs),
         "base": list(base),
         "rule": repr(rule),
         "concurrency": options.get("concurrency", 8),

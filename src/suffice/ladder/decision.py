@@ -114,6 +114,7 @@ class Decision:
             "share": self.share,
             "error": self.error,
             "n": self.claim.n,
+            "inputs": self.settings.get("inputs"),
         }
 
     def __str__(self) -> str:
