@@ -112,6 +112,8 @@ def test_a_solution_that_gives_no_answer_is_told_with_its_line_and_what_it_did_i
     ran.refused("each of the first 10 calls failed", "asked again")
     assert re.search(said, ran.out), ran.out
     assert "score      unknown" in ran.out
+    if name not in ("raises", "hangs"):
+        return  # the climb treats all of them alike
     climbed = suffice("climb", "t.csv", f"bad.py:{name}", "--bar", ".9", "--timeout", ".2")
     assert climbed.code == 3 and "paused" in climbed.out and f"in {name})" in climbed.out
     assert "mend that and run the same command again" in climbed.out
@@ -226,7 +228,7 @@ def test_two_climbs_on_one_store_at_once_do_not_disturb_each_other(suffice: Comm
         "import pathlib, time\n"
         "def f(text):\n"
         "    pathlib.Path('begun').touch()\n"
-        "    time.sleep(.05)\n"
+        "    time.sleep(.03)\n"
         "    return 'billing' if 'invoice' in text else 'shipping'\n",
     )
     first = suffice.begin("climb", "t.csv", "slow.py:f", "--bar", ".9", "--concurrency", "1")

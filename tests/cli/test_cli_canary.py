@@ -142,7 +142,7 @@ def test_the_daily_commands_and_a_loud_solution_let_nothing_out(sealed: Command)
         ("raised", (3,), "is paused, not decided"),
         pytest.param("left", (3,), "is paused, not decided", marks=pytest.mark.slow),
         pytest.param("wrong_type", (3,), "is paused, not decided", marks=pytest.mark.slow),
-        ("unsure", (1, 3), ""),
+        pytest.param("unsure", (1, 3), "", marks=pytest.mark.slow),
     ],
 )
 def test_a_solution_that_gives_the_case_away_is_not_heard(
@@ -154,7 +154,9 @@ def test_a_solution_that_gives_the_case_away_is_not_heard(
     assert left_behind(sealed) == []
 
 
-@pytest.mark.parametrize(("grader", "code"), [("raising", 2), ("odd", 2), ("loud", 0)])
+@pytest.mark.parametrize(
+    ("grader", "code"), [("raising", 2), pytest.param("odd", 2, marks=pytest.mark.slow), ("loud", 0)]
+)
 def test_a_grader_that_gives_the_case_away_is_not_heard(sealed: Command, grader: str, code: int) -> None:
     sealed.write("task/task.toml", f'bar = 0.9\ngrader = "grade.py:{grader}"\n')
     silent(sealed("eval", "task", "mine.py:good", "--trust"), 0)

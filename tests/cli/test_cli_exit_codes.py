@@ -111,18 +111,22 @@ def test_version_and_help(suffice: Command) -> None:
     assert alone.code == 2 and "Commands:" in alone.err and not alone.out
 
 
+def slow(*row: object) -> object:
+    return pytest.param(*row, marks=pytest.mark.slow)
+
+
 @pytest.mark.parametrize(
     ("typed", "said", "hint"),
     [
         (["clmb"], "no such command clmb", "did you mean climb?"),
-        (["frobnicate"], "no such command frobnicate", "suffice --help"),
+        slow(["frobnicate"], "no such command frobnicate", "suffice --help"),
         (["plan", "t.csv", "--bra", ".9"], "no such option: --bra", "did you mean --bar"),
-        (["plan", "t.csv", "--frobnicate"], "no such option", "suffice plan --help"),
+        slow(["plan", "t.csv", "--frobnicate"], "no such option", "suffice plan --help"),
         (["eval", "t.csv"], "missing argument SOLUTION", "suffice eval --help"),
         (["plan", "t.csv", "--bar", "high"], "invalid value for --bar", "suffice plan --help"),
-        (["eval", "t.csv", "my.py:good", "--concurrency", "0"], "invalid value for --concurrency", "eval --help"),
+        slow(["eval", "t.csv", "my.py:good", "--concurrency", "0"], "invalid value for --concurrency", "eval --help"),
         (["eval", "t.csv", "my.py:good", "--split", "test"], "sealed", "suffice climb t.csv.*suffice unseal t.csv"),
-        (["eval", "t.csv", "my.py:good", "--split", "tset"], "no split 'tset'", "dev or train"),
+        slow(["eval", "t.csv", "my.py:good", "--split", "tset"], "no split 'tset'", "dev or train"),
         (["gate", "my.py:good", "t.csv", "--on", "prod"], "--on is test or dev", "--on dev at every commit"),
         (["gate", "my.py:good", "t.csv", "--on", "dev"], "with a saved report", "suffice eval t.csv my.py:good"),
         (["climb", "t.csv", "--bar", ".9", "--resume"], "no interrupted climb", "leave --resume out"),

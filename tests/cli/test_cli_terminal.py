@@ -109,8 +109,8 @@ def test_ctrl_c_on_a_terminal_says_what_was_kept(suffice: Command) -> None:
     [
         "suffice eval t.csv my.py:bad --failures 99 | head -1",
         "suffice --help | head -1",
-        "suffice plan t.csv --bar .9 | head -1",
-        "suffice unseal t.csv --yes | head -1",
+        pytest.param("suffice plan t.csv --bar .9 | head -1", marks=pytest.mark.slow),
+        pytest.param("suffice unseal t.csv --yes | head -1", marks=pytest.mark.slow),
     ],
 )
 def test_a_reader_who_has_enough_is_no_error(suffice: Command, script: str) -> None:

@@ -18,18 +18,28 @@ EXIT = {"PASS": 0, "FAIL": 1, "UNPROVEN": 3}
 
 
 @shares
-def plan_command(task: TaskPath, *, claim: ClaimFlags, what: TaskFlags) -> None:
+def plan_command(
+    task: TaskPath,
+    solutions: Annotated[
+        list[str] | None, typer.Argument(metavar="SOLUTION", help="As in climb: where none learns, test is larger.")
+    ] = None,
+    *,
+    claim: ClaimFlags,
+    what: TaskFlags,
+) -> None:
     """Say what these cases can show. Runs nothing.
 
     What it takes to pass, what is left to spend, and what more cases would buy.
     """
     from suffice.ladder.climb import plan
-    from suffice.ladder.rung import proposed
+    from suffice.ladder.rung import from_text, proposed
 
     loaded = task_of(task, what)
-    loaded = shaped(loaded, proposed(loaded, loaded.path if task.is_dir() else None))
+    with aside():
+        named = [from_text(s, loaded.path) for s in solutions or ()]
+    loaded = shaped(loaded, named or proposed(loaded, loaded.path if task.is_dir() else None))
     talk(repr(loaded))
-    data(str(plan(loaded, **claim.options())))
+    data(str(plan(loaded, named or None, **claim.options())))
 
 
 @shares

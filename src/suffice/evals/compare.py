@@ -49,7 +49,7 @@ class Comparison:
         out = [
             f"{self.after} against {self.before}, the same {self.n} cases",
             f"  right      {right[1]} against {right[0]} of {self.n}",
-            f"  difference {self.difference:+.3f} ({low} to {high} at 95%; sign test p = {figure(self.p_value)})",
+            f"  difference {self.difference:+.3f} ({low} to {high} at 95%; sign test {self._p()})",
             f"  flips      {len(self.gained)} gained, {len(self.lost)} lost",
         ]
         for mark, flips in (("+", self.gained), ("-", self.lost)):
@@ -57,6 +57,9 @@ class Comparison:
                 f"    {mark} {f.source}  {_text(f.before)} -> {_text(f.after)}  | {shortened(f.inputs)}" for f in flips
             ]
         return "\n".join(out)
+
+    def _p(self) -> str:
+        return "p < .001" if self.p_value < 0.001 else f"p = {figure(self.p_value)}"
 
 
 async def compare(

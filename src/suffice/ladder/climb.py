@@ -67,18 +67,20 @@ async def climb(
 
 def plan(
     task: Task,
+    rungs: Any = None,
     *,
     bar: float | None = None,
     tolerance: float | None = None,
     coverage: float | str | None = None,
     store: Store | Path | str | None = None,
 ) -> Plan:
-    """What a climb on this task could show now, what it takes to pass, and what is left to spend. Runs nothing.
+    """What a climb of `rungs` on this task could show now, what it takes to pass, what is left to spend. Runs nothing.
 
     Raises UsageError without a bar or sealed cases, and BarError for a bar that they cannot show.
     """
     with opened(store) as db:
-        learned = any(map(learns, proposed(task, _folder(task))))
+        ladder = proposed(task, _folder(task)) if rungs is None else _ladder(task, rungs)
+        learned = any(map(learns, ladder))
         stated, sealed = state_claim(db, in_shape(db, task, learned), bar, tolerance, coverage)
         refuse_hopeless(stated.bar, stated.tolerance, sealed)
         default = tolerance is None and task.tolerance is None

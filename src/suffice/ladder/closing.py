@@ -104,6 +104,9 @@ def _undecided(c: Climb, advice: list[str]) -> Decision:
         said = sentence.decided(last.candidate, c.stated, last.tested, None)
     elif c.options.get("dev_only"):
         said = _ready(c)
+    elif any(r.state == "paused" for r in c.rows):
+        names = ", ".join(f"`{r.name}`" for r in c.rows if r.state == "paused")
+        said = f"{names} paused on dev: too many calls gave no answer; mend that and run the same command again."
     else:
         said = f"nothing looked likely enough on dev to spend a try on ({sentence.rate(c.stated.bar)} was asked)."
     if c.options.get("dev_only") and _likely(c) is not None:
