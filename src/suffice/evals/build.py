@@ -109,10 +109,11 @@ def built(table: Table, said: TaskOptions, *, folder: Path, name: str) -> Parts:
     if bad and not (said.get("skip_bad") and placed):
         raise _refused(bad, len(table.rows) + len(table.bad))
     _one_class(placed, kind, said)
+    placed, spelling_note = _one_spelling(placed, kind, check.declared)
     word = cluster_word(columns.cluster) if columns.cluster else None
     return Parts(
         name, said, tuple(placed), columns, word, kind, reason, nothing, grader, check.declared, tuple(bad),
-        (*columns.notes, *cluster_note), seed, shape,
+        (*columns.notes, *cluster_note, *spelling_note), seed, shape,
     )  # fmt: skip
 
 
@@ -320,6 +321,22 @@ def _told(faults: Mapping[int, str], drafts: Sequence[_Draft], where: Sequence[S
         hidden = where[i] == "test" or _blank(drafts[i].raw)
         made.append(Bad(drafts[i].source, reason if hidden else f"{reason}: {shown(drafts[i].raw)}"))
     return made
+
+
+def _one_spelling(placed: Sequence[Placed], kind: Kind, declared: Sequence[Json]) -> tuple[Sequence[Placed], list[str]]:
+    """The cases with one spelling of each label, the most frequent: to a grader they are one, so to a rung as well."""
+    if kind != "label" or declared:
+        return placed, []
+    usual = {canonical(folded(v)): v for v in labels_of([p.case.expected for p in placed])}
+    made: list[Placed] = []
+    changed = 0
+    for p in placed:
+        value = usual.get(canonical(folded(p.case.expected)), p.case.expected)
+        other = canonical(value) != canonical(p.case.expected)
+        changed += other
+        made.append(dataclasses.replace(p, case=dataclasses.replace(p.case, expected=value)) if other else p)
+    said = f"{counted(changed, 'label')} spelled in another case or spacing: read as the usual spelling"
+    return made, [said] if changed else []
 
 
 def _one_class(placed: Sequence[Placed], kind: Kind, said: TaskOptions) -> None:

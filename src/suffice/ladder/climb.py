@@ -12,7 +12,7 @@ from suffice.errors import BarError, UsageError
 from suffice.evals.claim import Stated
 from suffice.evals.evaluate import learns, opened
 from suffice.evals.plan import Plan, plan_of, refuse_hopeless
-from suffice.evals.seal import Sealed, choose_block, dev_cases, in_shape, sealed_blocks
+from suffice.evals.seal import Sealed, choose_block, dev_cases, in_shape, looked_at_note, sealed_blocks
 from suffice.evals.task import Task
 from suffice.ladder.closing import decide, to_json_decision
 from suffice.ladder.decision import Climbed, Decision
@@ -55,6 +55,7 @@ async def climb(
         dev = dev_cases(store, task)
         stated, sealed = state_claim(store, task, bar, tolerance, coverage)
         c = _begin(task, dev, ladder, stated, sealed, store, options)
+        c.show(line=looked_at_note(store, task))
         try:
             decision = await _climb(c)
         except BaseException as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -16,8 +16,10 @@ from suffice.evals.shown import harmless
 from suffice.evals.task import Task
 from suffice.ladder.climb import climb
 from suffice.ladder.rule import Rule
-from suffice.ladder.rung import as_rung
+from suffice.ladder.rung import Rung, as_rung
 from suffice.values import Outcome, Verdict
+
+SHARED = 0.9  # share of a report's cases that must still be dev, for a gate that pairs with it
 
 ALWAYS = Rule(drop=-1.0, drop_from=0, send=2.0, send_from=0, send_at_end=-1.0, way_down=None)
 """The rule that spends a try whatever dev says."""
@@ -39,9 +41,11 @@ async def gate_test(task: Task, solution: Any, *, anyway: bool = False, **option
 
     Dev comes first and spends nothing: a solution that dev shows to be hopeless spends no try unless `anyway`. The
     solution is judged as it is: where the task asks for a coverage, no threshold is put on a function's confidence.
+    A bundle brings its own bar, tolerance and coverage where neither `options` nor the task say another bar.
     `options` are those of `climb`. Raises what `climb` raises.
     """
     rung = as_rung(solution)
+    options = {**_of_bundle(task, rung, options), **{k: v for k, v in options.items() if v is not None}}
     if not rung.learns and not rung.family:
         rung = replace(rung, as_is=True)
     decision = await climb(task, [rung], rule=ALWAYS if anyway else None, **options)
@@ -50,6 +54,17 @@ async def gate_test(task: Task, solution: Any, *, anyway: bool = False, **option
     if row.tested is None and row.chance is not None:
         details.append(f"No try was spent: dev makes a PASS unlikely ({row.chance:.0%}). --anyway spends one.")
     return Gated(rung.name, task.name, decision.verdict, decision.sentence, tuple(details))
+
+
+def _of_bundle(task: Task, rung: Rung, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The claim that a bundle was saved with, as far as nobody asks for another."""
+    claim: Mapping[str, Any] = rung.claim or {}
+    bar = options.get("bar") or task.bar or claim.get("bar")
+    if claim.get("bar") is None or bar != claim["bar"]:
+        return {}
+    tolerance = task.tolerance if task.tolerance is not None else claim.get("tolerance")
+    coverage = task.coverage if task.coverage is not None else claim.get("coverage")
+    return {"bar": bar, "tolerance": tolerance, "coverage": "max" if coverage == 0.0 else coverage}
 
 
 async def gate_dev(
@@ -72,6 +87,12 @@ async def gate_dev(
     before = read_report(against)
     report = await evaluate(task, solution, on_done=on_done, **options)
     found = paired(before, report)
+    if found.n < SHARED * len(before["cases"]):
+        raise UsageError(
+            f"the report was made on other dev cases: {found.n} of its {len(before['cases'])} are among the "
+            f"{report.n} of today",
+            hint="save a new one where the gate runs: `suffice eval TASK SOLUTION --save report.json`",
+        )
     if before.get("identity") == report.identity and not found.gained and not found.lost:
         same = (
             f"`{report.solution}` is the solution of the report, and scores the same on the same {found.n} dev cases."

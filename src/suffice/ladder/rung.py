@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from suffice.programs.load import find
 from suffice.programs.solution import Solution, from_function
 from suffice.programs.threads import in_thread
 from suffice.programs.words import text_of, words_solution
-from suffice.values import Answer, Case, canonical, content_hash, to_json
+from suffice.values import Answer, Case, Json, canonical, content_hash, to_json
 from suffice.version import __version__
 
 Fit = Callable[[Task, Sequence[Case]], Awaitable[Solution]]
@@ -45,6 +45,7 @@ class Rung:
     note: str = ""
     family: tuple[Rung, ...] = ()
     as_is: bool = False
+    claim: Mapping[str, Json] | None = None  # what was shown of a loaded bundle
 
 
 def constant() -> Rung:
@@ -101,7 +102,7 @@ def function(solution: Any, name: str | None = None) -> Rung:
         return made
 
     # A route was given its thresholds by a decision, and is known to the ledger with them.
-    return Rung(made.name, fit, identity=made.identity, as_is=bool(made.members))
+    return Rung(made.name, fit, identity=made.identity, as_is=bool(made.members), claim=made.claim)
 
 
 def replay(path: str | Path, column: str | None = None, name: str | None = None) -> Rung:
