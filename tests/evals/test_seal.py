@@ -18,6 +18,7 @@ from suffice.evals.seal import (
     choose_block,
     dev_cases,
     in_shape,
+    looked_at_note,
     one_per_cluster,
     sealed_blocks,
     sealed_count,
@@ -263,3 +264,22 @@ def test_without_a_rung_that_learns_more_cases_go_to_test_unless_one_of_them_was
     assert in_shape(store, task, learns=False) is task
     [block] = sealed_blocks(store, task)
     assert block.n == len(task.sealed())
+
+
+def test_the_first_use_settles_the_shape_so_that_dev_stays_the_same_cases(tmp_path):
+    for first in (True, False):
+        with open_store(tmp_path / str(first)) as store:
+            task = in_shape(store, task_of(300), learns=first)
+            dev = {c.id for c in dev_cases(store, task)}
+            for learns in (False, True, False):
+                later = in_shape(store, task_of(300), learns=learns)
+                assert {c.id for c in dev_cases(store, later)} == dev
+
+
+def test_test_cases_that_were_looked_at_under_other_flags_are_told(tmp_path):
+    with open_store(tmp_path) as store:
+        task = task_of(200)
+        assert looked_at_note(store, task) is None
+        dev_cases(store, task_of(200, seed=5))  # another split of the same rows
+        note = looked_at_note(store, task)
+        assert note is not None and "no longer count" in note

@@ -372,3 +372,13 @@ def test_every_bbh_task_loads_with_a_sensible_kind() -> None:
     wanted = {"date_understanding": "choice", "boolean_expressions": "label", "word_sorting": "text"}
     assert {name: kinds[name].kind for name in wanted} == wanted
     assert all(t.grader(c.expected, c).value == 1 for t in kinds.values() for c in t.dev)
+
+
+def test_spellings_of_one_label_become_the_usual_one_and_are_counted():
+    rows = [
+        {"text": f"mail {i}", "label": "Outage " if i == 3 else "outage" if i == 7 else "Outage"} for i in range(40)
+    ]
+    rows += [{"text": f"other {i}", "label": "Sales"} for i in range(40)]
+    task = Task(rows)
+    assert {c.expected for c in (*task.train, *task.dev, *task.sealed())} == {"Outage", "Sales"}
+    assert any(note.startswith("2 labels spelled in another case or spacing") for note in task.notes)

@@ -187,3 +187,24 @@ def test_flips_of_hostile_texts_still_parse(tmp_path):
     report = reported(task, solver("before", 1.0), tmp_path / "r.json", tmp_path)
     told = on_dev(task, solver("after", 0.5), report, tmp_path)
     assert told.details and ElementTree.fromstring(junit_xml(told)) is not None
+
+
+def test_a_bundle_is_gated_by_the_claim_that_it_was_saved_with(tmp_path):
+    task, bare = a_task(), a_task(bar=None)
+    decision = climbed(task, [solver("good", 0.97)], tmp_path / "store")
+    assert decision.verdict == "PASS" and decision.solution is not None
+    found = replace(decision.solution, claim=decision.claim_json())
+    again = gated(bare, found, tmp_path / "store")
+    assert (again.verdict, again.sentence) == ("PASS", decision.sentence)
+    assert tries_made(tmp_path / "store", task) == 1
+
+
+def test_a_report_of_mostly_other_dev_cases_is_refused(tmp_path):
+    async def main() -> None:
+        many, few = a_task(given=rows(dev=100)), a_task(given=rows(dev=60))
+        report = await evaluate(many, solver("good", 0.9), store=tmp_path / "store")
+        report.save(tmp_path / "r.json")
+        await gate_dev(few, solver("good", 0.9), tmp_path / "r.json", store=tmp_path / "store")
+
+    with pytest.raises(UsageError, match="60 of its 100"):
+        asyncio.run(main())
