@@ -63,7 +63,7 @@ class Climbed:
         return self.dev_right / self.dev_seen if self.dev_seen else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Decision:
     """The end of a climb. `print(decision)` says it; `solution` can be called; `save` makes a bundle of it.
 
@@ -116,6 +116,9 @@ class Decision:
             "n": self.claim.n,
             "inputs": self.settings.get("inputs"),
         }
+
+    def __repr__(self) -> str:
+        return f"<Decision on {self.task}: {self.verdict}: {self.sentence}>"
 
     def __str__(self) -> str:
         head = f"{self.verdict}: {self.sentence}"

@@ -180,6 +180,11 @@ def from_name(name: str, folder: Path | None = None) -> Rung:
     if kind == "replay" and rest:
         path, _, column = rest.partition("#")
         return replay(inside(folder, path) if folder is not None else path, column or None)
+    if folder is not None and ":" in name:
+        raise UsageError(
+            f"a ladder in task.toml names built-in rungs and recordings, not {name!r}: a task folder runs no code",
+            hint=f"put functions on the command line: suffice climb {folder} words {name}",
+        )
     near = difflib.get_close_matches(name, ["constant", "words", "replay"], n=1)
     raise UsageError(
         f"there is no rung called {name!r}",

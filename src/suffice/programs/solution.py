@@ -40,7 +40,7 @@ class Form:
     arrays: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Solution(Generic[R]):
     """One way to answer. `await solution(inputs)` gives the value, `await solution.reply(inputs)` the whole Answer.
 
@@ -62,6 +62,10 @@ class Solution(Generic[R]):
     required: tuple[str, ...] = ()
     members: tuple[Any, ...] = ()  # the legs of a route (route.py), in order
     claim: Mapping[str, Json] | None = field(default=None, compare=False)
+
+    def __repr__(self) -> str:
+        shown = (self.claim or {}).get("sentence")
+        return f"<Solution {self.name}{f': {shown}' if shown else ''}>"
 
     async def reply(self, *args: Any, **kwargs: Any) -> Answer:
         """The answer with its confidence and who gave it; inputs as one value or as keyword arguments."""
