@@ -35,7 +35,7 @@ NAMED = [  # in the issue's own words: missing file, wrong columns, one class, a
     ("columns.csv", "", "columns are alpha, beta(.|\n)*--input .* --expected"),
     ("one.csv", "", "all 3 cases have the same expected value"),
     ("blank.csv", "", "no case at all has an expected value(.|\n)*--expected"),
-    ("three.csv", "", "1 sealed case(.|\n)*add about"),
+    ("three.csv", "", "no sealed test cases(.|\n)*add fresh cases"),
     ("t.csv", "--bar 1.2", r"between 0 and 1, not 1\.2"),
     ("t.csv", "--bar 90", r"between 0 and 1, not 90\nhint: --bar \.9"),
     ("t.csv", "--bar .99 --tolerance .001", r"can show \.99 only as at least"),

@@ -76,7 +76,7 @@ def test_every_case_is_in_one_of_four_cells_and_each_flip_is_listed_with_its_sou
 
 def test_flips_both_ways_show_what_was_said_before_and_after(tmp_path: Path) -> None:
     task = Task(rows(), nothing=True)
-    dev = task.with_shape("10/30/60").dev
+    dev = task.dev
     gains, loses, breaks, hands_on = (c.inputs for c in dev[:4])
 
     def before(text: str) -> str | None:

@@ -90,7 +90,7 @@ def test_it_runs_dev_in_order_and_touches_no_test_case(task: Task, store: Store)
     report = report_of(task, solve, store)
     asked = {seen.get() for _ in range(report.n)}
     assert seen.empty() and len(asked) == report.n > 10
-    wide = task.with_shape("10/30/60")  # nothing learns here
+    wide = task
     assert [o.case for o in report.outcomes] == list(wide.dev)
     assert asked.isdisjoint(c.inputs for c in wide.sealed())
     assert report.score == sum(c.expected == "billing" for c in wide.dev) / report.n
@@ -99,7 +99,7 @@ def test_it_runs_dev_in_order_and_touches_no_test_case(task: Task, store: Store)
 
 def test_train_can_be_looked_at_too(task: Task, store: Store) -> None:
     report = report_of(task, constant_solution("billing"), store, split="train")
-    assert [o.case for o in report.outcomes] == list(task.with_shape("10/30/60").train)
+    assert [o.case for o in report.outcomes] == list(task.train)
 
 
 @pytest.mark.parametrize("bar", [None, 0.8])
@@ -429,7 +429,7 @@ def test_a_disk_that_fills_up_stops_the_run_and_keeps_what_was_recorded(task: Ta
         await asyncio.sleep(0.001)
         return text * 2_000
 
-    cases = task.with_shape("10/30/60").dev
+    cases = task.dev
     (pages,) = store.connection.execute("PRAGMA page_count").fetchone()
     store.connection.execute(f"PRAGMA max_page_count = {pages + 60}")
     with pytest.raises(StoreFull, match="everything recorded before this is kept") as caught:
@@ -555,7 +555,7 @@ def test_after_a_kill_nothing_acknowledged_is_called_again_and_repeats_are_told(
     report = module.go(getattr(module, name), concurrency=concurrency, store=tmp_path / "home")
     again = victim.noted("called")
     repeats = set(called) & set(again)
-    everything = {c.inputs for c in module.task().with_shape("10/30/60").dev}
+    everything = {c.inputs for c in module.task().dev}
     assert set(called) | set(again) == everything and report.n == len(everything) and report.score == 1.0
     assert len(again) == len(set(again)) and not acknowledged & set(again)
     assert len(repeats) <= report.possibly_paid_twice <= concurrency

@@ -17,7 +17,6 @@ from suffice.evals.seal import (
     Sealed,
     choose_block,
     dev_cases,
-    in_shape,
     looked_at_note,
     one_per_cluster,
     sealed_blocks,
@@ -250,30 +249,6 @@ def test_unsealed_cases_become_dev_as_whole_clusters_and_never_come_back(store: 
     assert {c.cluster for c in shown}.isdisjoint({c.cluster for c in after.cases})
     rest = unseal(store, task)
     assert len(rest) == there - len(shown) and set(keys(rest)).isdisjoint(keys(shown))
-
-
-def test_without_a_rung_that_learns_more_cases_go_to_test_unless_one_of_them_was_seen(store: Store) -> None:
-    task = task_of(200)
-    wide = in_shape(store, task, learns=False)
-    assert wide.shape == "10/30/60" and len(wide.sealed()) > len(task.sealed())
-    assert in_shape(store, task, learns=True) is task
-    assert in_shape(store, task_of(200, shape="30/20/50"), learns=False).shape == "30/20/50"  # the user said so
-    dev_cases(store, wide)
-    assert in_shape(store, task, learns=False).shape == "10/30/60"  # its own dev is no reason
-    dev_cases(store, task)  # a rung that learns looked at what was test before
-    assert in_shape(store, task, learns=False) is task
-    [block] = sealed_blocks(store, task)
-    assert block.n == len(task.sealed())
-
-
-def test_the_first_use_settles_the_shape_so_that_dev_stays_the_same_cases(tmp_path):
-    for first in (True, False):
-        with open_store(tmp_path / str(first)) as store:
-            task = in_shape(store, task_of(300), learns=first)
-            dev = {c.id for c in dev_cases(store, task)}
-            for learns in (False, True, False):
-                later = in_shape(store, task_of(300), learns=learns)
-                assert {c.id for c in dev_cases(store, later)} == dev
 
 
 def test_test_cases_that_were_looked_at_under_other_flags_are_told(tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -85,17 +84,6 @@ def counted_run(call: Any, task: Any, rungs: list[Any], split: str) -> Any:
     from suffice.programs.bridge import run
 
     with aside(), console() as screen:
-        whole = shaped(task, rungs)
-        total = {"dev": len(whole.dev), "train": len(whole.train)}.get(split)
+        total = {"dev": len(task.dev), "train": len(task.train)}.get(split)
         with counting(screen, " and ".join(r.name for r in rungs), total and total * len(rungs)) as done:
             return run(call(done))
-
-
-def shaped(task: Any, rungs: Iterable[Any]) -> Any:
-    """The task with the splits that a run of these rungs uses: where none learns, train is smaller and test larger."""
-    from suffice.evals.evaluate import learns
-    from suffice.evals.seal import in_shape
-    from suffice.store.database import open_store
-
-    with open_store() as store:
-        return in_shape(store, task, any(map(learns, rungs)))

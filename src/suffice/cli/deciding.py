@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from suffice.cli.daily import TaskPath, counted_run, shaped
+from suffice.cli.daily import TaskPath, counted_run
 from suffice.cli.flags import ClaimFlags, RunFlags, TaskFlags, shares, task_of
 from suffice.cli.talk import aside, data, data_json, talk
 
@@ -20,9 +20,6 @@ EXIT = {"PASS": 0, "FAIL": 1, "UNPROVEN": 3}
 @shares
 def plan_command(
     task: TaskPath,
-    solutions: Annotated[
-        list[str] | None, typer.Argument(metavar="SOLUTION", help="As in climb: where none learns, test is larger.")
-    ] = None,
     *,
     claim: ClaimFlags,
     what: TaskFlags,
@@ -32,14 +29,10 @@ def plan_command(
     What it takes to pass, what is left to spend, and what more cases would buy.
     """
     from suffice.ladder.climb import plan
-    from suffice.ladder.rung import from_text, proposed
 
     loaded = task_of(task, what)
-    with aside():
-        named = [from_text(s, loaded.path) for s in solutions or ()]
-    loaded = shaped(loaded, named or proposed(loaded, loaded.path if task.is_dir() else None))
     talk(repr(loaded))
-    data(str(plan(loaded, named or None, **claim.options())))
+    data(str(plan(loaded, **claim.options())))
 
 
 @shares
@@ -86,7 +79,6 @@ def climb_command(
     options: dict[str, Any] = {**claim.options(), **how.options(), "dev_only": dev, "quick": quick, "resume": resume}
     options["command"] = shlex.join(["suffice", *sys.argv[1:]])
     with aside(), console() as screen:
-        loaded = shaped(loaded, rungs)
         screen.print(Text(harmless(repr(loaded)), style="dim"), soft_wrap=True)
         with Ladder(screen, (loaded.coverage if claim.coverage is None else claim.coverage) is not None) as ladder:
             decision = run(climb(loaded, rungs or None, watch=ladder.watch, **options))

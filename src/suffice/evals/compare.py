@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from suffice.errors import UsageError
-from suffice.evals.evaluate import How, evaluated, learns, opened, refuse_sealed
+from suffice.evals.evaluate import How, evaluated, opened, refuse_sealed
 from suffice.evals.report import Report, figure, shortened
-from suffice.evals.seal import in_shape
 from suffice.evals.task import Task
 from suffice.stats.intervals import exact_sign_test, tango
 from suffice.store.database import Store
@@ -72,8 +71,7 @@ async def compare(
     how = How(**options)
     refuse_sealed(task, how.split)
     with opened(store) as db:
-        shaped = in_shape(db, task, learns(before) or learns(after))
-        reports = [await evaluated(db, shaped, solution, how) for solution in (before, after)]
+        reports = [await evaluated(db, task, solution, how) for solution in (before, after)]
     return paired(*reports)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast, runtime_checkable
 from suffice.errors import SealedError, StoreBusy, StoreError, UsageError
 from suffice.evals.report import Report
 from suffice.evals.runner import Job, Tally, outcomes
-from suffice.evals.seal import dev_cases, in_shape
+from suffice.evals.seal import dev_cases
 from suffice.evals.task import Task
 from suffice.programs.solution import Solution, check_inputs, from_function
 from suffice.store import runs
@@ -65,12 +65,11 @@ async def evaluate(
     """
     refuse_sealed(task, split)
     with opened(store) as db:
-        shaped = in_shape(db, task, learns(solution))
-        return await evaluated(db, shaped, solution, How(split, concurrency, timeout, fresh, on_done))
+        return await evaluated(db, task, solution, How(split, concurrency, timeout, fresh, on_done))
 
 
 async def evaluated(db: Store, task: Task, solution: Any, how: How) -> Report:
-    """`evaluate` on an open store and a task whose shape is settled."""
+    """`evaluate` on an open store."""
     refuse_sealed(task, how.split)
     cases = _looked_at(db, task, how.split)
     solved, fitted_on = await _solution(task, solution)

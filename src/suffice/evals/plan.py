@@ -15,7 +15,7 @@ from suffice.stats.trial import SHARE_TOLERANCE, Claim
 from suffice.store.ledger import Try
 
 FAIR = 0.2  # the chance to pass below which a try on a spent ledger is refused
-MOST_POWER_CASES = 5_000  # beyond, power at the listed rates is 0 or 1 and takes long to say so
+MOST_POWER_CASES = 50_000  # beyond, power at the listed rates is 0 or 1 and takes long to say so
 
 
 @dataclass(frozen=True, slots=True)

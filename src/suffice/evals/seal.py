@@ -70,23 +70,6 @@ def dev_cases(store: Store, task: Task) -> tuple[Case, ...]:
     return (*task.dev, *(Case(**{f.name: getattr(c, f.name) for f in fields(Case)}) for c in retired))
 
 
-def in_shape(store: Store, task: Task, learns: bool) -> Task:
-    """The task in the shape that its first use settled, so that dev stays the same cases whatever is run next.
-
-    A first use without a rung that learns takes 10/30/60 (more cases for dev and test), any other 30/20/50. A task
-    that says its shape keeps it.
-    """
-    if task.shape_said:
-        return task
-    wide = task.with_shape("10/30/60")
-    between = {c.key for c in wide.sealed()} - {c.key for c in task.sealed()}  # test in one shape, dev in the other
-    if not between or 2 * len(ledger.exposed(store, between)) > len(between):
-        return task
-    if ledger.exposed(store, [c.key for c in (*wide.train, *wide.dev)]):
-        return wide
-    return task if learns else wide
-
-
 def looked_at_note(store: Store, task: Task) -> str | None:
     """What to say where test cases of this split were looked at before and so no longer count; None where none were."""
     there, left = len(task.sealed()), sealed_count(store, task)

@@ -36,7 +36,7 @@ def call_function(fn: Callable[..., Any], name: str) -> Callable[[Any, Case], Sc
                 made = fn(output, case)
             else:
                 made = fn(**{parameter: _NAMES[parameter](output, case) for parameter in by_name})
-        except (Exception, SystemExit) as e:
+        except (Exception, SystemExit, GeneratorExit) as e:
             # Only the type for a sealed case: the words of an exception may quote the case.
             fault = type(e).__name__ if isinstance(case, SealedCase) else f"{type(e).__name__}: {shown(str(e), 200)}"
         if fault:  # raised out here so that the error carries no context with the case in it
@@ -69,7 +69,7 @@ def load_function(spec: str, folder: Path, *, trust: bool) -> Callable[..., Any]
             raise ImportError("it is not a Python file")
         module = importlib.util.module_from_spec(made)
         made.loader.exec_module(module)
-    except (Exception, SystemExit) as e:
+    except (Exception, SystemExit, GeneratorExit) as e:
         fault = f"{type(e).__name__}: {shown(str(e), 200)}"
     if fault:
         raise SolutionError(f"the grader file cannot be loaded: {fault}", where=str(path))

@@ -10,9 +10,9 @@ from typing import Any, Unpack
 
 from suffice.errors import BarError, UsageError
 from suffice.evals.claim import Stated
-from suffice.evals.evaluate import learns, opened
+from suffice.evals.evaluate import opened
 from suffice.evals.plan import Plan, plan_of, refuse_hopeless
-from suffice.evals.seal import Sealed, choose_block, dev_cases, in_shape, looked_at_note, sealed_blocks
+from suffice.evals.seal import Sealed, choose_block, dev_cases, looked_at_note, sealed_blocks
 from suffice.evals.task import Task
 from suffice.ladder.closing import decide, to_json_decision
 from suffice.ladder.decision import Climbed, Decision
@@ -51,7 +51,6 @@ async def climb(
     _check(options)
     ladder = _ladder(task, rungs)
     with opened(options.get("store")) as store:
-        task = in_shape(store, task, any(map(learns, ladder)))
         dev = dev_cases(store, task)
         stated, sealed = state_claim(store, task, bar, tolerance, coverage)
         c = _begin(task, dev, ladder, stated, sealed, store, options)
@@ -68,21 +67,18 @@ async def climb(
 
 def plan(
     task: Task,
-    rungs: Any = None,
     *,
     bar: float | None = None,
     tolerance: float | None = None,
     coverage: float | str | None = None,
     store: Store | Path | str | None = None,
 ) -> Plan:
-    """What a climb of `rungs` on this task could show now, what it takes to pass, what is left to spend. Runs nothing.
+    """What a climb on this task could show now, what it takes to pass, what is left to spend. Runs nothing.
 
     Raises UsageError without a bar or sealed cases, and BarError for a bar that they cannot show.
     """
     with opened(store) as db:
-        ladder = proposed(task, _folder(task)) if rungs is None else _ladder(task, rungs)
-        learned = any(map(learns, ladder))
-        stated, sealed = state_claim(db, in_shape(db, task, learned), bar, tolerance, coverage)
+        stated, sealed = state_claim(db, task, bar, tolerance, coverage)
         refuse_hopeless(stated.bar, stated.tolerance, sealed)
         default = tolerance is None and task.tolerance is None
         return plan_of(stated, sealed, ledger.tries(db, sealed.block), default)
@@ -235,10 +231,6 @@ def _check(options: Options) -> None:
             near = difflib.get_close_matches(name, Options.__annotations__, n=1)
             known = f"did you mean {near[0]}?" if near else f"known: {', '.join(Options.__annotations__)}"
             raise UsageError(f"there is no option {name!r} of climb", hint=known)
-
-
-def _folder(task: Task) -> Path | None:
-    return task.path if task.path is not None and task.path.is_dir() else None
 
 
 def _ladder(task: Task, rungs: Any) -> list[Rung]:

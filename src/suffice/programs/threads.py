@@ -74,8 +74,9 @@ def _settle(done: asyncio.Future[Any], value: Any, error: BaseException | None) 
         return
     if error is None:
         done.set_result(value)
-    elif isinstance(error, StopIteration):  # a future refuses it
-        done.set_exception(RuntimeError("the function raised StopIteration").with_traceback(error.__traceback__))
+    elif isinstance(error, StopIteration | GeneratorExit):  # these mean something else to a loop
+        told = RuntimeError(f"the function raised {type(error).__name__}")
+        done.set_exception(told.with_traceback(error.__traceback__))
     else:
         done.set_exception(error)
 
