@@ -223,7 +223,7 @@ def test_a_call_that_goes_on_after_its_time_is_not_heard_and_everyone_else_is(li
 
 
 # A whole sealed run in a process of its own: all of its cases hold the canary, and its solutions do what they can.
-CANARY = "Kanarienvogel-4711"
+CANARY = "Kanarienvogel-471108153926"
 PROGRAM = """
 import asyncio, logging, os, subprocess, sys, threading, time, traceback, warnings
 from contextlib import aclosing
@@ -350,7 +350,7 @@ def test_the_canary_is_heard_nowhere_and_written_nowhere(tmp_path: Path) -> None
         if path.is_file() and path != program:
             looked.append(path.name)
             data = path.read_bytes()
-            for needle in ("Kanarienvogel", "4711"):
+            for needle in ("Kanarienvogel", "471108153926"):
                 for code in ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le"):
                     assert needle.encode(code) not in data, f"{needle} as {code} in {path.name}"
     assert {"store.sqlite", "stdout", "stderr", ".gitignore"} <= set(looked)
