@@ -74,8 +74,9 @@ class Case:
     """One test case.
 
     `inputs` is the bare value of a task with one input column, a dict by column name of one with several.
-    `key` is the hash of the inputs with case and white space folded: the seal and the ledger go by it, so a changed
-    space is not a fresh case. `inputs_hash` is the hash of the exact inputs: recorded answers go by it.
+    `key` is the hash of the inputs with case and white space folded and what is invisible left out: the seal and the
+    ledger go by it, so a changed space is not a fresh case. `inputs_hash` is the hash of the exact inputs: recorded
+    answers go by it.
     `cluster` groups cases that are not independent (same customer); a case alone is its own cluster.
     """
 
@@ -155,6 +156,24 @@ def canonical(value: Json) -> str:
 def content_hash(value: Json) -> str:
     """32 hex digits (BLAKE2b, 128 bits) of the canonical JSON text."""
     return hashlib.blake2b(canonical(value).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def case_key(inputs: Json) -> str:
+    """The hash of inputs as a reader sees them: without characters that cannot be seen, and folded."""
+    return content_hash(folded(_visible(inputs)))
+
+
+def _visible(value: Json) -> Json:
+    if isinstance(value, str):
+        return value if value.isascii() else "".join(c for c in value if not _invisible(c))
+    if isinstance(value, dict):
+        return {k: _visible(v) for k, v in value.items()}  # pyright: ignore[reportUnknownVariableType]
+    return [_visible(v) for v in value] if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType]
+
+
+def _invisible(character: str) -> bool:
+    """Format characters (zero-width space and joiners, soft hyphen, marks of direction) and variation selectors."""
+    return unicodedata.category(character) == "Cf" or "\ufe00" <= character <= "\ufe0f"
 
 
 def folded(value: Json) -> Json:

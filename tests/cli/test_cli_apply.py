@@ -100,6 +100,30 @@ def test_when_every_call_fails_it_stops_and_says_where(rules: Command) -> None:
     ran.refused("10 calls in a row failed.*no parcel today", "goes on where this one stopped")
 
 
+def test_a_file_of_sealed_cases_is_not_answered_unnoticed(rules: Command) -> None:
+    assert rules("eval", "t.csv", "my.py:good").code == 0
+    ran = rules("apply", "my.py:good", "t.csv", "--input", "text", "--out", "out.csv")
+    ran.refused(
+        r"t\.csv: \d+ rows of 200, the first at t\.csv:\d+, are sealed test cases of t; nothing", "suffice unseal"
+    )
+    assert not (rules.folder / "out.csv").exists()
+    first = rules.folder / "t.csv"
+    some = [line.partition(",")[0] for line in first.read_text(encoding="utf-8").splitlines()]
+    rules.write("new.csv", "\n".join(["text", *some[1:11], *(f"a fresh parcel {i}" for i in range(300))]))
+    ran = rules("apply", "my.py:good", "new.csv", "--out", "out.csv")  # people ask the same things again
+    assert ran.code == 0 and "ask the same as sealed test cases of t" in ran.err
+    assert rules("unseal", "t.csv", "--yes").code == 0
+    assert rules("apply", "my.py:good", "t.csv", "--input", "text", "--out", "all.csv").code == 0
+
+
+def test_a_solution_that_changes_the_folder_moves_no_output(rules: Command) -> None:
+    rules.write("roams.py", "import os\nfrom my import good\ndef f(text):\n    os.chdir('/')\n    return good(text)\n")
+    ran = rules("climb", "t.csv", "roams.py:f", "--bar", ".8", "--out", "here.suffice")
+    assert ran.code == 0 and (rules.folder / "here.suffice" / "manifest.json").is_file(), ran
+    ran = rules("eval", "t.csv", "roams.py:f", "--save", "report.json", "--fresh")
+    assert ran.code == 0 and (rules.folder / "report.json").is_file(), ran
+
+
 def test_a_bundle_answers_where_nothing_can_be_written(rules: Command) -> None:
     assert rules("climb", "t.csv", "words", "--bar", ".8", "--out", "w").code == 0
     rules.write("one.csv", "text\ninvoice number 7\n")

@@ -13,7 +13,7 @@ CANARY = "zqxjvkanarienvogel"
 TRACE = "zqxj"  # the start of it, so that no cut, n-gram or column width hides it
 
 SOLUTIONS = f'''
-import logging, os, subprocess, sys, threading, warnings
+import asyncio, atexit, dataclasses, logging, os, subprocess, sys, threading, warnings
 import suffice as sf
 
 def good(text):
@@ -50,6 +50,50 @@ def wrong_type(text):
     if "{TRACE}" in text:
         return {{text}}
     return good(text)
+
+def exited(text):
+    if "{TRACE}" in text:
+        os._exit(0)
+    return good(text)
+
+async def left_a_task(text):
+    async def leave():
+        sys.exit(text)
+    if "{TRACE}" in text:
+        asyncio.ensure_future(leave())
+        await asyncio.sleep(.01)
+    return good(text)
+
+CLERK = """
+import sys, time
+lines = [line for line in sys.stdin]
+print("the clerk was told", len(lines), *lines, flush=True)
+print("the clerk was told", len(lines), *lines, file=sys.stderr, flush=True)
+"""
+clerk = None
+
+def told_a_clerk(text):
+    """A child from the days of dev hears every case and talks when all is over; so does what runs at exit."""
+    global clerk
+    if clerk is None:
+        clerk = subprocess.Popen([sys.executable, "-c", CLERK], stdin=subprocess.PIPE, text=True)
+        late = os.dup(1)
+        told = []
+        def confess():
+            clerk.stdin.close()
+            clerk.wait()
+            print(*told); print(*told, file=sys.stderr)
+            os.write(late, " ".join(told).encode())
+        told_a_clerk.told = told
+        atexit.register(confess)
+    clerk.stdin.write(text + "\\n")
+    told_a_clerk.told.append(text)
+    return good(text)
+
+async def leaves(task, cases):
+    sys.exit(0)
+
+leaving_rung = dataclasses.replace(sf.rung.words(), fit=leaves, out_of_fold=None)
 
 def unsure(text):
     return sf.ABSTAIN if "{TRACE}" in text else sf.Answer(good(text), confidence=.9)
@@ -151,6 +195,22 @@ def test_a_solution_that_gives_the_case_away_is_not_heard(
     ran = silent(sealed("climb", "task", f"mine.py:{name}", "--json"), *codes)
     assert said in f"{ran.json['verdict']}: {ran.json['sentence']}"
     silent(sealed("report", "climb-1"), 0)
+    assert left_behind(sealed) == []
+
+
+def test_a_solution_that_ends_the_process_has_not_passed(sealed: Command) -> None:
+    ran = silent(sealed("gate", "mine.py:exited", "task"), 3)
+    assert ran.out.startswith("UNPROVEN: `exited` is paused, not decided") and "(exit)" in ran.out
+    silent(sealed("gate", "mine.py:left_a_task", "task"), 0)  # it answered, and what it left behind harms nobody
+    silent(sealed("gate", "mine.py:leaving_rung", "task"), 2).refused("tried to end the program")
+    assert left_behind(sealed) == []
+
+
+def test_nobody_tells_a_sealed_case_when_all_is_over(sealed: Command) -> None:
+    ran = sealed("eval", "task", "mine.py:told_a_clerk", "--concurrency", "1")  # on dev everyone is heard, to the end
+    assert ran.code == 0 and ran.err.count("the clerk was told") == 2 and "parcel number" in ran.out
+    ran = silent(sealed("climb", "task", "mine.py:told_a_clerk", "--json", "--concurrency", "1"), 0)
+    assert ran.json["verdict"] == "PASS" and "the clerk" not in ran.err
     assert left_behind(sealed) == []
 
 

@@ -30,7 +30,7 @@ from suffice.stats.plan import default_tolerance, power
 from suffice.stats.trial import Claim
 from suffice.store import ledger
 from suffice.store.database import Store, open_store
-from suffice.values import Case
+from suffice.values import Case, case_key
 
 TEAMS = ("billing", "shipping", "returns")
 
@@ -53,6 +53,22 @@ def task_of(n: int = 60, customers: int = 0, **more: Any) -> Task:
 def store(tmp_path: Path) -> Iterator[Store]:
     with open_store(tmp_path / "store") as opened:
         yield opened
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["ticket\u200b number 7", "\ufeffticket number 7", "tic\u00adket number 7 ", "TICKET\u2060 number\u00a0\ufe0f 7"],
+)
+def test_what_nobody_can_see_makes_no_fresh_case(written: str) -> None:
+    seen = Task([{"text": "ticket number 7", "team": "billing"}, *rows(range(10, 40))])
+    again = Task([{"text": written, "team": "billing"}, *rows(range(10, 40))])
+    before, after = ({c.key for c in (*t.train, *t.dev, *t.sealed())} for t in (seen, again))
+    assert before == after and len(before) == 31
+
+
+def test_letters_and_signs_still_tell_cases_apart() -> None:
+    texts = ["price 1", "price 2", "price -1", "prix 1", "prïx 1", "価格 1", "price 1 👍", "price 1 👎"]
+    assert len({case_key(text) for text in texts}) == len(texts)
 
 
 def keys(cases: Sequence[Case]) -> list[str]:

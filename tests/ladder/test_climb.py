@@ -10,12 +10,14 @@ import pytest
 from climb_samples import Calls, a_task, climbed, place, rows, said, solver, states
 
 from suffice.errors import BarError, SolutionError, StoreBusy, UsageError
+from suffice.evals.task import Task
 from suffice.ladder import rung
 from suffice.ladder.climb import climb, plan
 from suffice.ladder.gate import ALWAYS
 from suffice.store import ledger
 from suffice.store.database import open_store
 from suffice.store.runs import list_runs
+from suffice.values import ABSTAIN, Answer
 
 
 def tries_in(store: Path) -> list[ledger.Try]:
@@ -321,3 +323,15 @@ def test_plan_follows_the_ledger_and_runs_nothing(tmp_path):
     after = plan(task, store=tmp_path)
     assert (after.alpha, len(after.tries)) == (0.0125, 1)
     assert "the next may spend .0125 of .05" in str(after)
+
+
+def test_what_a_task_shows_is_never_sealed_later_whatever_the_ladder(tmp_path):
+    given = [{"text": f"case {i}", "label": "even" if i % 2 == 0 else "odd"} for i in range(600)]
+    task = Task(given, bar=0.85, coverage=0.15)
+    seen = {c.inputs: c.expected for c in (*task.train, *task.dev)}
+
+    def look_up(text: str):
+        return Answer(seen[text], confidence=0.99) if text in seen else ABSTAIN
+
+    decision = climbed(task, [look_up], tmp_path)
+    assert decision.claim.n == len(task.sealed()) and decision.verdict != "PASS"

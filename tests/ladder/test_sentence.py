@@ -82,9 +82,11 @@ def test_an_unproven():
 
 
 def test_a_pause():
-    assert told(verdict="UNPROVEN", paused=True, failed=4, calls=30, failures=("raised", "timeout"), bound=None) == (
+    assert told(
+        verdict="UNPROVEN", paused=True, pauses=2, failed=4, calls=30, failures=("raised", "timeout"), bound=None
+    ) == (
         "`words` is paused, not decided: 4 of 30 calls gave no answer (raised, timeout); mend that and run the same "
-        "command again."
+        "command again (pause 2 of 3)."
     )
 
 

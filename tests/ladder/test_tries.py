@@ -258,7 +258,7 @@ def test_an_outage_pauses_the_try_and_the_same_command_goes_on_with_it(tmp_path)
     assert paused.verdict == "UNPROVEN" and paused.solution is None
     assert paused.sentence == (
         "`good` is paused, not decided: 3 of 28 calls gave no answer (raised); mend that and run the same command "
-        "again."
+        "again (pause 1 of 3)."
     )
     assert states(paused) == {"good": "paused", "harder": "waiting"}  # and no other try overtook it
     assert calls.of["harder"] == 0
@@ -272,6 +272,20 @@ def test_an_outage_pauses_the_try_and_the_same_command_goes_on_with_it(tmp_path)
     assert ledger_of(tmp_path, task) == [(1, 0.025, "PASS")]
     straight = climbed(task, [good(), good("harder")], tmp_path / "straight", concurrency=1)
     assert mended.rungs[0].tested.used == straight.rungs[0].tested.used
+
+
+def test_a_try_pauses_three_times_and_is_then_decided_with_what_fails(tmp_path):
+    task = a_task(bar=0.9)
+    lost = good(fails=lambda t: t.startswith("test") and place("lost", t) < 0.2)
+    for pause in (1, 2, 3):
+        decision = climbed(task, [lost], tmp_path, concurrency=1)
+        assert f"pause {pause} of 3" in decision.sentence
+        assert ("the next run decides with what fails" in decision.sentence) == (pause == 3)
+    decided = climbed(task, [lost], tmp_path, concurrency=1)
+    tested = decided.rungs[0].tested
+    assert decided.verdict == "UNPROVEN" and not tested.paused and tested.used == tested.calls == decided.claim.n
+    assert tested.failed > 0.1 * tested.used
+    assert ledger_of(tmp_path, task) == [(1, 0.025, "UNPROVEN")]
 
 
 def test_an_outage_on_the_way_down_leaves_the_rung_that_passed(tmp_path):
@@ -382,4 +396,4 @@ def test_repeating_a_paused_climb_replays_dev_and_says_the_same(tmp_path):
     once = said(climbed(a_task(), rungs, tmp_path, concurrency=1))
     twice = said(climbed(a_task(), rungs, tmp_path, concurrency=1))
     assert once["rungs"][0]["state"] == twice["rungs"][0]["state"] == "paused"
-    assert once["sentence"] == twice["sentence"]
+    assert once["sentence"].replace("pause 1", "pause 2") == twice["sentence"]

@@ -240,3 +240,11 @@ def test_a_plain_function_may_block_without_holding_up_the_others() -> None:
 def test_solutions_are_compared_by_what_they_are() -> None:
     made = from_function(lambda t: t)
     assert isinstance(made, Solution) and made != from_function(lambda t: "a")
+
+
+def test_a_generator_exit_raised_by_a_plain_function_is_its_own_failure():
+    def leave(text: str) -> str:
+        raise GeneratorExit(text)
+
+    answer, failure = asyncio.run(attempt(from_function(leave), "secret", 5.0))
+    assert answer is None and failure is not None and failure.kind == "raised"

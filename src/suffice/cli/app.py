@@ -11,7 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from suffice.cli import daily, deciding, looking, using
-from suffice.cli.talk import data, hush, talk
+from suffice.cli.guest import goodbye
+from suffice.cli.talk import data, hush, own, talk
 from suffice.errors import SufficeError
 from suffice.version import __version__
 
@@ -56,7 +57,9 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal of few characters gets escapes for the others, not an error
             stream.reconfigure(errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
-    sys.exit(_code(sys.argv[1:]))
+    code = _code(sys.argv[1:])
+    goodbye()
+    sys.exit(code)
 
 
 def _code(arguments: list[str]) -> int:
@@ -76,8 +79,16 @@ def _code(arguments: list[str]) -> int:
         talk("interrupted: what was recorded is kept; the same command goes on from there")
         return 130
     except BrokenPipeError:  # `suffice apply ... | head`: the reader has enough
-        hush(sys.stdout)
+        out = own()[0]
+        if out is not None:
+            hush(out)
         return 0
+    except SystemExit:  # in a task that a solution left behind; its text stays in: it may quote a sealed case
+        talk(
+            "error: a solution tried to end the program; what was recorded is kept\n"
+            "hint: a solution returns or raises, it does not exit"
+        )
+        return 2
     except Exception as error:
         return _fault(error)
 

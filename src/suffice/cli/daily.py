@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from suffice.cli.flags import RunFlags, TaskFlags, shares, task_of
-from suffice.cli.talk import aside, data, data_json
+from suffice.cli.talk import data, data_json
 
 TaskPath = Annotated[
     Path, typer.Argument(metavar="TASK", help="A file of examples (CSV, JSONL, ...) or a task folder.")
@@ -32,12 +32,13 @@ def eval_command(
     how: RunFlags,
 ) -> None:
     """Score one solution on dev and look at its failures. Test stays sealed."""
+    from suffice.cli.guest import aside
     from suffice.errors import SolutionError
     from suffice.evals.evaluate import evaluate
     from suffice.evals.report import lines
     from suffice.ladder.rung import from_text
 
-    loaded = task_of(task, what)
+    loaded, place = task_of(task, what), Path.cwd()
     with aside():
         rung = from_text(solution, loaded.path)
 
@@ -46,7 +47,7 @@ def eval_command(
 
     report = counted_run(call, loaded, [rung], split)
     if save is not None:
-        report.save(save)
+        report.save(place / save)
     if as_json:
         data_json(report.to_json())
     else:
@@ -65,6 +66,7 @@ def compare_command(
     how: RunFlags,
 ) -> None:
     """Compare two solutions on the same dev cases and list every flip."""
+    from suffice.cli.guest import aside
     from suffice.evals.compare import compare
     from suffice.ladder.rung import from_text
 
@@ -80,6 +82,7 @@ def compare_command(
 
 def counted_run(call: Any, task: Any, rungs: list[Any], split: str) -> Any:
     """The result of `call(on_done)`, awaited under a progress bar over the split's cases, once for each rung."""
+    from suffice.cli.guest import aside
     from suffice.cli.screen import console, counting
     from suffice.programs.bridge import run
 

@@ -12,7 +12,7 @@ import typer
 
 from suffice.cli.daily import TaskPath, counted_run
 from suffice.cli.flags import ClaimFlags, RunFlags, TaskFlags, shares, task_of
-from suffice.cli.talk import aside, data, data_json, talk
+from suffice.cli.talk import data, data_json, talk
 
 EXIT = {"PASS": 0, "FAIL": 1, "UNPROVEN": 3}
 
@@ -64,6 +64,7 @@ def climb_command(
     """
     from rich.text import Text
 
+    from suffice.cli.guest import aside
     from suffice.cli.screen import Ladder, console
     from suffice.evals.shown import harmless
     from suffice.ladder.climb import climb
@@ -71,8 +72,8 @@ def climb_command(
     from suffice.ladder.rung import from_name, from_text, proposed
     from suffice.programs.bridge import run
 
-    loaded = task_of(task, what)
-    with aside():
+    loaded, place = task_of(task, what), Path.cwd()
+    with aside(sealed=not dev):
         rungs = [from_text(s, loaded.path) for s in solutions or ()]
     rungs += [from_name(f"replay:{r}") for r in replay or ()]
     rungs = rungs or proposed(loaded, loaded.path if task.is_dir() else None)
@@ -86,7 +87,7 @@ def climb_command(
         data_json(to_json_decision(decision))
     else:
         data("\n".join([f"{decision.verdict}: {decision.sentence}", *decision.advice]))
-    _saved(decision, out)
+    _saved(decision, out, place)
     talk(f"run {decision.run}: suffice report {decision.run} makes a page of it")
     raise typer.Exit(0 if dev else EXIT[decision.verdict])
 
@@ -111,19 +112,20 @@ def gate_command(
 
     Exit 0 PASS, 1 FAIL, 3 UNPROVEN, 2 wrong use, each with a sentence.
     """
+    from suffice.cli.guest import aside
     from suffice.cli.screen import Ladder, console
     from suffice.errors import UsageError
     from suffice.ladder.gate import gate_dev, gate_test, junit_xml
     from suffice.ladder.rung import from_text
     from suffice.programs.bridge import run
 
-    loaded = task_of(task, what)
+    loaded, place = task_of(task, what), Path.cwd()
     if on not in ("test", "dev"):
         raise UsageError(f"--on is test or dev, not {on!r}", hint="--on dev at every commit, --on test at a release")
     if on == "dev" and against is None:
         saves = shlex.join(["suffice", "eval", str(task), solution, "--save", "report.json"])
         raise UsageError("--on dev compares with a saved report", hint=f"{saves}, then --against report.json")
-    with aside():
+    with aside(sealed=on == "test"):
         rung = from_text(solution, loaded.path)
     if against is not None and on == "dev":
         report = against
@@ -138,7 +140,7 @@ def gate_command(
                 options = {**claim.options(), **how.options(), "watch": ladder.watch}
                 gated = run(gate_test(loaded, rung, anyway=anyway, **options))
     if junit is not None:
-        _write(junit, junit_xml(gated))
+        _write(place / junit, junit_xml(gated))
     data("\n".join([f"{gated.verdict}: {gated.sentence}", *gated.details]))
     raise typer.Exit(EXIT[gated.verdict])
 
@@ -185,14 +187,14 @@ def _write(path: Path, text: str) -> None:
         raise DataError(f"cannot be written: {error.strerror}", hint="choose another place", where=str(path)) from None
 
 
-def _saved(decision: Any, out: Path | None) -> None:
+def _saved(decision: Any, out: Path | None, place: Path) -> None:
     from suffice.errors import SufficeError
 
     if decision.solution is None:
         return
     path = out or Path(f"{plain_name(decision.task)}.suffice")
     try:
-        decision.save(path)
+        decision.save(place / path)
     except SufficeError as error:
         if out is not None:
             raise

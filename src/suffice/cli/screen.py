@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -14,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from suffice.cli.talk import own
 from suffice.evals.shown import harmless
 
 if TYPE_CHECKING:
@@ -24,9 +24,10 @@ STYLES = {"PASS": "bold green", "FAIL": "bold red", "UNPROVEN": "bold yellow", "
 
 @contextmanager
 def console() -> Generator[Console]:
-    """A console on a duplicate of stderr, which goes on speaking while sealed cases silence the process's own."""
+    """A console on a duplicate of the command's own stderr, which goes on while sealed cases silence the process's."""
+    err = own()[1]
     try:
-        file = os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8", errors="replace")
+        file = os.fdopen(os.dup(2 if err is None else err.fileno()), "w", encoding="utf-8", errors="replace")
     except (OSError, ValueError, AttributeError):
         yield Console(stderr=True)
         return

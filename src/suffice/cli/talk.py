@@ -15,50 +15,53 @@ from suffice.evals.shown import HARMFUL, harmless
 from suffice.values import Json
 
 
+def own() -> tuple[TextIO | None, TextIO | None]:
+    """Where this command writes its data and its talk: stdout and stderr, or duplicates once guests have those."""
+    return _mouth.out or sys.stdout, _mouth.err or sys.stderr
+
+
+def speak_through(out: TextIO, err: TextIO) -> None:
+    """Write data and talk to these from now on."""
+    _mouth.out, _mouth.err = out, err
+
+
+class _Mouth:
+    """What there is one of in a process: the files that a command speaks through."""
+
+    out: TextIO | None = None
+    err: TextIO | None = None
+
+
+_mouth = _Mouth()
+
+
 def data(text: str) -> None:
     """Print lines of data on stdout. A reader who has gone (`| head`) ends the output, not the command."""
-    _put(sys.stdout, harmless(text))
+    _put(own()[0], harmless(text))
 
 
 def data_json(value: Json, indent: int | None = None) -> None:
     """Print a value as JSON on stdout: any JSON reader takes it, and no terminal obeys it. NaN becomes null."""
     text = json.dumps(_finite(value), ensure_ascii=False, indent=indent, allow_nan=False)
-    _put(sys.stdout, HARMFUL.sub(lambda c: f"\\u{ord(c[0]):04x}", text))
+    _put(own()[0], HARMFUL.sub(lambda c: f"\\u{ord(c[0]):04x}", text))
 
 
 def talk(text: str) -> None:
     """Print lines on stderr."""
-    _put(sys.stderr, harmless(text))
-
-
-@contextmanager
-def aside() -> Generator[None]:
-    """What a solution prints inside, and what its children do, goes to stderr: stdout is for data."""
-    try:
-        sys.stdout.flush()
-        kept = os.dup(1)
-        os.dup2(2, 1)
-    except (OSError, ValueError, AttributeError):  # a process without one of the two
-        yield
-        return
-    try:
-        yield
-    finally:
-        with suppress(OSError, ValueError):
-            sys.stdout.flush()
-        os.dup2(kept, 1)
-        os.close(kept)
+    _put(own()[1], harmless(text))
 
 
 @contextmanager
 def rows() -> Generator[Any]:
-    """Standard output for rows of a file, in UTF-8 and line ends as they are; to be opened before `aside`.
+    """Standard output for rows of a file, in UTF-8 and line ends as they are; whoever has stdout by now.
 
     On a terminal, what could drive it is made visible.
     """
+    out = own()[0]
     try:
-        file = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace", newline="")
-    except OSError:  # a process without stdout
+        number = os.dup(1 if out is None else out.fileno())
+        file = os.fdopen(number, "w", encoding="utf-8", errors="backslashreplace", newline="")
+    except (OSError, ValueError):  # a process without stdout
         file = open(os.devnull, "w", encoding="utf-8")
     try:
         yield _Pane(file) if file.isatty() else file
@@ -81,6 +84,10 @@ class _Pane:
         """Hand on what was written."""
         self.file.flush()
 
+    def isatty(self) -> bool:
+        """It is."""
+        return True
+
 
 def _put(file: TextIO | None, text: str) -> None:
     if file is None:
@@ -91,7 +98,7 @@ def _put(file: TextIO | None, text: str) -> None:
         hush(file)
     except OSError as error:
         hush(file)
-        name = "standard output" if file is sys.stdout else "standard error"
+        name = "standard output" if file is own()[0] else "standard error"
         raise DataError(
             f"{name} cannot be written: {error.strerror or error}; what was recorded is kept",
             hint="free some space or write elsewhere; the same command asks nothing twice",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from suffice.cli.flags import RunFlags, shares
-from suffice.cli.talk import aside, rows, talk
+from suffice.cli.talk import rows, talk
 
 
 @shares
@@ -34,6 +33,7 @@ def apply_command(
     Out come the same rows with answer, confidence, answered_by, status and error. Interrupted, the same command goes
     on behind the last row that was written.
     """
+    from suffice.cli.guest import aside
     from suffice.cli.screen import console, counting
     from suffice.evals.apply import ApplyOptions, apply
     from suffice.programs.bridge import run
@@ -43,7 +43,7 @@ def apply_command(
     options = ApplyOptions(named, encoding, overwrite=overwrite, exact=exact, **how.options())
     with rows() as stdout, aside(), console() as screen:
         solution = find_solution(bundle)
-        seen = out is None and sys.stdout.isatty()  # the rows themselves show how far it is
+        seen = out is None and stdout.isatty()  # the rows themselves show how far it is
         with counting(screen, solution.name, None, silent=seen) as done:
 
             def on_rows(many: int) -> None:

@@ -26,6 +26,7 @@ from suffice.evals.grade import Grader
 from suffice.evals.runner import BATCH, Job, outcomes
 from suffice.evals.shown import counted, listed
 from suffice.evals.stream import Record, Table, records, scan
+from suffice.evals.trespass import asked, refuse_sealed_rows
 from suffice.programs.solution import Solution, check_inputs, from_function
 from suffice.store import runs
 from suffice.store.database import Store, chunks
@@ -89,27 +90,29 @@ async def apply(
     error; all with the prefix `suffice_` where the file has one of these columns. In JSONL an abstention is
     {"abstain": true}; in a CSV the answer is empty unless the status is "answered". `on_rows` hears once how many rows
     there are, `on_done` how many are done. Raises DataError for a file that cannot be read or written, UsageError
-    where `out` must not be replaced, SolutionError where calls keep failing, StoreError.
+    where `out` must not be replaced, SealedError for a file of sealed test cases, SolutionError where calls keep
+    failing, StoreError.
     """
     how = options or ApplyOptions()
-    asked = from_function(solution)
+    solved = from_function(solution)
     path = Path(out).expanduser() if isinstance(out, str | Path) else None
     table = scan(Path(source).expanduser(), encoding=how.encoding)
     if on_rows is not None:
         on_rows(table.rows)
-    inputs, notes = input_columns(asked, table, how.inputs)
-    layout = Layout(table, added_names(table.names), asked.name, how.exact)
+    inputs, notes = input_columns(solved, table, how.inputs)
+    notes += refuse_sealed_rows(table, inputs, store)
+    layout = Layout(table, added_names(table.names), solved.name, how.exact)
     if layout.names != ADDED:
         notes.append(f"the file has a column of such a name: the answers are in {layout.names[0]} and so on")
     if layout.codec != table.codec:
         notes.append(f"the file is {table.codec}; the output is UTF-8, which holds every answer")
-    mark = {"solution": asked.identity, "source": table.sha256, "inputs": list(inputs), "exact": how.exact}
+    mark = {"solution": solved.identity, "source": table.sha256, "inputs": list(inputs), "exact": how.exact}
     before = Kept(0, 0, Counter()) if path is None else _begun(path, layout, mark, how)
     target = OutFile(path, layout, before.size) if path is not None else OutText(cast("TextIO", out), layout)
-    written = _Written(target, layout, before.statuses, how.give_up, asked.free, on_done)
+    written = _Written(target, layout, before.statuses, how.give_up, solved.free, on_done)
     try:
-        with nullcontext() if asked.free or not how.journal else opened(store) as home:
-            await _answer(asked, table, inputs, written, how, home)
+        with nullcontext() if solved.free or not how.journal else opened(store) as home:
+            await _answer(solved, table, inputs, written, how, home)
         written.rest()
     finally:
         target.close()
@@ -205,9 +208,7 @@ _UNGRADED: Final = Grader("none", lambda output, case: Score(1.0))
 
 
 def _case(record: Record, inputs: tuple[str, ...], *, hashed: bool) -> Case:
-    values: Json = (
-        {name: record.values[name] for name in inputs} if len(inputs) > 1 else record.values[next(iter(inputs))]
-    )
+    values: Json = asked(record.values, inputs)
     return Case(record.source, values, None, "", record.source, "", content_hash(values) if hashed else "")
 
 

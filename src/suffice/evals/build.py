@@ -20,7 +20,7 @@ from suffice.evals.read import Bad, Row, Table, spelled
 from suffice.evals.shown import counted, listed, shown
 from suffice.evals.split import Placed, Shape, sides
 from suffice.evals.user_grader import load_function
-from suffice.values import Case, Json, Split, canonical, content_hash, folded
+from suffice.values import Case, Json, Split, canonical, case_key, content_hash, folded
 
 _SHOWN_BAD = 10
 _BLANK = "has no expected value"
@@ -172,7 +172,7 @@ def _draft(row: Row, columns: Columns) -> _Draft:
         given = spelled(str(word))
         if given is None:
             raise ValueError(f"its {shown(columns.split)} is none of train, dev (validation), test")
-    key, exact = content_hash(folded(inputs)), content_hash(inputs)
+    key, exact = case_key(inputs), content_hash(inputs)
     group = row.values.get(columns.cluster) if columns.cluster else None
     cluster = key if _blank(group) else str(folded(group if isinstance(group, str) else canonical(group)))
     mark = row.values.get(columns.id) if columns.id else None

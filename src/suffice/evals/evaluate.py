@@ -101,11 +101,6 @@ async def evaluated(db: Store, task: Task, solution: Any, how: How) -> Report:
     return report
 
 
-def learns(solution: Any) -> bool:
-    """Whether `solution` is a rung that needs many train cases."""
-    return getattr(solution, "out_of_fold", None) is not None or any(map(learns, getattr(solution, "family", ())))
-
-
 @contextmanager
 def opened(store: Store | Path | str | None) -> Generator[Store]:
     """A store for the time of one call: opened and closed here unless the caller brought an open one."""

@@ -48,6 +48,11 @@ def hushed() -> Generator[None]:
         del mark
 
 
+def ever_hushed() -> bool:
+    """Whether sealed cases have run in this process."""
+    return _process.ever
+
+
 @contextmanager
 def _tasks_left_alone() -> Generator[None]:
     """asyncio logs, when it drops a task, the exception that nobody asked for: here somebody does."""
@@ -110,6 +115,7 @@ class _Process:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
+        self.ever = False
         self.inside = 0  # blocks that are being run: streams and descriptors are shut
         self.marks = 0  # blocks of which a call may still speak: streams are covered
         self.shut, self.covered = ExitStack(), ExitStack()
@@ -120,6 +126,7 @@ class _Process:
 
     def enter(self) -> None:
         with self.lock:
+            self.ever = True
             self.marks, self.inside = self.marks + 1, self.inside + 1
             self._cover()
             if self.inside == 1:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from suffice.errors import BarError
 from suffice.evals.claim import Stated
+from suffice.evals.report import rate
 from suffice.evals.seal import Sealed
 from suffice.stats.ledger import TOTAL, alpha_of_try
 from suffice.stats.plan import Power, cases_needed, certifiable, largest_claim, least_right, power
@@ -95,17 +96,17 @@ def refuse_hopeless(bar: float, tolerance: float, sealed: Sealed) -> None:
         if passes >= FAIR:
             return
         raise BarError(
-            f"after {tries} on these cases the next may spend {_rate(sealed.alpha)} of {_rate(TOTAL)}: "
-            f"even a solution of {_rate(middle)} would pass in {passes:.0%}",
+            f"after {tries} on these cases the next may spend {rate(sealed.alpha)} of {rate(TOTAL)}: "
+            f"even a solution of {rate(middle)} would pass in {passes:.0%}",
             hint=_more(bar, tolerance, sealed),
         )
     best = largest_claim(sealed.n, sealed.alpha).possible
     cases = f"{sealed.n} sealed case{'s' if sealed.n != 1 else ''}" + (f" after {tries}" if sealed.passed else "")
     if best is None or best >= bar:
-        raise BarError(f"with {cases} I can show no bar of {_rate(bar)}", hint=_more(bar, tolerance, sealed))
+        raise BarError(f"with {cases} I can show no bar of {rate(bar)}", hint=_more(bar, tolerance, sealed))
     slack = math.ceil(round((bar - best) * 1000, 6)) / 1000  # never rounded down: the hint must work
     raise BarError(
-        f"with {cases} I can show {_rate(bar)} only as at least {_rate(best)}",
+        f"with {cases} I can show {rate(bar)} only as at least {rate(best)}",
         hint=f"--tolerance {slack:g} says so, or {_more(bar, tolerance, sealed)}",
     )
 
@@ -125,8 +126,8 @@ def plan_lines(plan: Plan) -> list[str]:
     per = f", one per {plan.per}" if plan.per else ""
     among = " of the answered inputs" if plan.coverage is not None else " of future inputs like these"
     out = [
-        f"claim      at least {_rate(plan.bound)}{among} are right (bar {_rate(plan.bar)}, tolerance "
-        f"{_rate(plan.tolerance)}{', the resolution of this test' if plan.default else ''})",
+        f"claim      at least {rate(plan.bound)}{among} are right (bar {rate(plan.bar)}, tolerance "
+        f"{rate(plan.tolerance)}{', the resolution of this test' if plan.default else ''})",
         f"cases      {plan.n:,} sealed{per}",
     ]
     if plan.coverage:
@@ -142,25 +143,25 @@ def plan_lines(plan: Plan) -> list[str]:
     out += [
         f"ledger     {_ledger(plan)}",
         "chances    true rate   PASS   FAIL   sealed cases used",
-        *(f"           {_rate(o.rate):>9}   {o.passes:>4.0%}   {o.fails:>4.0%}   {o.cases:>6.0f}" for o in plan.odds),
+        *(f"           {rate(o.rate):>9}   {o.passes:>4.0%}   {o.fails:>4.0%}   {o.cases:>6.0f}" for o in plan.odds),
     ]
     middle = (1 + plan.bar) / 2
     if plan.fresh is None:
-        out.append(f"more       no number of cases up to 100,000 gives a solution of {_rate(middle)} an 80% chance")
+        out.append(f"more       no number of cases up to 100,000 gives a solution of {rate(middle)} an 80% chance")
     elif plan.fresh > base:
-        out.append(f"more       {plan.fresh:,} cases would give a solution of {_rate(middle)} an 80% chance")
+        out.append(f"more       {plan.fresh:,} cases would give a solution of {rate(middle)} an 80% chance")
     else:
-        out.append(f"more       not needed: {plan.fresh:,} cases give a solution of {_rate(middle)} an 80% chance")
+        out.append(f"more       not needed: {plan.fresh:,} cases give a solution of {rate(middle)} an 80% chance")
     return out
 
 
 def _ledger(plan: Plan) -> str:
     if not plan.tries:
-        return f"no try yet; the first may spend {_rate(plan.alpha)} of {_rate(plan.total)}"
+        return f"no try yet; the first may spend {rate(plan.alpha)} of {rate(plan.total)}"
     passed = sum(t.verdict == "PASS" for t in plan.tries)
     return (
         f"{len(plan.tries)} {'try' if len(plan.tries) == 1 else 'tries'} so far, {passed} passed; "
-        f"the next may spend {_rate(plan.alpha)} of {_rate(plan.total)}; fresh cases start a ledger of their own"
+        f"the next may spend {rate(plan.alpha)} of {rate(plan.total)}; fresh cases start a ledger of their own"
     )
 
 
@@ -168,10 +169,3 @@ def _odds(claim: Claim, rate: float) -> Odds:
     small = claim if claim.n <= MOST_POWER_CASES else Claim(claim.bar, claim.tolerance, MOST_POWER_CASES, claim.alpha)
     what: Power = power(small, rate)
     return Odds(rate, what.passes, what.fails, what.cases)
-
-
-def _rate(value: float) -> str:
-    places = 4 if not 0 < value < 0.01 else 2 - math.floor(math.log10(value))  # an alpha after many tries
-    text = f"{value:.{places}f}".rstrip("0")
-    whole, _, decimals = text.partition(".")
-    return f"{'' if whole == '0' else whole}.{decimals.ljust(2, '0')}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections import Counter
 from collections.abc import Sequence
@@ -272,6 +273,14 @@ def figure(value: float, digits: int = 3) -> str:
     """A share in [0, 1] as people in the field write it: ".742", "1.000"."""
     text = f"{value:.{digits}f}"
     return text[1:] if text.startswith("0.") else text
+
+
+def rate(value: float) -> str:
+    """.9 as ".90", .925 as ".925", 1 as "1.00", .003125 as ".00313": four decimals, more where it is small."""
+    places = 4 if not 0 < value < 0.01 else 2 - math.floor(math.log10(value))
+    text = f"{value:.{places}f}".rstrip("0")
+    whole, _, decimals = text.partition(".")
+    return f"{'' if whole == '0' else whole}.{decimals.ljust(2, '0')}"
 
 
 def duration(seconds: float) -> str:

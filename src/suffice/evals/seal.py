@@ -59,10 +59,11 @@ def sealed_blocks(store: Store, task: Task) -> list[Sealed]:
 
 
 def dev_cases(store: Store, task: Task) -> tuple[Case, ...]:
-    """The cases for looking: the task's dev, and test cases that were unsealed. Train and dev count as shown from now.
+    """The cases for looking: the task's dev, and test cases that were unsealed.
 
-    Raises StoreError.
+    From now on train and dev count as shown, and the store knows the sealed cases. Raises StoreError.
     """
+    ledger.seal(store, [c.key for c in task.sealed()], task.name)
     ledger.expose(store, [c.key for c in (*task.train, *task.dev)], why=f"dev of {task.name}")
     known = {c.key for c in (*task.train, *task.dev)}
     shown = ledger.exposed(store, [c.key for c in task.sealed()])

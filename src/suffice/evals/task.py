@@ -97,11 +97,6 @@ class Task:
         return {"train": len(self.train), "dev": len(self.dev), "test": len(self._sealed)}
 
     @property
-    def shape_said(self) -> bool:
-        """Whether the user said the shape."""
-        return self._parts.options.get("shape") is not None
-
-    @property
     def given(self) -> frozenset[str]:
         """The splits that the data itself named; the shape draws the others."""
         return frozenset(p.given for p in self._parts.placed if p.given)

@@ -32,6 +32,7 @@ class Tested:
     at: float  # seconds since 1970, UTC
     known: bool
     paused: bool = False
+    pauses: int = 0  # of the few that a try may have, this one included
 
 
 @dataclass(frozen=True, slots=True)

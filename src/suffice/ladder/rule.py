@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from suffice.values import Verdict
 
 Judgement = Literal["go on", "drop", "test", "keep"]
+
+PAUSES: Final = 3
+"""Of one try. Then failed calls count, or whoever repeats the command picks the calls that suit him."""
 
 
 @dataclass(frozen=True, slots=True)

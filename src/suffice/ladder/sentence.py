@@ -7,7 +7,9 @@ import time
 
 from suffice.evals.claim import Stated
 from suffice.evals.report import figure
+from suffice.evals.report import rate as rate
 from suffice.ladder.decision import Tested
+from suffice.ladder.rule import PAUSES
 from suffice.stats.trial import ALPHA_FAIL, SHARE_TOLERANCE
 
 
@@ -16,7 +18,8 @@ def decided(name: str, claim: Stated, tested: Tested, seen_share: float | None, 
     if tested.paused:
         return (
             f"`{name}` is paused, not decided: {tested.failed} of {tested.calls} calls gave no answer "
-            f"({', '.join(tested.failures)}); mend that and run the same command again."
+            f"({', '.join(tested.failures)}); mend that and run the same command again (pause {tested.pauses} of "
+            f"{PAUSES}{'; the next run decides with what fails' if tested.pauses >= PAUSES else ''})."
         )
     if tested.verdict == "PASS":
         return _passed(name, claim, tested, seen_share) + (f" ({note})" if note else "")
@@ -72,14 +75,6 @@ def before_test(number: int, alpha: float, total: float, chance: float) -> str:
 def at_least(bound: float) -> str:
     """A lower bound as a rate, rounded down where it must be rounded: what was shown is never overstated."""
     return rate(math.floor(bound * 1e4 + 1e-6) / 1e4)
-
-
-def rate(value: float) -> str:
-    """.9 as ".90", .925 as ".925", 1 as "1.00", .003125 as ".00313": four decimals, more where it is small."""
-    places = 4 if not 0 < value < 0.01 else 2 - math.floor(math.log10(value))
-    text = f"{value:.{places}f}".rstrip("0")
-    whole, _, decimals = text.partition(".")
-    return f"{'' if whole == '0' else whole}.{decimals.ljust(2, '0')}"
 
 
 def percent(value: float) -> str:

@@ -11,6 +11,7 @@ from suffice.evals.runner import outcomes
 from suffice.evals.seal import hushed
 from suffice.ladder.decision import Tested
 from suffice.ladder.dev import AHEAD, paused
+from suffice.ladder.rule import PAUSES
 from suffice.ladder.state import Climb
 from suffice.programs.solution import Solution
 from suffice.stats.ledger import alpha_of_try
@@ -36,6 +37,7 @@ async def run_try(c: Climb, k: int) -> Tested:
     """Spend one try on the candidate of rung `k`, or look its verdict up. Only right or wrong leaves a sealed case.
 
     A pause (too many failed calls) leaves the try open: the same command goes on with it, and asks again what failed.
+    After three pauses it is decided with what fails: no answer is not right, and is not counted as wrong either.
     Raises StoreBusy when another process runs the same try.
     """
     solution = await candidate_solution(c, k)
@@ -49,10 +51,11 @@ async def run_try(c: Climb, k: int) -> Tested:
             return _tested(began, known=True)
         s = c.stated
         trial = Trial(Claim(s.bar, s.tolerance, s.n, began.alpha, s.coverage), free=solution.free)
-        done, stopped = await _run(c, k, solution, trial)
+        done, stopped = await _run(c, k, solution, trial, may_pause=began.pauses < PAUSES)
         details = _details(done, trial)
         if stopped:
             journal.forgive(c.store, c.run)
+            ledger.note_pause(c.store, began.id)
             return _paused(began, details)
         certified = trial.certified() if trial.verdict == "PASS" else None
         details["share"] = certified.share if certified is not None else None
@@ -61,7 +64,7 @@ async def run_try(c: Climb, k: int) -> Tested:
     return _tested(ended, known=False)
 
 
-async def _run(c: Climb, k: int, solution: Solution, trial: Trial) -> tuple[list[Outcome], bool]:
+async def _run(c: Climb, k: int, solution: Solution, trial: Trial, *, may_pause: bool) -> tuple[list[Outcome], bool]:
     """The outcomes in order, and whether the trial was stopped by too many failures."""
     done: list[Outcome] = []
     failed = 0
@@ -75,7 +78,7 @@ async def _run(c: Climb, k: int, solution: Solution, trial: Trial) -> tuple[list
                 lost = outcome.failure is not None
                 failed += lost
                 trial.observe(outcome.right, outcome.right or lost, answered=not outcome.abstained and not lost)
-                if trial.verdict is None and paused(failed, len(done)):
+                if trial.verdict is None and may_pause and paused(failed, len(done)):
                     return done, True
                 if trial.verdict is not None and not trial.free:
                     break
@@ -121,4 +124,5 @@ def _paused(t: ledger.Try, details: dict[str, Any]) -> Tested:
         at=t.started,
         known=False,
         paused=True,
+        pauses=t.pauses + 1,
     )

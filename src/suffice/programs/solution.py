@@ -15,6 +15,7 @@ from typing_extensions import TypeVar
 
 from suffice.errors import SolutionError
 from suffice.programs.identity import function_identity
+from suffice.programs.leaving import HardExit
 from suffice.programs.place import place_of_error, place_of_function
 from suffice.programs.threads import in_thread
 from suffice.values import Answer, Failure, Json, to_json
@@ -177,7 +178,8 @@ async def attempt(solution: Solution, inputs: Json, timeout: float | None) -> tu
             raise
         return None, Failure("raised", describe(error))  # its own: it awaited something that was cancelled
     except SystemExit as error:
-        return None, Failure("exit", f"called sys.exit({_line(repr(error.code))}){place_of_error(error)}")
+        how = "os._exit" if isinstance(error, HardExit) else "sys.exit"
+        return None, Failure("exit", f"called {how}({_line(repr(error.code))}){place_of_error(error)}")
     except NotAnAnswer as error:
         return None, Failure("type", _line(str(error)))
     except BaseException as error:  # noqa: B036 - a user's code may raise anything, and a run must outlive it

@@ -45,6 +45,12 @@ class Store:
         self.close()
 
 
+def store_file(folder: Path | str | None = None) -> Path:
+    """Where the store of `folder` is (default `$SUFFICE_HOME`, else `.suffice/` here), whether it exists or not."""
+    home = Path(folder or os.environ.get("SUFFICE_HOME") or ".suffice")
+    return home.expanduser().absolute() / "store.sqlite"
+
+
 def open_store(folder: Path | str | None = None, *, patience: float = PATIENCE) -> Store:
     """Open the store in `folder` (default `$SUFFICE_HOME`, else `.suffice/` here), making it if there is none.
 
@@ -52,10 +58,9 @@ def open_store(folder: Path | str | None = None, *, patience: float = PATIENCE) 
     things keeps its mode. `patience` is how many seconds a write waits for another process. Raises StoreFull,
     StoreBusy, StoreNewer, and StoreError for a file or folder that cannot be used.
     """
-    home = Path(folder or os.environ.get("SUFFICE_HOME") or ".suffice").expanduser().absolute()
-    path = home / "store.sqlite"
+    path = store_file(folder)
     with mapped(path):
-        _make(home, path)
+        _make(path.parent, path)
         connection = sqlite3.connect(path, timeout=patience, isolation_level=None)
         try:
             _prepare(connection, path, patience)

@@ -22,7 +22,7 @@ from suffice.values import Json, Verdict, canonical
 
 TRY: Final = (
     "SELECT try.id, block, try.number, candidate, claim, alpha, try.n, order_seed, kind || '-' || run.number,"
-    " try.started, try.finished, verdict, used, bound, details"
+    " try.started, try.finished, verdict, used, bound, details, pauses"
 )
 
 
@@ -55,6 +55,7 @@ class Try:
     used: int | None  # cases
     bound: float | None
     details: Json
+    pauses: int = 0  # how often it stopped because too many calls failed
 
 
 def expose(store: Store, keys: Iterable[str], why: str) -> int:
@@ -64,7 +65,7 @@ def expose(store: Store, keys: Iterable[str], why: str) -> int:
     """
     blobs = _sorted(keys)
     cases, now = _fingerprint(blobs), time.time()
-    if not blobs or _known_exposure(store, cases):
+    if not blobs or _known(store, "exposure", cases):
         return 0
     with transaction(store) as db:
         cursor = db.execute("INSERT OR IGNORE INTO exposure (cases, why, at) VALUES (?, ?, ?)", (cases, why, now))
@@ -83,6 +84,36 @@ def retire(store: Store, keys: Iterable[str]) -> int:
 def exposed(store: Store, keys: Iterable[str]) -> set[str]:
     """Those of `keys` that were shown. Raises StoreError."""
     return {key.hex() for (key,) in select_in(store, "SELECT key FROM exposed WHERE key IN ({})", keys)}
+
+
+def seal(store: Store, keys: Iterable[str], task: str) -> None:
+    """Note that these are sealed cases of a task whose dev is looked at. Noting them again costs one look-up.
+
+    Raises StoreError.
+    """
+    blobs = _sorted(keys)
+    cases = _fingerprint(blobs)
+    if not blobs or _known(store, "sealing", cases):
+        return
+    with transaction(store) as db:
+        row = (cases, task, time.time())
+        number = db.execute("INSERT OR IGNORE INTO sealing (cases, task, at) VALUES (?, ?, ?)", row).lastrowid
+        insert = "INSERT OR IGNORE INTO sealed (key, sealing) VALUES (?, ?)"
+        db.executemany(insert, ((blob, number) for blob in blobs))
+
+
+def any_sealed(store: Store) -> bool:
+    """Whether any task was looked at with this store. Raises StoreError."""
+    with mapped(store.path):
+        return store.connection.execute("SELECT 1 FROM sealed LIMIT 1").fetchone() is not None
+
+
+def still_sealed(store: Store, keys: Iterable[str]) -> dict[str, str]:
+    """Those of `keys` that are sealed cases of a task and were not shown, with the task's name. Raises StoreError."""
+    query = "SELECT key, task FROM sealed JOIN sealing ON sealing.id = sealing WHERE key IN ({})"
+    found = {key.hex(): task for key, task in select_in(store, query, keys)}
+    shown = exposed(store, found)
+    return {key: task for key, task in found.items() if key not in shown}
 
 
 def blocks(store: Store, keys: Iterable[str]) -> list[Block]:
@@ -153,6 +184,12 @@ def known_try(store: Store, block: Block, candidate: str, claim: Json) -> Try | 
     same = "WHERE block = ? AND candidate = ? AND claim = ? AND try.cases = ?"
     found = _tries(store, same, block.id, candidate, canonical(claim), _fingerprint(_sorted(block.keys)))
     return found[0] if found else None
+
+
+def note_pause(store: Store, try_id: int) -> None:
+    """Note that a try stopped because too many calls failed, and goes on later. Raises StoreError."""
+    with transaction(store) as db:
+        db.execute("UPDATE try SET pauses = pauses + 1 WHERE id = ? AND verdict IS NULL", (try_id,))
 
 
 def finish_try(
@@ -229,9 +266,9 @@ def _try(row: tuple[Any, ...]) -> Try:
     return replace(told, claim=json.loads(told.claim), details=details)
 
 
-def _known_exposure(store: Store, cases: bytes) -> bool:
+def _known(store: Store, table: str, cases: bytes) -> bool:
     with mapped(store.path):
-        found: sqlite3.Cursor = store.connection.execute("SELECT 1 FROM exposure WHERE cases = ?", (cases,))
+        found: sqlite3.Cursor = store.connection.execute(f"SELECT 1 FROM {table} WHERE cases = ?", (cases,))
         return found.fetchone() is not None
 
 

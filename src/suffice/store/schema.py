@@ -59,5 +59,14 @@ VERSION_1: Final = (
         UNIQUE (block, number), UNIQUE (block, candidate, claim, cases))""",
 )
 
-VERSIONS: Final = (VERSION_1,)
+VERSION_2: Final = (
+    # The sealed cases of every task that was looked at, so that no other file can show them unnoticed.
+    """CREATE TABLE sealing (
+        id INTEGER PRIMARY KEY, cases BLOB NOT NULL UNIQUE, task TEXT NOT NULL, at REAL NOT NULL)""",
+    """CREATE TABLE sealed (
+        key BLOB PRIMARY KEY, sealing INTEGER NOT NULL REFERENCES sealing) WITHOUT ROWID""",
+    "ALTER TABLE try ADD COLUMN pauses INTEGER NOT NULL DEFAULT 0",
+)
+
+VERSIONS: Final = (VERSION_1, VERSION_2)
 """A store of version v is brought up to date by the statements of versions v+1, v+2, ... in order."""
