@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING, Any
 from suffice.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from suffice import models as models
     from suffice.evals import grade as grade
     from suffice.evals.compare import compare as compare
     from suffice.evals.evaluate import evaluate as evaluate
     from suffice.evals.task import Task as Task
     from suffice.ladder import rung as rung
     from suffice.ladder.climb import climb as climb
+    from suffice.models.budget import Budget as Budget
+    from suffice.models.model import Model as Model
     from suffice.programs.bridge import run as run
     from suffice.programs.bundle import load as load
     from suffice.programs.route import route as route
+    from suffice.programs.step import step as step
+    from suffice.programs.using import using as using
     from suffice.values import ABSTAIN as ABSTAIN
     from suffice.values import Answer as Answer
 
@@ -28,15 +33,21 @@ _NAMES = {
     "compare": "suffice.evals.compare",
     "load": "suffice.programs.bundle",
     "run": "suffice.programs.bridge",
+    "Model": "suffice.models.model",
+    "step": "suffice.programs.step",
+    "using": "suffice.programs.using",
+    "Budget": "suffice.models.budget",
     "ABSTAIN": "suffice.values",
     "Answer": "suffice.values",
     "route": "suffice.programs.route",
 }
-_MODULES = {"grade": "suffice.evals.grade", "rung": "suffice.ladder.rung"}
+_MODULES = {"grade": "suffice.evals.grade", "models": "suffice.models", "rung": "suffice.ladder.rung"}
 
 __all__ = [  # at most 16: a new name needs a reviewed change of tests/test_public.py
     "ABSTAIN",
     "Answer",
+    "Budget",
+    "Model",
     "Task",
     "climb",
     "compare",
@@ -44,6 +55,8 @@ __all__ = [  # at most 16: a new name needs a reviewed change of tests/test_publ
     "load",
     "route",
     "run",
+    "step",
+    "using",
 ]
 
 

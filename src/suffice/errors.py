@@ -4,9 +4,25 @@ SufficeError                 what happened, to which case or call, what was kept
 ├── UsageError               change the command or the call
 │   ├── SealedError          the sealed test cases may not be looked at this way
 │   ├── BarError             these cases cannot show this bar
-│   └── MissingExtra         an optional part is not installed
+│   ├── MissingExtra         an optional part is not installed
+│   ├── NoModel              nothing says which model to call
+│   └── PriceUnknown         a dollar budget over a price that nobody knows
 ├── DataError                mend the data: it names file and line
 ├── SolutionError            mend the solution: it cannot be loaded, called or saved
+├── CallError                a model call gave no reply; `attempts` says what was tried
+│   ├── RefusedError         the endpoint will never take this request (key, name, parameter): change it
+│   ├── InputTooLong         the request does not fit the model: shorten it
+│   ├── RateLimited          too many requests: it waited and gave up; ask less at once
+│   ├── ServerError          the endpoint failed (5xx, overloaded): try later
+│   ├── ConnectionLost       no connection, or it broke: try again
+│   ├── CallTimeout          no reply in time: try again, or allow more
+│   ├── MalformedReply       what came back is no reply: try again
+│   ├── Truncated            the reply ended at its output cap: raise the cap, or continue it
+│   ├── OutputError          the reply does not fit the type that was asked for
+│   ├── ContentFiltered      the model or its filter declined to answer
+│   └── ReplayMiss           nothing like this request was recorded
+├── BudgetError              the budget does not allow another attempt
+├── PolicyError              the policy does not allow this provider to see the data
 ├── BundleError              the saved bundle is missing, newer, changed or tampered with
 └── StoreError               the store (.suffice/) cannot be read or written
     ├── StoreFull            no space left: free some and run the same command again
@@ -67,6 +83,121 @@ class DataError(SufficeError):
 
 class SolutionError(SufficeError):
     """A solution cannot be loaded, called or saved."""
+
+
+class NoModel(UsageError):
+    """Nothing says which model to call; the message names every place that could."""
+
+
+class PriceUnknown(UsageError):
+    """A budget in dollars needs a price; the hint is the line that sets it."""
+
+
+class CallError(SufficeError):
+    """A model call gave no reply.
+
+    `attempts` are the Attempt values of everything that was sent (they may have been billed), `status` is the HTTP
+    status where there was one, `retry_after` the seconds the endpoint asked to wait, `sent` whether the request may
+    have reached a model, `partial` the text that had arrived.
+    """
+
+    kind = "failed"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+        sent: bool = True,
+        partial: str = "",
+        **more: str | None,
+    ) -> None:
+        super().__init__(message, **more)
+        self.status = status
+        self.retry_after = retry_after
+        self.sent = sent
+        self.partial = partial
+        self.attempts: tuple[object, ...] = ()
+
+
+class RefusedError(CallError):
+    """The endpoint will not take this request, today or tomorrow (other 4xx: key, name, parameter)."""
+
+    kind = "refused"
+
+
+class InputTooLong(CallError):
+    """The request does not fit the model's window."""
+
+    kind = "input too long"
+
+
+class RateLimited(CallError):
+    """Too many requests or tokens (429)."""
+
+    kind = "rate limited"
+    retryable = True
+
+
+class ServerError(CallError):
+    """The endpoint failed or is overloaded (5xx, 408, 409, 425)."""
+
+    kind = "server error"
+    retryable = True
+
+
+class ConnectionLost(CallError):
+    """No connection, or it broke before the reply was whole."""
+
+    kind = "connection lost"
+    retryable = True
+
+
+class CallTimeout(CallError):
+    """No whole reply in time."""
+
+    kind = "timeout"
+    retryable = True
+
+
+class MalformedReply(CallError):
+    """What came back is no reply: not JSON, not the dialect, cut off."""
+
+    kind = "malformed"
+    retryable = True
+
+
+class Truncated(CallError):
+    """The reply ended at its output cap (finish reason "length"); `partial` holds it. Never parsed, never repaired."""
+
+    kind = "truncated"
+
+
+class OutputError(CallError):
+    """The reply does not fit the type that was asked for, nor did its repairs; `partial` holds the last."""
+
+    kind = "output"
+
+
+class ContentFiltered(CallError):
+    """The model or its filter declined."""
+
+    kind = "filtered"
+
+
+class ReplayMiss(CallError):
+    """Nothing like this request was recorded; the message shows the difference to the nearest."""
+
+    kind = "not recorded"
+
+
+class BudgetError(SufficeError):
+    """The budget does not allow another attempt; what was answered is kept."""
+
+
+class PolicyError(SufficeError):
+    """The policy does not allow this provider to see the data; nothing was sent."""
 
 
 class BundleError(SufficeError):

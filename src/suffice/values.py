@@ -77,6 +77,7 @@ class Case:
     `key` is the hash of the inputs with case and white space folded and what is invisible left out: the seal and the
     ledger go by it, so a changed space is not a fresh case. `inputs_hash` is the hash of the exact inputs: recorded
     answers go by it.
+    `row` is the hash of all columns of its row: looked at under other columns, it was looked at all the same.
     `cluster` groups cases that are not independent (same customer); a case alone is its own cluster.
     """
 
@@ -87,6 +88,7 @@ class Case:
     source: str  # "tickets.jsonl:17"
     key: str
     inputs_hash: str
+    row: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,13 +161,17 @@ def content_hash(value: Json) -> str:
 
 
 def case_key(inputs: Json) -> str:
-    """The hash of inputs as a reader sees them: without characters that cannot be seen, and folded."""
+    """The hash of inputs as a reader sees them: without what cannot be seen and signs at the ends, and folded."""
     return content_hash(folded(_visible(inputs)))
+
+
+_ENDS: Final = " \t\r\n.!?\u2026,;:"
+"""Signs at the ends of a text that make no other case of it."""
 
 
 def _visible(value: Json) -> Json:
     if isinstance(value, str):
-        return value if value.isascii() else "".join(c for c in value if not _invisible(c))
+        return (value if value.isascii() else "".join(c for c in value if not _invisible(c))).strip(_ENDS)
     if isinstance(value, dict):
         return {k: _visible(v) for k, v in value.items()}  # pyright: ignore[reportUnknownVariableType]
     return [_visible(v) for v in value] if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType]

@@ -57,13 +57,32 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.mark.parametrize(
     "written",
-    ["ticket\u200b number 7", "\ufeffticket number 7", "tic\u00adket number 7 ", "TICKET\u2060 number\u00a0\ufe0f 7"],
+    [
+        "ticket\u200b number 7",
+        "\ufeffticket number 7",
+        "tic\u00adket number 7 ",
+        "TICKET\u2060 number\u00a0\ufe0f 7",
+        "ticket number 7 ...",
+        "ticket number 7!",
+    ],
 )
 def test_what_nobody_can_see_makes_no_fresh_case(written: str) -> None:
     seen = Task([{"text": "ticket number 7", "team": "billing"}, *rows(range(10, 40))])
     again = Task([{"text": written, "team": "billing"}, *rows(range(10, 40))])
     before, after = ({c.key for c in (*t.train, *t.dev, *t.sealed())} for t in (seen, again))
     assert before == after and len(before) == 31
+
+
+def test_a_row_looked_at_under_other_input_columns_was_looked_at(store: Store) -> None:
+    given = [{"subject": f"s {i}", "body": f"b {i}", "team": TEAMS[i % 3]} for i in range(200)]
+    narrow, wide = (Task(given, inputs=inputs, expected="team") for inputs in (["subject"], ["subject", "body"]))
+    assert sealed_count(store, wide) == len(wide.sealed())
+    dev_cases(store, narrow)
+    seen = {c.source for c in (*narrow.train, *narrow.dev)}
+    left = [c for sealed in sealed_blocks(store, wide) for c in sealed.cases]
+    assert left and not {c.source for c in left} & seen
+    assert 0 < sealed_count(store, wide) == len(left) < len(wide.sealed())
+    assert "were looked at before" in (looked_at_note(store, wide) or "")
 
 
 def test_letters_and_signs_still_tell_cases_apart() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from climb_samples import Calls, a_task, climbed, place, rows, said, solver, states
+from climb_samples import Calls, a_task, climbed, place, rows, said, solver, states, truth
 
 from suffice.errors import BarError, SolutionError, StoreBusy, UsageError
 from suffice.evals.task import Task
@@ -323,6 +324,27 @@ def test_plan_follows_the_ledger_and_runs_nothing(tmp_path):
     after = plan(task, store=tmp_path)
     assert (after.alpha, len(after.tries)) == (0.0125, 1)
     assert "the next may spend .0125 of .05" in str(after)
+
+
+def test_a_verdict_is_not_looked_up_against_what_dev_says_today(tmp_path):
+    table = {"right": True}
+
+    def answers(text: str):
+        return truth(text) if table["right"] else "nobody"
+
+    async def fit(task, cases):  # the same thing to the ledger, whatever the table holds
+        return replace(await rung.function(answers).fit(task, cases), identity="held")
+
+    held = rung.Rung("held", fit, identity="held")
+    task = a_task()
+    assert climbed(task, [held], tmp_path).verdict == "PASS"
+    assert climbed(task, [held], tmp_path, quick=True).verdict == "PASS"  # another climb: a look-up
+    table["right"] = False
+    assert climbed(task, [held], tmp_path / "other", fresh=True).rungs[0].state == "dropped"
+    again = climbed(task, [held], tmp_path, fresh=True, quick=True)
+    assert again.verdict == "UNPROVEN" and again.rungs[0].state == "changed" and again.solution is None
+    assert any("dev now contradicts that" in line for line in again.advice)
+    assert climbed(task, [held], tmp_path).verdict == "UNPROVEN"  # what is recorded on dev now says so, too
 
 
 def test_what_a_task_shows_is_never_sealed_later_whatever_the_ladder(tmp_path):

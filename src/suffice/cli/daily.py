@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from suffice.cli.flags import RunFlags, TaskFlags, shares, task_of
+from suffice.cli.flags import ModelFlags, RunFlags, TaskFlags, shares, task_of
 from suffice.cli.talk import data, data_json
 
 TaskPath = Annotated[
@@ -30,6 +30,7 @@ def eval_command(
     *,
     what: TaskFlags,
     how: RunFlags,
+    calls: ModelFlags,
 ) -> None:
     """Score one solution on dev and look at its failures. Test stays sealed."""
     from suffice.cli.guest import aside
@@ -39,11 +40,12 @@ def eval_command(
     from suffice.ladder.rung import from_text
 
     loaded, place = task_of(task, what), Path.cwd()
+    paid = calls.options()
     with aside():
         rung = from_text(solution, loaded.path)
 
     def call(on_done: Any) -> Any:
-        return evaluate(loaded, rung, split=split, on_done=on_done, **how.options())  # type: ignore[arg-type]
+        return evaluate(loaded, rung, split=split, on_done=on_done, **how.options(), **paid)  # type: ignore[arg-type]
 
     report = counted_run(call, loaded, [rung], split)
     if save is not None:
@@ -64,6 +66,7 @@ def compare_command(
     *,
     what: TaskFlags,
     how: RunFlags,
+    calls: ModelFlags,
 ) -> None:
     """Compare two solutions on the same dev cases and list every flip."""
     from suffice.cli.guest import aside
@@ -71,11 +74,12 @@ def compare_command(
     from suffice.ladder.rung import from_text
 
     loaded = task_of(task, what)
+    paid = calls.options()
     with aside():
         both = [from_text(text, loaded.path) for text in (before, after)]
 
     def call(on_done: Any) -> Any:
-        return compare(loaded, *both, on_done=on_done, **how.options())
+        return compare(loaded, *both, on_done=on_done, **how.options(), **paid)
 
     data(str(counted_run(call, loaded, both, "dev")))
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from suffice.cli.daily import TaskPath, counted_run
-from suffice.cli.flags import ClaimFlags, RunFlags, TaskFlags, shares, task_of
+from suffice.cli.flags import ClaimFlags, ModelFlags, RunFlags, TaskFlags, shares, task_of
 from suffice.cli.talk import data, data_json, talk
 
 EXIT = {"PASS": 0, "FAIL": 1, "UNPROVEN": 3}
@@ -30,7 +30,7 @@ def plan_command(
     """
     from suffice.ladder.climb import plan
 
-    loaded = task_of(task, what)
+    loaded = task_of(task, what, claim)
     talk(repr(loaded))
     data(str(plan(loaded, **claim.options())))
 
@@ -56,11 +56,12 @@ def climb_command(
     claim: ClaimFlags,
     what: TaskFlags,
     how: RunFlags,
+    calls: ModelFlags,
 ) -> None:
     """Find the easiest solution that suffices, and save it.
 
-    Exit 0 PASS, 1 FAIL, 3 UNPROVEN; 2 for wrong use, 130 when interrupted. The same command again goes on, or looks
-    its verdict up.
+    Exit 0 PASS, 1 FAIL, 3 UNPROVEN; 2 for wrong use, 130 when interrupted. With --dev: 0 if a candidate is ready for
+    test, else 3. The same command again goes on, or looks its verdict up.
     """
     from rich.text import Text
 
@@ -72,13 +73,14 @@ def climb_command(
     from suffice.ladder.rung import from_name, from_text, proposed
     from suffice.programs.bridge import run
 
-    loaded, place = task_of(task, what), Path.cwd()
+    loaded, place = task_of(task, what, claim), Path.cwd()
+    paid = calls.options()
     with aside(sealed=not dev):
         rungs = [from_text(s, loaded.path) for s in solutions or ()]
     rungs += [from_name(f"replay:{r}") for r in replay or ()]
     rungs = rungs or proposed(loaded, loaded.path if task.is_dir() else None)
-    options: dict[str, Any] = {**claim.options(), **how.options(), "dev_only": dev, "quick": quick, "resume": resume}
-    options["command"] = shlex.join(["suffice", *sys.argv[1:]])
+    options: dict[str, Any] = {**claim.options(), **how.options(), **paid, "dev_only": dev, "quick": quick}
+    options |= {"resume": resume, "command": shlex.join(["suffice", *sys.argv[1:]])}
     with aside(), console() as screen:
         screen.print(Text(harmless(repr(loaded)), style="dim"), soft_wrap=True)
         with Ladder(screen, (loaded.coverage if claim.coverage is None else claim.coverage) is not None) as ladder:
@@ -89,7 +91,8 @@ def climb_command(
         data("\n".join([f"{decision.verdict}: {decision.sentence}", *decision.advice]))
     _saved(decision, out, place)
     talk(f"run {decision.run}: suffice report {decision.run} makes a page of it")
-    raise typer.Exit(0 if dev else EXIT[decision.verdict])
+    ready = any(row.state == "to test" or row.tested is not None for row in decision.rungs)
+    raise typer.Exit((0 if ready else EXIT["UNPROVEN"]) if dev else EXIT[decision.verdict])
 
 
 @shares
@@ -107,6 +110,7 @@ def gate_command(
     claim: ClaimFlags,
     what: TaskFlags,
     how: RunFlags,
+    calls: ModelFlags,
 ) -> None:
     """Say whether a solution may ship, for CI.
 
@@ -119,7 +123,8 @@ def gate_command(
     from suffice.ladder.rung import from_text
     from suffice.programs.bridge import run
 
-    loaded, place = task_of(task, what), Path.cwd()
+    loaded, place = task_of(task, what, claim), Path.cwd()
+    paid = calls.options()
     if on not in ("test", "dev"):
         raise UsageError(f"--on is test or dev, not {on!r}", hint="--on dev at every commit, --on test at a release")
     if on == "dev" and against is None:
@@ -131,13 +136,13 @@ def gate_command(
         report = against
 
         def call(on_done: Any) -> Any:
-            return gate_dev(loaded, rung, report, margin=margin, on_done=on_done, **how.options())
+            return gate_dev(loaded, rung, report, margin=margin, on_done=on_done, **how.options(), **paid)
 
         gated = counted_run(call, loaded, [rung], "dev")
     else:
         with aside(), console() as screen:
             with Ladder(screen, (loaded.coverage if claim.coverage is None else claim.coverage) is not None) as ladder:
-                options = {**claim.options(), **how.options(), "watch": ladder.watch}
+                options = {**claim.options(), **how.options(), **paid, "watch": ladder.watch}
                 gated = run(gate_test(loaded, rung, anyway=anyway, **options))
     if junit is not None:
         _write(place / junit, junit_xml(gated))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import os
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -122,6 +123,31 @@ class RunFlags:
         return {"concurrency": self.concurrency, "timeout": self.timeout, "fresh": self.fresh}
 
 
+@dataclass(frozen=True, slots=True)
+class ModelFlags:
+    """Which model steps and prompts call, and what that may cost."""
+
+    model: Annotated[
+        str | None,
+        _option(
+            "--model", help="What steps and prompts call that say none: openai:gpt-5-mini, http://…/v1#m.", panel=RUN
+        ),
+    ] = None
+    budget: Annotated[
+        float | None, _option("--budget", help="US dollars that all model calls may cost together.", panel=RUN)
+    ] = None
+
+    def options(self) -> dict[str, Any]:
+        """As keyword options of `evaluate` and `climb`. A model becomes the one of this process."""
+        if self.model:
+            os.environ["SUFFICE_MODEL"] = self.model
+        if self.budget is None:
+            return {}
+        from suffice.models.budget import Budget
+
+        return {"budget": Budget(usd=self.budget)}
+
+
 def share(text: str | None) -> float | str | None:
     """A coverage as typed: a number, "max", or nothing. Raises UsageError."""
     from suffice.errors import UsageError
@@ -162,8 +188,8 @@ def shares(command: F) -> F:
     return told
 
 
-def task_of(path: Path, flags: TaskFlags) -> Any:
-    """The task at `path`, read as the flags say."""
+def task_of(path: Path, flags: TaskFlags, claim: ClaimFlags | None = None) -> Any:
+    """The task at `path`, read as the flags say, with the bar that is asked for now."""
     from suffice.evals.task import Task
 
-    return Task.load(path, **flags.options())
+    return Task.load(path, **flags.options(), **(claim.options() if claim else {}))

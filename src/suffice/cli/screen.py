@@ -105,7 +105,10 @@ class Ladder:
             ended = row.state.split(" ")[0] not in ("waiting", "running", "test")
             if ended and (row.name, row.state) not in self.told:
                 self.told.add((row.name, row.state))
-                line = ": ".join(filter(None, (row.candidate, dev_text(row, self.coverage), row.state)))
+                met = row.tested is not None  # the dev figure was said before, and is not what decided
+                shown = f"{row.state} on sealed cases" if met else row.state
+                text = None if met else dev_text(row, self.coverage)
+                line = ": ".join(filter(None, (row.candidate, text, shown)))
                 self.screen.print(Text(harmless(line)), soft_wrap=True)
 
 

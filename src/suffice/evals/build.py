@@ -71,6 +71,7 @@ class _Draft:
     source: str
     key: str
     inputs_hash: str
+    row: str
     given: Split | None
     raw: Json
     typed: bool
@@ -78,7 +79,7 @@ class _Draft:
     def case(self, name: str, expected: Json, alone: bool) -> Case:
         """The finished case. One that stands alone is its own cluster, with those that have the same inputs."""
         cluster = self.key if alone else self.cluster
-        return Case(name, self.inputs, expected, cluster, self.source, self.key, self.inputs_hash)
+        return Case(name, self.inputs, expected, cluster, self.source, self.key, self.inputs_hash, self.row)
 
 
 def built(table: Table, said: TaskOptions, *, folder: Path, name: str) -> Parts:
@@ -177,7 +178,8 @@ def _draft(row: Row, columns: Columns) -> _Draft:
     cluster = key if _blank(group) else str(folded(group if isinstance(group, str) else canonical(group)))
     mark = row.values.get(columns.id) if columns.id else None
     name = "" if _blank(mark) else mark.strip() if isinstance(mark, str) else canonical(mark)
-    return _Draft(name, inputs, cluster, row.source, key, exact, given, row.values[columns.expected], row.typed)
+    whole = case_key({n: v for n, v in row.values.items() if n != columns.split})
+    return _Draft(name, inputs, cluster, row.source, key, exact, whole, given, row.values[columns.expected], row.typed)
 
 
 def _ids(drafts: Sequence[_Draft], columns: Columns) -> list[str]:

@@ -11,6 +11,7 @@ from suffice.errors import UsageError
 from suffice.evals.evaluate import How, evaluated, opened, refuse_sealed
 from suffice.evals.report import Report, figure, shortened
 from suffice.evals.task import Task
+from suffice.programs.using import maybe_using
 from suffice.stats.intervals import exact_sign_test, tango
 from suffice.store.database import Store
 from suffice.values import ABSTAIN, Json, to_json
@@ -68,9 +69,10 @@ async def compare(
 
     Both meet the same cases, whichever of them learns. Raises as `evaluate`.
     """
+    model = options.pop("model", None)
     how = How(**options)
     refuse_sealed(task, how.split)
-    with opened(store) as db:
+    with opened(store) as db, maybe_using(model):
         reports = [await evaluated(db, task, solution, how) for solution in (before, after)]
     return paired(*reports)
 

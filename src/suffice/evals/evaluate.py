@@ -7,7 +7,9 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict, cast, runtime_checkable
+
+from typing_extensions import Unpack
 
 from suffice.errors import SealedError, StoreBusy, StoreError, UsageError
 from suffice.evals.report import Report
@@ -15,9 +17,14 @@ from suffice.evals.runner import Job, Tally, outcomes
 from suffice.evals.seal import dev_cases
 from suffice.evals.task import Task
 from suffice.programs.solution import Solution, check_inputs, from_function
+from suffice.programs.using import maybe_using
 from suffice.store import runs
 from suffice.store.database import Store, open_store
 from suffice.values import Case, Outcome, Split, content_hash
+
+if TYPE_CHECKING:  # what calls a model is heavy, and most evaluations call none
+    from suffice.models.budget import Budget
+    from suffice.models.model import Model
 
 HOPELESS = 10  # calls in a row, from the first one on, that may fail before a run stops
 
@@ -42,6 +49,22 @@ class How:
     timeout: float | None = 120.0
     fresh: bool = False
     on_done: Callable[[Outcome], None] | None = None
+    budget: Budget | None = None
+
+
+class Calling(TypedDict, total=False):
+    """How `evaluate` calls: `concurrency` side by side (8), each at most `timeout` seconds (120; None: for ever).
+
+    `fresh` asks again for what is recorded. `model` is what steps call that say none, `budget` what all model calls
+    may cost together. `on_done` hears of each outcome.
+    """
+
+    concurrency: int
+    timeout: float | None
+    fresh: bool
+    on_done: Callable[[Outcome], None] | None
+    model: str | Model | None
+    budget: Budget | None
 
 
 async def evaluate(
@@ -49,23 +72,20 @@ async def evaluate(
     solution: Any,
     *,
     split: Split = "dev",
-    concurrency: int = 8,
-    timeout: float | None = 120.0,
-    fresh: bool = False,
     store: Store | Path | str | None = None,
-    on_done: Callable[[Outcome], None] | None = None,
+    **how: Unpack[Calling],
 ) -> Report:
     """Run `solution` (a function, a Solution or a rung) over the dev cases and report.
 
     A rung that learns is fitted on train first. Answers already recorded for the same solution and inputs are not
-    asked for again unless `fresh`; calls that failed are. `concurrency` calls run side by side, each for at most
-    `timeout` seconds. An interrupted evaluation goes on where it was. Raises SealedError for the test split,
-    UsageError for options that make no sense and for a rung that does not suit the task, SolutionError for a solution
+    asked for again unless `fresh`; calls that failed are. `how` is described at Calling. An interrupted evaluation
+    goes on where it was. Raises SealedError for the test split, UsageError for options that make no sense and for a
+    rung that does not suit the task, SolutionError for a solution
     whose parameters do not fit, StoreError when answers cannot be recorded: those that were are kept.
     """
     refuse_sealed(task, split)
-    with opened(store) as db:
-        return await evaluated(db, task, solution, How(split, concurrency, timeout, fresh, on_done))
+    with opened(store) as db, maybe_using(how.pop("model", None)):
+        return await evaluated(db, task, solution, How(split, **cast("dict[str, Any]", how)))
 
 
 async def evaluated(db: Store, task: Task, solution: Any, how: How) -> Report:
@@ -77,7 +97,7 @@ async def evaluated(db: Store, task: Task, solution: Any, how: How) -> Report:
     run = _begun(db, task, solved, how.split)
     tally = Tally()
     try:
-        job = Job(solved, task.grader, db, run, how.concurrency, how.timeout, how.fresh, retry=True)
+        job = Job(solved, task.grader, db, run, how.concurrency, how.timeout, how.fresh, retry=True, budget=how.budget)
         done, stopped = await _run(job, cases, how.on_done, tally)
     except BaseException as error:
         with suppress(StoreError):  # a full disk cannot note this, either, and the first error is the one to tell

@@ -50,6 +50,7 @@ class Plan:
     tries: tuple[Try, ...]
     fresh: int | None
     default: bool  # whether the tolerance is the resolution of this test, not the user's
+    note: str | None = None  # on cases that no longer count
 
     @property
     def bound(self) -> float:
@@ -104,6 +105,8 @@ def refuse_hopeless(bar: float, tolerance: float, sealed: Sealed) -> None:
     cases = f"{sealed.n} sealed case{'s' if sealed.n != 1 else ''}" + (f" after {tries}" if sealed.passed else "")
     if best is None or best >= bar:
         raise BarError(f"with {cases} I can show no bar of {rate(bar)}", hint=_more(bar, tolerance, sealed))
+    if best < bar / 2:
+        raise BarError(f"with {cases} nothing worth saying can be shown", hint=_more(bar, tolerance, sealed))
     slack = math.ceil(round((bar - best) * 1000, 6)) / 1000  # never rounded down: the hint must work
     raise BarError(
         f"with {cases} I can show {rate(bar)} only as at least {rate(best)}",
@@ -127,8 +130,9 @@ def plan_lines(plan: Plan) -> list[str]:
     among = " of the answered inputs" if plan.coverage is not None else " of future inputs like these"
     out = [
         f"claim      at least {rate(plan.bound)}{among} are right (bar {rate(plan.bar)}, tolerance "
-        f"{rate(plan.tolerance)}{', the resolution of this test' if plan.default else ''})",
+        f"{rate(plan.tolerance)}{_resolution(plan)})",
         f"cases      {plan.n:,} sealed{per}",
+        *(f"           {plan.note}" for _ in range(plan.note is not None)),
     ]
     if plan.coverage:
         out.append(
@@ -146,13 +150,24 @@ def plan_lines(plan: Plan) -> list[str]:
         *(f"           {rate(o.rate):>9}   {o.passes:>4.0%}   {o.fails:>4.0%}   {o.cases:>6.0f}" for o in plan.odds),
     ]
     middle = (1 + plan.bar) / 2
+    what = f"fresh{' answered' if plan.coverage else ''} cases on their first try"
     if plan.fresh is None:
         out.append(f"more       no number of cases up to 100,000 gives a solution of {rate(middle)} an 80% chance")
     elif plan.fresh > base:
-        out.append(f"more       {plan.fresh:,} cases would give a solution of {rate(middle)} an 80% chance")
+        out.append(f"more       {plan.fresh:,} {what} would give a solution of {rate(middle)} an 80% chance")
     else:
-        out.append(f"more       not needed: {plan.fresh:,} cases give a solution of {rate(middle)} an 80% chance")
+        out.append(f"more       not needed: {plan.fresh:,} {what} give a solution of {rate(middle)} an 80% chance")
     return out
+
+
+def _resolution(plan: Plan) -> str:
+    """What a tolerance that nobody chose is: the resolution, where a solution at the bar passes every second time."""
+    if not plan.default:
+        return ""
+    at_bar = next((o.passes for o in plan.odds if o.rate == round(plan.bar, 3)), 0.0)
+    if at_bar >= 0.5:
+        return ", the resolution of this test"
+    return ", the most that this bar allows" if plan.tolerance >= 1 - plan.bar - 1e-9 else ", the default"
 
 
 def _ledger(plan: Plan) -> str:

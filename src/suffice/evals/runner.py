@@ -10,9 +10,12 @@ from dataclasses import dataclass, replace
 
 from suffice.errors import SolutionError, UsageError
 from suffice.evals.grade import Grader
+from suffice.models.belonging import Belonging, belonging
+from suffice.models.budget import Budget
 from suffice.programs.solution import Solution, attempt
 from suffice.programs.threads import in_thread
 from suffice.store import journal
+from suffice.store.calls import CallJournal
 from suffice.store.database import Store
 from suffice.values import ABSTAIN, Answer, Case, Failure, Graded, Outcome, Score, content_hash, to_json
 
@@ -26,7 +29,8 @@ class Job:
     `concurrency` is the most calls in flight; `timeout` in seconds a call (None: for ever). With `store` None nothing
     is remembered. `run` owns the failures: recorded answers are reused by any run, recorded failures only by the same
     one (and not where it says `retry`). `fresh` calls everything anew. A `sealed` job writes down scores and hashes,
-    never text. Raises UsageError for a concurrency or time-out that allows no call.
+    never text. `budget` holds for the model calls inside, which belong to the run. Raises
+    UsageError for a concurrency or time-out that allows no call.
     """
 
     solution: Solution
@@ -38,6 +42,7 @@ class Job:
     fresh: bool = False
     sealed: bool = False
     retry: bool = False
+    budget: Budget | None = None
 
     def __post_init__(self) -> None:
         if self.concurrency < 1:
@@ -111,6 +116,7 @@ class _Line:
         names = Counter[str](_noted_as(job, case) for case in (cases if job.store is not None else ()))
         self.twins = {name: asyncio.Lock() for name, n in names.items() if n > 1}  # the same input more than once
         self.first: dict[str, Outcome] = {}
+        self.belongs = _belonging(job)
 
     async def outcomes(self) -> AsyncIterator[Outcome]:
         while self.given < len(self.cases):
@@ -129,6 +135,8 @@ class _Line:
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
+        if self.belongs is not None:
+            self.belongs.journal.close()
 
     def _start(self) -> None:
         ahead = len(self.cases) if self.window is None else max(1, self.window())
@@ -139,7 +147,7 @@ class _Line:
                 if self.on_done is not None:
                     self.on_done(self.known[i])
                 continue
-            task = asyncio.create_task(self._one(i))
+            task = asyncio.create_task(self._one(i) if self.belongs is None else self._inside(self.belongs, i))
             self.tasks.add(task)
             task.add_done_callback(self._ended)
 
@@ -151,6 +159,10 @@ class _Line:
         elif (error := task.exception()) is not None:
             self.error = self.error or error
         self.changed.set()
+
+    async def _inside(self, run: Belonging, i: int) -> None:
+        with belonging(run):
+            await self._one(i)
 
     async def _one(self, i: int) -> None:
         case = self.cases[i]
@@ -165,6 +177,14 @@ class _Line:
         self.known[i] = outcome
         if self.on_done is not None:
             self.on_done(outcome)
+
+
+def _belonging(job: Job) -> Belonging | None:
+    """What the model calls of a job share; None where nothing is remembered."""
+    if job.store is None:
+        return None
+    journal = CallJournal(job.store, job.run or None)
+    return Belonging(journal, fresh=job.fresh, sealed=job.sealed, budget=job.budget)
 
 
 async def _call(job: Job, case: Case, writer: journal.Writer | None) -> Outcome:

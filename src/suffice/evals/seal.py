@@ -46,7 +46,7 @@ def sealed_blocks(store: Store, task: Task) -> list[Sealed]:
     A cluster is used once: it belongs to the oldest block that has a case of it, and to none when one was shown.
     """
     test = task.sealed()
-    shown = ledger.exposed(store, [c.key for c in test])
+    shown = shown_keys(store, test)
     used = {c.cluster for c in test if c.key in shown}
     found: list[Sealed] = []
     for block, cases in _blocks(store, task):
@@ -64,11 +64,24 @@ def dev_cases(store: Store, task: Task) -> tuple[Case, ...]:
     From now on train and dev count as shown, and the store knows the sealed cases. Raises StoreError.
     """
     ledger.seal(store, [c.key for c in task.sealed()], task.name)
-    ledger.expose(store, [c.key for c in (*task.train, *task.dev)], why=f"dev of {task.name}")
+    ledger.expose(store, _marks((*task.train, *task.dev)), why=f"dev of {task.name}")
     known = {c.key for c in (*task.train, *task.dev)}
-    shown = ledger.exposed(store, [c.key for c in task.sealed()])
+    shown = shown_keys(store, task.sealed())
     retired = (c for c in task.sealed() if c.key in shown and c.key not in known)
     return (*task.dev, *(Case(**{f.name: getattr(c, f.name) for f in fields(Case)}) for c in retired))
+
+
+def shown_keys(store: Store, cases: Sequence[Case]) -> set[str]:
+    """The keys of those of `cases` that were shown: as they are, or as the same row under other input columns.
+
+    Raises StoreError.
+    """
+    marks = ledger.exposed(store, _marks(cases))
+    return {c.key for c in cases if c.key in marks or c.row in marks}
+
+
+def _marks(cases: Iterable[Case]) -> list[str]:
+    return [mark for c in cases for mark in (c.key, c.row) if mark]
 
 
 def looked_at_note(store: Store, task: Task) -> str | None:
@@ -100,13 +113,13 @@ def unseal(store: Store, task: Task, most: int | None = None) -> tuple[Case, ...
             break
         chosen |= {mate.id: mate for mate in mates[case.cluster]}
     keys = {c.key for c in chosen.values()}
-    ledger.retire(store, keys)
+    ledger.retire(store, _marks(chosen.values()))
     return tuple(c for c in dev_cases(store, task) if c.key in keys)
 
 
 def sealed_count(store: Store, task: Task) -> int:
     """How many of the task's test cases are still sealed. Raises StoreError."""
-    shown = ledger.exposed(store, [c.key for c in task.sealed()])
+    shown = shown_keys(store, task.sealed())
     return sum(c.key not in shown for c in task.sealed())
 
 
@@ -139,8 +152,10 @@ def one_per_cluster(cases: Iterable[Case], seed: int) -> tuple[Case, ...]:
 def _blocks(store: Store, task: Task) -> list[tuple[ledger.Block, list[Case]]]:
     """The task's sealed cases by block, the fresh block last."""
     by_key: dict[str, list[Case]] = {}
+    shown = shown_keys(store, task.sealed())
     for case in task.sealed():
-        by_key.setdefault(case.key, []).append(case)
+        if case.key not in shown:
+            by_key.setdefault(case.key, []).append(case)
     return [(block, [c for key in block.keys for c in by_key[key]]) for block in ledger.blocks(store, by_key)]
 
 

@@ -87,7 +87,9 @@ def divided(placed: Sequence[Placed], *, shape: Shape, seed: int, cluster_name: 
 
 
 def _seal(case: Case) -> SealedCase:
-    return SealedCase(case.id, case.inputs, case.expected, case.cluster, case.source, case.key, case.inputs_hash)
+    return SealedCase(
+        case.id, case.inputs, case.expected, case.cluster, case.source, case.key, case.inputs_hash, case.row
+    )
 
 
 def _cuts(given: Split | None, present: frozenset[Split], shape: Shape) -> tuple[float, float]:

@@ -16,12 +16,13 @@ from suffice.evals.seal import Sealed, choose_block, dev_cases, looked_at_note, 
 from suffice.evals.task import Task
 from suffice.ladder.closing import decide, to_json_decision
 from suffice.ladder.decision import Climbed, Decision
-from suffice.ladder.dev import run_dev
+from suffice.ladder.dev import contradicted, run_dev
 from suffice.ladder.rule import QUICK, Dev, DevEnd, Rule, moves
 from suffice.ladder.rung import Rung, as_rung, from_text, proposed
 from suffice.ladder.sentence import before_test
 from suffice.ladder.state import Climb, Options
 from suffice.ladder.tries import candidate_solution, known_try, run_try
+from suffice.programs.using import maybe_using
 from suffice.stats.ledger import TOTAL, alpha_of_try
 from suffice.stats.plan import default_tolerance
 from suffice.store import ledger, runs
@@ -49,6 +50,18 @@ async def climb(
     SolutionError for a solution that does not fit the task, StoreError when nothing can be recorded.
     """
     _check(options)
+    with maybe_using(options.get("model")):
+        return await _climbed(task, rungs, bar, tolerance, coverage, options)
+
+
+async def _climbed(
+    task: Task,
+    rungs: Any,
+    bar: float | None,
+    tolerance: float | None,
+    coverage: float | str | None,
+    options: Options,
+) -> Decision:
     ladder = _ladder(task, rungs)
     with opened(options.get("store")) as store:
         dev = dev_cases(store, task)
@@ -81,7 +94,8 @@ def plan(
         stated, sealed = state_claim(db, task, bar, tolerance, coverage)
         refuse_hopeless(stated.bar, stated.tolerance, sealed)
         default = tolerance is None and task.tolerance is None
-        return plan_of(stated, sealed, ledger.tries(db, sealed.block), default)
+        made = plan_of(stated, sealed, ledger.tries(db, sealed.block), default)
+        return replace(made, note=looked_at_note(db, task))
 
 
 def state_claim(
@@ -132,7 +146,7 @@ async def _dev(c: Climb, k: int) -> DevEnd:
         return DevEnd("drop", 0.0)
     c.show(k, state="running")
     end = await run_dev(c, k)
-    if end.judgement != "test" and await _decided(c, k, before=len(c.base)):
+    if end.judgement != "test" and await _decided(c, k, before=len(c.base)) and not contradicted(c, k):
         return DevEnd("test", end.chance)  # its verdict costs nothing to look up
     return end
 

@@ -91,6 +91,10 @@ def _remarks(c: Climb) -> list[str]:
             out.append(f"Known: decided on {sentence.when(tested.at)}; the same candidate again costs no try.")
         elif tested is not None and tested.known:
             out.append(f"{row.candidate}: this verdict is {sentence.when(tested.at)}'s; look at `--dev` to do better.")
+        elif row.state == "changed":
+            out.append(
+                f"{row.name}: {row.note}. A changed solution is another one: give it a change in its source, too."
+            )
         elif row.state == "paused" and row.note:
             out.append(f"{row.name} paused: {row.note}; mend that and run the same command again.")
     return out
@@ -136,7 +140,7 @@ def _last_tested(c: Climb) -> Climbed | None:
 
 
 def _likely(c: Climb) -> Climbed | None:
-    return next((r for r in c.rows if r.state == "likely"), None)
+    return next((r for r in c.rows if r.state == "to test"), None)
 
 
 def _ready(c: Climb) -> str:

@@ -29,7 +29,7 @@ async def run_dev(c: Climb, k: int) -> DevEnd:
     """Run rung `k` over dev until it is dropped, sent to test or at the end; notes the candidate that ends in it."""
     rung, lost = await race(c, c.rungs[k]) if c.rungs[k].family else (c.rungs[k], 0)
     judgement: Judgement | None = None
-    if k in c.shown:
+    if k in c.shown and not c.options.get("fresh"):
         return await _looked_up(c, k, rung)
     if rung.out_of_fold is not None:
         run = DevRun(rung, None, await _out_of_fold(c, rung), len(c.task.train) + len(c.dev), free=True)
@@ -43,6 +43,8 @@ async def run_dev(c: Climb, k: int) -> DevEnd:
     fit = candidate.fit
     judgement = judgement or judge_dev(fit.chance, len(run.evidence), len(run.evidence), c.rule)
     _show(c, k, candidate, judgement)
+    if k in c.shown and contradicted(c, k):
+        judgement = "drop"
     if judgement == "go on":
         journal.forgive(c.store, c.run)  # so that the same climb asks again once it is mended
         return DevEnd("drop", fit.chance)
@@ -60,7 +62,19 @@ async def _looked_up(c: Climb, k: int, rung: Rung) -> DevEnd:
     run = DevRun(rung, solution, evidence_of(done), len(cases), solution.free)
     candidate = c.candidates[k] = Candidate((run,), measured([run.evidence], [None], c.claim()))
     _show(c, k, candidate, "test")
-    return DevEnd("test", candidate.fit.chance)
+    return DevEnd("drop" if contradicted(c, k) else "test", candidate.fit.chance)
+
+
+def contradicted(c: Climb, k: int) -> bool:
+    """Whether dev now speaks against a PASS that rung `k` once got: even its interval's upper end is below the claim.
+
+    The same source may answer otherwise today, because a file or a service that it uses has changed. Says so.
+    """
+    between = c.rows[k].interval
+    if between is None or between[1] >= c.stated.bound:
+        return False
+    c.show(k, state="changed", note="it passed before, and dev now contradicts that: what it reads or calls changed")
+    return True
 
 
 def paused(failed: int, calls: int) -> bool:
@@ -179,7 +193,7 @@ def _ahead(fit: Fit | None, seen: int, total: int, claim: Claim, c: Climb) -> in
 def _show(c: Climb, k: int, candidate: Candidate, judgement: Judgement) -> None:
     run, fit = candidate.members[-1], candidate.fit
     failed = int(run.evidence.failed.sum())
-    state = {"drop": "dropped", "keep": "kept", "test": "likely", "go on": "paused"}[judgement]
+    state = {"drop": "dropped", "keep": "kept", "test": "to test", "go on": "paused"}[judgement]
     note = c.rows[k].note
     if judgement == "go on":
         first = next(o.failure for o in run.evidence.outcomes if o.failure is not None)

@@ -41,7 +41,8 @@ async def gate_test(task: Task, solution: Any, *, anyway: bool = False, **option
 
     Dev comes first and spends nothing: a solution that dev shows to be hopeless spends no try unless `anyway`. The
     solution is judged as it is: where the task asks for a coverage, no threshold is put on a function's confidence.
-    A bundle brings its own bar, tolerance and coverage where neither `options` nor the task say another bar.
+    A bundle is held to its own tolerance and coverage, not the task's, where neither `options` nor the task say
+    another bar: a gate asks whether what was shown of it still holds.
     `options` are those of `climb`. Raises what `climb` raises.
     """
     rung = as_rung(solution)
@@ -57,14 +58,13 @@ async def gate_test(task: Task, solution: Any, *, anyway: bool = False, **option
 
 
 def _of_bundle(task: Task, rung: Rung, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The claim that a bundle was saved with, as far as nobody asks for another."""
+    """The claim that a bundle was saved with, where neither the call nor the task asks for another bar."""
     claim: Mapping[str, Any] = rung.claim or {}
     bar = options.get("bar") or task.bar or claim.get("bar")
     if claim.get("bar") is None or bar != claim["bar"]:
         return {}
-    tolerance = task.tolerance if task.tolerance is not None else claim.get("tolerance")
-    coverage = task.coverage if task.coverage is not None else claim.get("coverage")
-    return {"bar": bar, "tolerance": tolerance, "coverage": "max" if coverage == 0.0 else coverage}
+    coverage = claim.get("coverage")
+    return {"bar": bar, "tolerance": claim.get("tolerance"), "coverage": "max" if coverage == 0.0 else coverage}
 
 
 async def gate_dev(

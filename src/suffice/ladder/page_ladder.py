@@ -34,7 +34,8 @@ STATES = {
     "running": ("cut off", "while on dev"),
     "dropped": ("dropped", "on dev a PASS was too unlikely"),
     "kept": ("not tested", "not likely enough to spend a try on"),
-    "likely": ("ready", "for test"),
+    "changed": ("changed", "since it passed"),
+    "to test": ("ready", "for test"),
     "not tried": ("not tried", ""),
     "paused": ("paused", ""),
 }

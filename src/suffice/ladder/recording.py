@@ -145,6 +145,7 @@ def _solution(name: str, answers: dict[str, Answer]) -> Solution:
             raise DataError(f"the recording {name} has no answer for this input") from None
 
     return Solution(
+        replays=True,
         name=name,
         ask=ask,
         identity=content_hash(["replay", {k: [to_json(a.value), a.confidence] for k, a in answers.items()}]),

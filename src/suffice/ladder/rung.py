@@ -18,9 +18,13 @@ from suffice.programs.constant import constant_solution
 from suffice.programs.load import find
 from suffice.programs.solution import Solution, from_function
 from suffice.programs.threads import in_thread
+from suffice.programs.using import model_configured
 from suffice.programs.words import text_of, words_solution
 from suffice.values import Answer, Case, Json, canonical, content_hash, to_json
 from suffice.version import __version__
+
+ASKING = ("prompt", "examples", "vote")
+"""Built-in rungs that ask a language model."""
 
 Fit = Callable[[Task, Sequence[Case]], Awaitable[Solution]]
 OutOfFold = Callable[[Task, Sequence[Case]], Awaitable[list[Answer]]]
@@ -140,17 +144,48 @@ def family(name: str, *variants: Any) -> Rung:
     return Rung(name, fit, identity, learns=any(r.learns for r in rungs), unsuited=unsuited, family=rungs)
 
 
+def prompt(name: str = "prompt") -> Rung:
+    """Zero-shot: a prompt made from the task alone (`prompting.prompt`)."""
+    from suffice.ladder import prompting  # what calls a model is heavy
+
+    return prompting.prompt(name)
+
+
+def examples(base: Any = None, *, k: int = 8, name: str = "examples") -> Rung:
+    """Few-shot: the `k` train cases most like an input stand before it (`prompting.examples`)."""
+    from suffice.ladder import prompting
+
+    return prompting.examples(base, k=k, name=name)
+
+
+def vote(base: Any = None, *, n: int = 5, temperature: float = 0.7, name: str = "vote") -> Rung:
+    """Self-consistency: `n` samples, the commonest answer, its share as confidence (`prompting.vote`)."""
+    from suffice.ladder import prompting
+
+    return prompting.vote(base, n=n, temperature=temperature, name=name)
+
+
 def as_rung(thing: Any) -> Rung:
     """A rung as it is; anything else that can be called, as a rung that needs no fitting."""
-    return thing if isinstance(thing, Rung) else function(thing)
+    if isinstance(thing, Rung):
+        return thing
+    if hasattr(thing, "as_solution"):  # a step: its model is settled when the climb begins, and may be missing
+        from suffice.ladder import prompting
+
+        return prompting.step(thing)
+    return function(thing)
 
 
 def proposed(task: Task, folder: Path | None = None) -> list[Rung]:
-    """The ladder for a task: its own (`ladder = [...]` in task.toml), else the built-in rungs that suit it."""
+    """The ladder for a task: its own (`ladder = [...]` in task.toml), else the built-in rungs that suit it.
+
+    A prompt is always among them: without a model it is not tried, and the climb says what configures one.
+    """
     if task.ladder:
         return [from_name(name, folder) for name in task.ladder]
-    ladder = [constant(), words()]
-    return [r for r in ladder if r.unsuited(task) is None]
+    asking = [prompt(), examples()] if model_configured() else []
+    ladder = [r for r in (constant(), words(), *asking) if r.unsuited(task) is None]
+    return [*ladder, prompt()] if ladder and not asking else ladder
 
 
 def from_text(text: str, path: Path | None = None) -> Rung:
@@ -177,6 +212,8 @@ def from_name(name: str, folder: Path | None = None) -> Rung:
         return constant()
     if name == "words":
         return words()
+    if name in ASKING:
+        return {"prompt": prompt, "examples": examples, "vote": vote}[name]()
     if kind == "replay" and rest:
         path, _, column = rest.partition("#")
         return replay(inside(folder, path) if folder is not None else path, column or None)
@@ -185,9 +222,10 @@ def from_name(name: str, folder: Path | None = None) -> Rung:
             f"a ladder in task.toml names built-in rungs and recordings, not {name!r}: a task folder runs no code",
             hint=f"put functions on the command line: suffice climb {folder} words {name}",
         )
-    near = difflib.get_close_matches(name, ["constant", "words", "replay"], n=1)
+    near = difflib.get_close_matches(name, ["constant", "words", *ASKING, "replay"], n=1)
     raise UsageError(
         f"there is no rung called {name!r}",
         hint=(f"did you mean {near[0]}? " if near else "")
-        + "Rungs: constant, words, replay:FILE[#COLUMN], a bundle folder, or your own function as my.py:triage",
+        + "Rungs: constant, words, prompt, examples, vote, replay:FILE[#COLUMN], a bundle folder, or your own "
+        "function as my.py:triage",
     )

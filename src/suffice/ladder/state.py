@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from suffice.evals.claim import Stated
 from suffice.evals.runner import Job, Tally
@@ -23,6 +23,10 @@ from suffice.store import ledger
 from suffice.store.database import Store
 from suffice.values import Case, Json
 
+if TYPE_CHECKING:  # what calls a model is heavy, and most climbs call none
+    from suffice.models.budget import Budget
+    from suffice.models.model import Model
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -39,6 +43,7 @@ class Options(TypedDict, total=False):
     before test. `quick` decides earlier and never goes back down. `resume` insists that there is an interrupted climb
     to go on with. `fresh` asks again for what is recorded on dev. `store` is an open store or its folder. `watch`
     hears of progress; on sealed cases it must not write to this process's stdout or stderr, which are silenced.
+    `model` is what steps call that say none, `budget` what all model calls of this climb may cost together.
     `rule` replaces the rule of the climb. `command` is what was typed, for the page to say how to repeat it.
     """
 
@@ -52,6 +57,8 @@ class Options(TypedDict, total=False):
     watch: Callable[[Progress], None]
     rule: Rule | None
     command: str | None
+    model: str | Model | None
+    budget: Budget | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +165,7 @@ class Climb:
             self.options.get("timeout", 120.0),
             fresh=self.options.get("fresh", False) and not sealed,
             sealed=sealed,
+            budget=self.options.get("budget"),
         )
 
     def show(self, k: int | None = None, line: str | None = None, **changes: Any) -> None:

@@ -48,6 +48,9 @@ MAX_DEPTH: Final = 16  # routes within routes
 KINDS: Final[Mapping[str, Callable[[Form], Solution]]] = {
     "constant": constant.from_form,
     "words": words.from_form,
+    "step": lambda form: _asking(form),
+    "vote": lambda form: _asking(form),
+    "examples": lambda form: _asking(form),
 }
 
 
@@ -78,25 +81,32 @@ def save_bundle(solution: Solution, path: str | Path, *, claim: Mapping[str, Jso
 
 
 @overload
-def load(path: str | Path, *, allow_changed: bool = False) -> Solution[Any]: ...
+def load(path: str | Path, *, allow_changed: bool = False, model: str | None = None) -> Solution[Any]: ...
 @overload
-def load(path: str | Path, *, output: TypeForm[T], allow_changed: bool = False) -> Solution[T | Abstain]: ...
-def load(path: str | Path, *, output: Any = None, allow_changed: bool = False) -> Solution[Any]:
+def load(
+    path: str | Path, *, output: TypeForm[T], allow_changed: bool = False, model: str | None = None
+) -> Solution[T | Abstain]: ...
+def load(
+    path: str | Path, *, output: Any = None, allow_changed: bool = False, model: str | None = None
+) -> Solution[Any]:
     """The solution in the bundle folder `path`, ready to be called; its `claim` is what was shown of it.
 
     With `output` (any type that pydantic can check) every answer is brought to that type or refused with
     SolutionError, and labels that can never fit are refused now. A function must have the source that it was saved
-    with; `allow_changed` takes it as it is, and then the claim is dropped. Nothing is written anywhere. Raises
+    with; `allow_changed` takes it as it is, and then the claim is dropped. So does another `model` for its steps:
+    what was shown was shown of the one that it was saved with. Nothing is written anywhere. Raises
     BundleError for a bundle that is missing, newer, damaged, tampered with, or not to be imported.
     """
     manifest = read_manifest(path)
     try:
-        reading = _Reading(manifest, allow_changed)
+        reading = _Reading(manifest, allow_changed, model)
         solution = replace(_solution(manifest.solution, reading, 0), name=manifest.name)
     except BundleError:
         if read_manifest(path).hash == manifest.hash:
             raise
-        return cast("Solution[Any]", load(path, output=output, allow_changed=allow_changed))  # replaced meanwhile
+        return cast(
+            "Solution[Any]", load(path, output=output, allow_changed=allow_changed, model=model)
+        )  # replaced meanwhile
     if output is not None:
         solution = checked_output(solution, output, reading.labels, str(manifest.path))
     return replace(solution, claim=None if reading.changed else manifest.claim)
@@ -116,9 +126,14 @@ def _node(solution: Solution, parts: _Parts, depth: int) -> Json:
     form = solution.form
     if depth >= MAX_DEPTH:
         raise SolutionError(f"routes within routes go more than {MAX_DEPTH} deep", hint="make one route of them")
+    if form is None and solution.replays:
+        raise SolutionError(
+            f"{solution.name} is a recording: it answers the cases that were recorded and no others",
+            hint="what recorded it can be climbed, saved and shipped: a function, or a step",
+        )
     if form is None and not solution.members:
         raise SolutionError(
-            f"{solution.name} cannot be saved: it is a lambda, a function inside a function, a partial or a recording",
+            f"{solution.name} cannot be saved: it is a lambda, a function inside a function, or a partial",
             hint="put what it does into a function of its own at the top level of a module",
         )
     node: dict[str, Json] = {"kind": "route" if form is None else form.kind, "name": solution.name}
@@ -164,6 +179,7 @@ class _Reading:
 
     manifest: Manifest
     allow_changed: bool
+    model: str | None = None
     changed: bool = False
     labels: list[Json] = field(default_factory=list[Json])  # answers that may be given, as far as they are known
 
@@ -188,11 +204,23 @@ def _solution(node: Json, reading: _Reading, depth: int) -> Solution:
                 f"it holds a solution of the kind {kind[:40]!r}, which this version of Suffice does not know",
                 hint=f"install suffice {reading.manifest.suffice} or newer",
             )
+        if "model" in form.data and reading.model is not None:
+            reading.changed |= reading.model != form.data["model"]
+            form = replace(form, data={**form.data, "model": reading.model})
         made = KINDS[kind](form)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, SolutionError) as error:
         raise reading.fault(f"its solution cannot be read ({type(error).__name__}: {error})"[:300]) from error
-    reading.labels += form.data["labels"] if kind == "words" else [form.data["value"]]
+    reading.labels += {"words": form.data.get("labels", []), "constant": [form.data.get("value")]}.get(kind, [])
     return replace(made, name=name)
+
+
+def _asking(form: Form) -> Solution:
+    """One of the kinds that call a model: that is heavy to import, and most bundles call none."""
+    from suffice.programs.example_solution import load_examples
+    from suffice.programs.step_solution import load_step
+    from suffice.programs.vote import load_vote
+
+    return {"step": load_step, "vote": load_vote, "examples": load_examples}[form.kind](form)
 
 
 def _leg(member: Json, reading: _Reading, depth: int) -> Leg:

@@ -13,12 +13,12 @@ from typing import Any, Generic, cast
 
 from typing_extensions import TypeVar
 
-from suffice.errors import SolutionError
+from suffice.errors import BudgetError, NoModel, PolicyError, PriceUnknown, SolutionError, StoreError
 from suffice.programs.identity import function_identity
 from suffice.programs.leaving import HardExit
 from suffice.programs.place import place_of_error, place_of_function
 from suffice.programs.threads import in_thread
-from suffice.values import Answer, Failure, Json, to_json
+from suffice.values import ABSTAIN, Answer, Failure, Json, to_json
 
 R = TypeVar("R", covariant=True, default=Any)
 
@@ -61,6 +61,7 @@ class Solution(Generic[R]):
     form: Form | None = None
     parameters: tuple[str, ...] | None = None  # names it can bind; None: takes anything
     required: tuple[str, ...] = ()
+    replays: bool = False  # a recording: it answers only what was recorded
     members: tuple[Any, ...] = ()  # the legs of a route (route.py), in order
     claim: Mapping[str, Json] | None = field(default=None, compare=False)
 
@@ -70,7 +71,8 @@ class Solution(Generic[R]):
 
     async def reply(self, *args: Any, **kwargs: Any) -> Answer:
         """The answer with its confidence and who gave it; inputs as one value or as keyword arguments."""
-        return await self.ask(gathered(args, kwargs))
+        answer = await self.ask(gathered(args, kwargs))
+        return answer if answer.by or answer.value is ABSTAIN else replace(answer, by=self.name)
 
     async def __call__(self, *args: Any, **kwargs: Any) -> R:
         """The answer's value: what was asked for, None, or ABSTAIN."""
@@ -95,6 +97,9 @@ def from_function(function: Callable[..., Any], name: str | None = None) -> Solu
     if isinstance(function, Solution):
         given = cast("Solution", function)
         return replace(given, name=name) if name else given
+    as_solution = getattr(function, "as_solution", None)  # a step, whose model is settled now
+    if as_solution is not None:
+        return cast("Solution", as_solution(name))
     if not callable(function):
         raise SolutionError(f"{function!r} is not callable", hint="pass a function, a rung, or a loaded bundle")
     named, required = _parameters(function)
@@ -164,6 +169,8 @@ def check_inputs(solution: Solution, columns: Sequence[str]) -> None:
 async def attempt(solution: Solution, inputs: Json, timeout: float | None) -> tuple[Answer | None, Failure | None]:
     """One call that always ends in an answer or a Failure: raised, timed out after `timeout` seconds, exited, typed.
 
+    What would end every other call in the same way (a spent budget, a policy, no model, no store) is raised instead.
+
     Cancellation and Ctrl-C pass through; everything else that the solution does is its own failure, not ours.
     """
     limit = asyncio.timeout(timeout)
@@ -177,6 +184,8 @@ async def attempt(solution: Solution, inputs: Json, timeout: float | None) -> tu
         if task is None or task.cancelling():
             raise
         return None, Failure("raised", describe(error))  # its own: it awaited something that was cancelled
+    except (BudgetError, PolicyError, NoModel, PriceUnknown, StoreError):
+        raise
     except SystemExit as error:
         how = "os._exit" if isinstance(error, HardExit) else "sys.exit"
         return None, Failure("exit", f"called {how}({_line(repr(error.code))}){place_of_error(error)}")

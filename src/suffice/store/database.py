@@ -46,13 +46,28 @@ class Store:
 
 
 def store_file(folder: Path | str | None = None) -> Path:
-    """Where the store of `folder` is (default `$SUFFICE_HOME`, else `.suffice/` here), whether it exists or not."""
-    home = Path(folder or os.environ.get("SUFFICE_HOME") or ".suffice")
-    return home.expanduser().absolute() / "store.sqlite"
+    """Where the store of `folder` is, whether it exists or not.
+
+    Default: `$SUFFICE_HOME`, else `.suffice/` here or in the nearest folder above that has one, so that going into a
+    subfolder forgets nothing. A store of another user is passed over.
+    """
+    said = folder or os.environ.get("SUFFICE_HOME")
+    if said:
+        return Path(said).expanduser().absolute() / "store.sqlite"
+    here = Path.cwd()
+    found = (place / ".suffice" / "store.sqlite" for place in (here, *here.parents))
+    return next(filter(_own, found), here / ".suffice" / "store.sqlite")
+
+
+def _own(file: Path) -> bool:
+    try:
+        return file.is_file() and (not hasattr(os, "getuid") or file.stat().st_uid == os.getuid())
+    except OSError:
+        return False
 
 
 def open_store(folder: Path | str | None = None, *, patience: float = PATIENCE) -> Store:
-    """Open the store in `folder` (default `$SUFFICE_HOME`, else `.suffice/` here), making it if there is none.
+    """Open the store in `folder` (default: as `store_file` finds it), making it if there is none.
 
     A folder made here is private (0700, the file 0600) and keeps itself out of git; a folder that already holds other
     things keeps its mode. `patience` is how many seconds a write waits for another process. Raises StoreFull,
@@ -71,9 +86,18 @@ def open_store(folder: Path | str | None = None, *, patience: float = PATIENCE) 
 
 
 def beside(store: Store) -> Store:
-    """The same store over a connection of its own, for another thread. Raises StoreError if the file is gone."""
+    """The same store over a connection of its own, for one other thread at a time.
+
+    Raises StoreError if the file is gone.
+    """
     with mapped(store.path):
-        connection = sqlite3.connect(f"{store.path.as_uri()}?mode=rw", uri=True, timeout=PATIENCE, isolation_level=None)
+        connection = sqlite3.connect(
+            f"{store.path.as_uri()}?mode=rw",
+            uri=True,
+            timeout=PATIENCE,
+            isolation_level=None,
+            check_same_thread=False,
+        )
         connection.execute("PRAGMA synchronous = NORMAL")
     return Store(store.path, connection, store.inode)
 

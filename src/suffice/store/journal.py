@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from suffice.errors import StoreError
+from suffice.store.commit import Commits, Statement, execute
 from suffice.store.database import Store, chunks, mapped, select_in, transaction
 from suffice.store.runs import run_number
 from suffice.values import Answer, Failure, Json, from_json, to_json
 
 BULK: Final = 2_000  # rows a transaction when many are recorded at once
-
-Statement = tuple[str, tuple[Any, ...]]
 
 ANSWER: Final = (
     "INSERT OR REPLACE INTO answer (solution, inputs, run, value, confidence, answered_by, seconds, cost_usd)"
@@ -139,7 +136,7 @@ def record_many(store: Store, run: str, solution: str, calls: Iterable[tuple[str
     """
     rows = _Rows(store, run)
     for chunk in chunks(calls, BULK):
-        _write(store, [s for inputs, call in chunk for s in rows.of_call(solution, inputs, call)])
+        execute(store, [s for inputs, call in chunk for s in rows.of_call(solution, inputs, call)])
 
 
 def record_many_sealed(
@@ -148,7 +145,7 @@ def record_many_sealed(
     """As `record_many`, for sealed cases."""
     rows = _Rows(store, run)
     for chunk in chunks(calls, BULK):
-        _write(store, [s for inputs, call in chunk for s in rows.of_score(solution, grading, inputs, call)])
+        execute(store, [s for inputs, call in chunk for s in rows.of_score(solution, grading, inputs, call)])
 
 
 class Writer:
@@ -162,53 +159,28 @@ class Writer:
     def __init__(self, store: Store, run: str) -> None:
         self._store = store
         self._rows = _Rows(store, run)
-        self._queue: list[tuple[asyncio.Future[None], list[Statement]]] = []
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._broken: StoreError | None = None
+        self._commits = Commits(store, self._counted)
         self.sent_again = 0
         """Calls begun here whose earlier intent never got a result: those that were possibly paid twice."""
 
     async def intend(self, solution: str, inputs_hash: str) -> None:
         """Note that a call begins. Raises StoreError at once if the journal has failed before."""
-        if self._broken is not None:
-            raise _again(self._broken)
-        await self._written([(INTENT, self._rows.key(solution, inputs_hash))])
+        self._commits.check()
+        await self._commits.write([(INTENT, self._rows.key(solution, inputs_hash))])
 
     async def record(self, solution: str, inputs_hash: str, call: Recorded) -> None:
         """Note how a call ended; its intent goes in the same commit.
 
         Raises StoreError, and TypeError for an answer that has no JSON form.
         """
-        await self._written(self._rows.of_call(solution, inputs_hash, call))
+        await self._commits.write(self._rows.of_call(solution, inputs_hash, call))
 
     async def record_sealed(self, solution: str, grading: str, inputs_hash: str, call: Scored) -> None:
         """Note how a call on a sealed case ended. Raises StoreError."""
-        await self._written(self._rows.of_score(solution, grading, inputs_hash, call))
+        await self._commits.write(self._rows.of_score(solution, grading, inputs_hash, call))
 
-    async def _written(self, statements: list[Statement]) -> None:
-        loop = asyncio.get_running_loop()
-        if not self._queue or self._loop is not loop:  # an earlier loop may have closed with its turn unfinished
-            self._loop = loop
-            loop.call_soon(self._flush)
-        done = loop.create_future()
-        self._queue.append((done, statements))
-        await done
-
-    def _flush(self) -> None:
-        queue, self._queue = self._queue, []
-        # An intent whose call was cancelled meanwhile is written all the same: it may only be reported too often.
-        try:
-            self.sent_again += _write(self._store, [s for _, statements in queue for s in statements])
-        except Exception as error:
-            if isinstance(error, StoreError):
-                self._broken = error
-            for done, _ in queue:
-                if not done.done():
-                    done.set_exception(_again(error))
-        else:
-            for done, _ in queue:
-                if not done.done():
-                    done.set_result(None)
+    def _counted(self, sql: str, rows: int) -> None:
+        self.sent_again += sql is INTENT and not rows
 
 
 class _Rows:
@@ -266,16 +238,6 @@ class _Rows:
         return known
 
 
-def _write(store: Store, statements: Sequence[Statement]) -> int:
-    """Execute them in one transaction; how many were intents that already stood there."""
-    stood = 0
-    with transaction(store) as db:
-        for sql, row in statements:
-            changed = db.execute(sql, row).rowcount
-            stood += sql is INTENT and not changed
-    return stood
-
-
 def _named(store: Store, table: Literal["solution", "grading"], name: str) -> int | None:
     with mapped(store.path):
         row = store.connection.execute(f"SELECT id FROM {table} WHERE name = ?", (name,)).fetchone()
@@ -307,12 +269,3 @@ def _text(value: Json) -> str:
 
 def _float(value: float | None) -> float | None:
     return None if value is None else float(value)
-
-
-def _again(error: Exception) -> Exception:
-    """A fresh copy of a StoreError for each waiter: one object raised in many tasks would pile up tracebacks."""
-    if not isinstance(error, StoreError):
-        return error
-    copy = type(error)(error.message, hint=error.hint, where=error.where)
-    copy.__cause__ = error
-    return copy

@@ -68,5 +68,17 @@ VERSION_2: Final = (
     "ALTER TABLE try ADD COLUMN pauses INTEGER NOT NULL DEFAULT 0",
 )
 
-VERSIONS: Final = (VERSION_1, VERSION_2)
+VERSION_3: Final = (
+    # Model calls. `reply` is the cache: what a request was answered, by the hash of all of it.
+    """CREATE TABLE reply (
+        request BLOB PRIMARY KEY, model TEXT NOT NULL, value TEXT NOT NULL, at REAL NOT NULL) WITHOUT ROWID""",
+    # Every attempt on the wire that belongs to a run: its reservation is the intent, its settlement the result.
+    """CREATE TABLE attempt (
+        id INTEGER PRIMARY KEY, run INTEGER NOT NULL, request BLOB NOT NULL, model TEXT NOT NULL,
+        endpoint TEXT NOT NULL, at REAL NOT NULL, reserved_usd REAL, outcome TEXT, status INTEGER, seconds REAL,
+        input_tokens INTEGER, output_tokens INTEGER, cost_usd REAL, request_id TEXT)""",
+    "CREATE INDEX attempt_run ON attempt (run)",
+)
+
+VERSIONS: Final = (VERSION_1, VERSION_2, VERSION_3)
 """A store of version v is brought up to date by the statements of versions v+1, v+2, ... in order."""

@@ -1,0 +1,211 @@
+"""What goes to a language model and what comes back: messages, a request, its reply. Frozen, equal by content."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal
+
+from typing_extensions import TypeVar
+
+from suffice.values import Json, content_hash
+
+T = TypeVar("T", covariant=True, default=Any)
+
+Role = Literal["system", "user", "assistant", "tool"]
+Finish = Literal["stop", "length", "tool_calls", "content_filter", "other"]
+"""Why a model ended: on its own or at a stop sequence, at the output cap, to call tools, filtered, or for another
+reason."""
+Guarantee = Literal["masked", "native", "validated"]
+"""What made an output fit its type: token masks, the endpoint's own JSON schema mode, or our validation alone."""
+Mode = Literal["schema", "tool", "json", "text"]
+"""How an output type is asked for: native JSON schema, a forced tool call, JSON mode, or in words alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image in a message: a URL, or bytes of `media_type`."""
+
+    url: str | None = None
+    data: bytes | None = None
+    media_type: str = "image/png"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A model's wish to call a tool. `arguments` is what it wrote, parsed; `id` ties the result to it."""
+
+    id: str
+    name: str
+    arguments: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn. `content` is a text, or texts and images in order.
+
+    An assistant turn may hold `tool_calls`; a tool's turn answers the one with `tool_call_id`.
+    """
+
+    role: Role
+    content: str | tuple[str | Image, ...] = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The content without its images."""
+        parts = (self.content,) if isinstance(self.content, str) else self.content
+        return "".join(part for part in parts if isinstance(part, str))
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function that a model may ask for. `parameters` is the JSON schema of its arguments, an object."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSpec:
+    """The JSON schema that an answer must fit, and how the endpoint is asked for it."""
+
+    name: str
+    schema: Mapping[str, Json]
+    mode: Mode = "schema"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call, complete: equal requests may share a reply.
+
+    `model` is the name at the endpoint. `max_output_tokens` is always sent. `sample` tells repeats of the same request
+    apart (0, 1, 2, ...) and is not sent. `logprobs` asks for the log-probability of each output token. `extra` goes
+    into the body as it is.
+    """
+
+    model: str
+    messages: tuple[Message, ...]
+    max_output_tokens: int
+    tools: tuple[Tool, ...] = ()
+    output: OutputSpec | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    logprobs: bool = False
+    sample: int = 0
+    extra: Mapping[str, Json] = field(default_factory=dict[str, Json])
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the endpoint counted them; None where it did not say.
+
+    `cached_input_tokens` are part of `input_tokens`, `reasoning_tokens` part of `output_tokens`.
+    """
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_input_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One request on the wire and how it ended. `outcome` is "ok", or the kind of the error.
+
+    `started` is in seconds since the call began, `cost` in US dollars, None where the price is unknown.
+    """
+
+    endpoint: str
+    started: float
+    seconds: float
+    outcome: str
+    status: int | None = None
+    usage: Usage = Usage()
+    cost: float | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """One output token with its natural-log probability."""
+
+    token: str
+    logprob: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reply(Generic[T]):
+    """What came back. `value` is the answer as the type that was asked for, else the text.
+
+    `cost` is in US dollars over all attempts (None: a price is unknown), `latency` in seconds for the whole call,
+    `ttft` in seconds to the first token (None when not streamed). `guarantee` says what made `value` fit.
+    """
+
+    value: T
+    text: str = ""
+    reasoning: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    usage: Usage = Usage()
+    cost: float | None = None
+    finish_reason: Finish = "stop"
+    attempts: tuple[Attempt, ...] = ()
+    latency: float = 0.0
+    ttft: float | None = None
+    request_id: str | None = None
+    model: str = ""
+    guarantee: Guarantee | None = None
+    logprobs: tuple[TokenLogprob, ...] = ()
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of a streamed reply: more text, more reasoning, or both."""
+
+    text: str = ""
+    reasoning: str = ""
+
+
+def message_json(message: Message) -> Json:
+    """The JSON form of a message; bytes become their hash, so this is for keys and logs."""
+    made: dict[str, Json] = {"role": message.role}
+    if isinstance(message.content, str):
+        made["content"] = message.content
+    else:
+        made["content"] = [part if isinstance(part, str) else _image_json(part) for part in message.content]
+    if message.tool_calls:
+        made["tool_calls"] = [{"id": c.id, "name": c.name, "arguments": c.arguments} for c in message.tool_calls]
+    if message.tool_call_id is not None:
+        made["tool_call_id"] = message.tool_call_id
+    return made
+
+
+def request_json(request: Request) -> dict[str, Json]:
+    """The JSON form of a request: what was not said is left out, so a new option moves no old key."""
+    spec = request.output
+    made: dict[str, Json] = {
+        "model": request.model,
+        "messages": [message_json(m) for m in request.messages],
+        "max_output_tokens": request.max_output_tokens,
+        "tools": [[t.name, t.description, dict(t.parameters)] for t in request.tools],
+        "output": None if spec is None else {"name": spec.name, "schema": dict(spec.schema), "mode": spec.mode},
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "stop": list(request.stop),
+        "seed": request.seed,
+        "logprobs": request.logprobs,
+        "sample": request.sample,
+        "extra": dict(request.extra),
+    }
+    return {key: value for key, value in made.items() if value not in (None, [], {}, False)}
+
+
+def _image_json(image: Image) -> Json:
+    if image.data is None:
+        return {"url": image.url}
+    return {"image": content_hash(image.data.hex()), "media_type": image.media_type}

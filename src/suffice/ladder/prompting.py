@@ -1,0 +1,127 @@
+"""Rungs that ask a language model: a prompt made from the task alone, a step, examples from train, a vote."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Final, Literal, Union
+
+from suffice.errors import UsageError
+from suffice.evals.task import Task
+from suffice.ladder.rung import Rung
+from suffice.models.output.typed import output_type
+from suffice.programs.example_solution import Shown, example_solution
+from suffice.programs.prompt import Example, Prompt
+from suffice.programs.solution import Solution
+from suffice.programs.step import Step
+from suffice.programs.step_solution import Asking, named, step_solution
+from suffice.programs.using import model_configured, model_for
+from suffice.programs.vote import Voting, vote_solution
+from suffice.values import Case, content_hash
+
+NOT_TRIED: Final = "no model: export SUFFICE_MODEL=openai:gpt-5-mini (and its key), or --model NAME"
+KINDS: Final = ("label", "choice", "number", "text")
+
+
+def prompt(name: str = "prompt") -> Rung:
+    """Zero-shot: a prompt made from the task alone, its labels and its columns, with no code."""
+    return _rung(name, lambda task: asking_for(task, name))
+
+
+def step(function: Step[Any, Any], name: str | None = None) -> Rung:
+    """A step as it is; its model is what holds when the climb begins."""
+    label = name or function.name
+    return _rung(label, lambda task: replace(function.asking(), name=label), function)
+
+
+def examples(base: Step[Any, Any] | None = None, *, k: int = 8, name: str = "examples") -> Rung:
+    """Few-shot: before each input stand the `k` train cases most like it (words in common, weighted by rarity).
+
+    `base` is a step, else the prompt made from the task. It learns: before test it gets dev's cases, too.
+    """
+
+    async def fit(task: Task, cases: Sequence[Case]) -> Solution:
+        asking = _asking(task, base, name)
+        names = asking.prompt.inputs
+        pool = tuple(Example(named(c.inputs, names), c.expected) for c in cases)
+        return example_solution(Shown(asking, pool, k))
+
+    return Rung(name, fit, _identity("examples", base, k), learns=True, unsuited=lambda task: _unsuited(task, base))
+
+
+def vote(base: Step[Any, Any] | None = None, *, n: int = 5, temperature: float = 0.7, name: str = "vote") -> Rung:
+    """Self-consistency (Wang et al. 2203.11171): `n` samples, the commonest answer; its share is the confidence."""
+    if n < 2:
+        raise UsageError(f"a vote needs at least 2 samples, not {n}", hint="sf.rung.vote(step, n=5)")
+
+    async def fit(task: Task, cases: Sequence[Case]) -> Solution:
+        return vote_solution(Voting(_asking(task, base, name), n, temperature))
+
+    return Rung(name, fit, _identity("vote", base, n, temperature), unsuited=lambda task: _unsuited(task, base))
+
+
+def asking_for(task: Task, name: str) -> Asking:
+    """What the task itself says, as a prompt: what is given, what is wanted, which labels there are.
+
+    Nothing is offered as an answer where the task has it. Raises NoModel.
+    """
+    output = _answers(task)
+    typed = output_type(output)
+    told = Prompt(
+        instruction=_instruction(task),
+        inputs=task.columns.inputs,
+        wrapped=typed.wrapped,
+        plain=typed.spec_schema is None,
+    )
+    return Asking(name, model_for(None, name), told, typed, {"temperature": 0.0})
+
+
+def _asking(task: Task, base: Step[Any, Any] | None, name: str) -> Asking:
+    return asking_for(task, name) if base is None else replace(base.asking(), name=name)
+
+
+def _instruction(task: Task) -> str:
+    given = ", ".join(task.columns.inputs)
+    wanted = task.columns.expected
+    lines = [f"You are given: {given}. Answer with: {wanted}."]
+    if task.kind in ("label", "choice") and task.labels:
+        lines.append("Choose one of: " + "; ".join(str(label) for label in task.labels) + ".")
+    elif task.kind == "number":
+        lines.append("Answer with a number alone.")
+    elif task.kind == "text":
+        lines.append("Answer as briefly as the question allows, with nothing around the answer.")
+    if task.nothing:
+        lines.append("Where nothing applies, the answer is null.")
+    return "\n".join(lines)
+
+
+def _answers(task: Task) -> Any:
+    """The type of the task's answers: as declared, else from its kind and the labels of train and dev."""
+    if task.output is not None:
+        return task.output
+    inner: Any = str
+    if task.kind in ("label", "choice") and task.labels:
+        inner = Literal[tuple(task.labels)]
+    elif task.kind == "number":
+        inner = float
+    return Union[inner, None] if task.nothing else inner  # noqa: UP007 - made of values
+
+
+def _unsuited(task: Task, base: Step[Any, Any] | None) -> str | None:
+    if base is None and task.output is None and task.kind not in KINDS:
+        return f"it has no prompt for answers of kind {task.kind}: bring a step"
+    said = base is not None and base.said_model is not None
+    return None if said or model_configured() else NOT_TRIED
+
+
+def _rung(name: str, asking: Callable[[Task], Asking], base: Step[Any, Any] | None = None) -> Rung:
+    async def fit(task: Task, cases: Sequence[Case]) -> Solution:
+        return step_solution(asking(task))
+
+    return Rung(name, fit, _identity("asks", base, name), unsuited=lambda task: _unsuited(task, base))
+
+
+def _identity(kind: str, base: Step[Any, Any] | None, *more: Any) -> str:
+    """Of a rung, for the run that it belongs to; the ledger goes by the solution that it makes."""
+    said = None if base is None else [repr(base.asked), repr(base.said_model), repr(base.options)]
+    return content_hash([kind, said, model_configured(), *more])

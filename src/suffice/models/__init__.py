@@ -1,0 +1,40 @@
+"""The model call: a flaky API call, treated as one."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from suffice.exchange import Image as Image
+    from suffice.exchange import Message as Message
+    from suffice.exchange import Reply as Reply
+    from suffice.exchange import Tool as Tool
+    from suffice.models.limit import Limits as Limits
+    from suffice.models.policy import Policy as Policy
+    from suffice.models.prices import Price as Price
+    from suffice.models.tape import record as record
+    from suffice.models.tape import replay as replay
+
+# What stands one level down: sf.models.Policy. Imported when first used.
+_NAMES = {
+    "Image": "suffice.exchange",
+    "Limits": "suffice.models.limit",
+    "Message": "suffice.exchange",
+    "Policy": "suffice.models.policy",
+    "Price": "suffice.models.prices",
+    "Reply": "suffice.exchange",
+    "Tool": "suffice.exchange",
+    "record": "suffice.models.tape",
+    "replay": "suffice.models.tape",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NAMES:
+        return getattr(importlib.import_module(_NAMES[name]), name)
+    raise AttributeError(f"module 'suffice.models' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return list(_NAMES)

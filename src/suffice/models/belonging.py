@@ -1,0 +1,46 @@
+"""Where a model call belongs: the run that it is made in, if any, with its journal and its rules."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from suffice.models.budget import Budget
+from suffice.store.calls import CallJournal
+
+if TYPE_CHECKING:
+    from suffice.models.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Belonging:
+    """What the calls of a run share. `cache`: look requests up and record their replies; never for sealed cases,
+    whose texts are written nowhere. `fresh`: record, but do not look up."""
+
+    journal: CallJournal
+    cache: bool = True
+    fresh: bool = False
+    sealed: bool = False
+    budget: Budget | None = None
+    policy: Policy | None = None
+
+
+_current: ContextVar[Belonging | None] = ContextVar("suffice_belonging", default=None)
+
+
+def current() -> Belonging | None:
+    """The run that a call made here belongs to."""
+    return _current.get()
+
+
+@contextmanager
+def belonging(to: Belonging) -> Generator[None]:
+    """Let every model call made inside, and in the tasks and threads started inside, belong to a run."""
+    token = _current.set(to)
+    try:
+        yield
+    finally:
+        _current.reset(token)

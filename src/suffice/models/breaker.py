@@ -1,0 +1,84 @@
+"""The circuit breaker: an endpoint that fails and fails is left alone for a while, then tried with one call."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from suffice.errors import CallError, CallTimeout, ConnectionLost, ServerError
+from suffice.exchange import Reply, Request
+from suffice.models.flow import Call, Flow
+
+FAILURES: Final = 20  # in a row that open it; a fault of one in two strikes 20 times in a row once in a million
+REST: Final = 1.0  # seconds open the first time, doubled each time it fails again
+LONGEST: Final = 30.0
+
+
+class CircuitOpen(ServerError):
+    """The endpoint failed so often in a row that nothing is sent to it for a while."""
+
+    kind = "circuit open"
+
+
+class Breaker:
+    """The state of one endpoint (Nygard, "Release It!", 2007): closed, open for a while, or half open for one call."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.failures, self.rest, self.until, self.probing = 0, REST, 0.0, False
+        self.lock = threading.Lock()
+
+    def enter(self, where: str) -> None:
+        """Raises CircuitOpen, with the seconds to wait, while it is open or another call is trying."""
+        with self.lock:
+            if self.failures < FAILURES:
+                return
+            left = self.until - self.clock()
+            if left > 0 or self.probing:
+                raise CircuitOpen(
+                    f"{where} failed {self.failures} times in a row and is left alone for a while",
+                    retry_after=max(left, REST / 10),
+                    sent=False,
+                    hint="wait, or name a fallback model",
+                )
+            self.probing = True
+
+    def leave(self, error: BaseException | None) -> None:
+        """Learn from how a call ended."""
+        with self.lock:
+            self.probing = False
+            if isinstance(error, ServerError | ConnectionLost | CallTimeout):
+                self.failures += 1
+                if self.failures >= FAILURES:
+                    self.until, self.rest = self.clock() + self.rest, min(2 * self.rest, LONGEST)
+            elif error is None or isinstance(error, CallError):  # it answered, if only to refuse
+                self.failures, self.rest = 0, REST
+
+
+def broken(call: Call, breaker: Breaker, where: str) -> Call:
+    """`call` behind `breaker`."""
+
+    async def guarded(request: Request, flow: Flow) -> Reply[str]:
+        breaker.enter(where)
+        ended: BaseException | None = None
+        try:
+            return await call(request, flow)
+        except BaseException as error:
+            ended = error
+            raise
+        finally:
+            breaker.leave(ended)
+
+    return guarded
+
+
+def breaker_of(name: str) -> Breaker:
+    """The process's breaker of an endpoint, made when first asked for."""
+    with _lock:
+        return _made.setdefault(name, Breaker())
+
+
+_made: dict[str, Breaker] = {}
+_lock = threading.Lock()

@@ -1,0 +1,61 @@
+"""What a wire dialect is: pure functions between our values and the bytes of an endpoint. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from suffice.errors import CallError
+from suffice.exchange import Delta, Mode, Reply, Request
+from suffice.values import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Quirks:
+    """How endpoints that speak one dialect differ, as data.
+
+    `modes` are the ways to ask for an output type, best first. `cap` is the name of the output cap's parameter.
+    `sampling` says whether temperature and top_p are taken, `stream_usage` whether usage in a stream must be asked
+    for, `logprobs` whether they can be asked for. `body` is added to every request.
+    """
+
+    modes: tuple[Mode, ...] = ("schema", "tool", "json")
+    cap: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    sampling: bool = True
+    stream_usage: bool = True
+    logprobs: bool = True
+    body: Mapping[str, Json] = field(default_factory=dict[str, Json])
+
+
+class StreamDecoder(Protocol):
+    """The state of one streamed reply."""
+
+    def feed(self, event: str, data: str) -> Delta | None:
+        """Take one server-sent event (its name, "" for none; its data) and give what is new, None for nothing.
+
+        Raises MalformedReply for an event that is not the dialect's, or a CallError that the endpoint sent inside.
+        """
+        ...
+
+    def finish(self) -> Reply[str]:
+        """The whole reply, after the stream has ended. Raises MalformedReply where its end was never announced."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One way to speak over HTTP POST with JSON bodies.
+
+    `encode(request, quirks, stream)` gives the body. `decode(body)` gives the reply with the text as its value; it
+    raises MalformedReply for anything else. `fault(status, headers, body)` turns an answer that is not 200 into the
+    typed error (header names in lower case). `headers(key)` are the dialect's own, the key included.
+    """
+
+    name: str
+    path: str
+    encode: Callable[[Request, Quirks, bool], bytes]
+    decode: Callable[[bytes], Reply[str]]
+    stream: Callable[[], StreamDecoder]
+    fault: Callable[[int, Mapping[str, str], bytes], CallError]
+    headers: Callable[[str | None], dict[str, str]]

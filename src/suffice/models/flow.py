@@ -1,0 +1,48 @@
+"""The one callable: a request in, a reply out. Every concern of a call is a function from Call to Call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from suffice.exchange import Attempt, Delta, Reply, Request
+
+Sink = Callable[[Delta], None]
+"""Where the pieces of a streamed reply go, at once and in order."""
+
+
+@dataclass(slots=True)
+class Flow:
+    """What goes with one call through the stack: where its deltas go, when it must end, and what was tried.
+
+    Times are `time.perf_counter()` seconds. A call without a sink is not streamed. `spare` says that a fallback stands
+    behind, so waiting for this endpoint is not worth it.
+    """
+
+    sink: Sink | None = None
+    began: float = field(default_factory=time.perf_counter)
+    deadline: float | None = None
+    attempts: list[Attempt] = field(default_factory=list[Attempt])
+    first_delta: float | None = None
+    spare: bool = False
+
+    def deliver(self, delta: Delta) -> None:
+        """Hand a piece to the caller. From then on nobody may start over: retry, hedge and fallback stop."""
+        if self.first_delta is None:
+            self.first_delta = time.perf_counter()
+        if self.sink is not None:
+            self.sink(delta)
+
+    @property
+    def delivered(self) -> bool:
+        """Whether the caller has seen a piece of the reply."""
+        return self.first_delta is not None
+
+    @property
+    def left(self) -> float | None:
+        """Seconds until the deadline, None where there is none."""
+        return None if self.deadline is None else self.deadline - time.perf_counter()
+
+
+Call = Callable[[Request, Flow], Awaitable[Reply[str]]]

@@ -1,0 +1,138 @@
+"""Model: one string, one small object. `await model(messages, output=Type)` gives a Reply."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast, overload
+
+from typing_extensions import TypeForm, Unpack
+
+from suffice.errors import UsageError
+from suffice.exchange import Message, OutputSpec, Reply, Request
+from suffice.models import sizes
+from suffice.models.answering import Answering, answered
+from suffice.models.flow import Flow, Sink
+from suffice.models.legs import Route, route_of
+from suffice.models.messages import messages_of
+from suffice.models.options import CAP, TOTAL, CallOptions, ModelOptions, checked
+from suffice.models.output.arriving import PartialOutput
+from suffice.models.output.typed import OutputType, output_type
+from suffice.models.stack import asked_of
+from suffice.models.stream import Stream
+
+T = TypeVar("T")
+
+
+class Model:
+    """A language model somewhere: "openai:gpt-5-mini", "http://127.0.0.1:8000/v1#name", "recorded:file.jsonl".
+
+    Making one sends nothing and reads no key. Options said here hold for every call, those of a call for that call.
+    One object serves any number of tasks, threads and event loops.
+    """
+
+    __slots__ = ("__weakref__", "_route", "name", "options")
+
+    def __init__(self, name: str, **options: Unpack[ModelOptions]) -> None:
+        """Raises UsageError for an unknown option or a value that cannot be."""
+        self.name = name
+        self.options: Mapping[str, Any] = checked(cast("Mapping[str, Any]", options), ModelOptions)
+        self._route: Route | None = None
+
+    def __repr__(self) -> str:
+        said = "".join(f", {name}={value!r}" for name, value in self.options.items() if name != "extra")
+        return f"Model({self.name!r}{said})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Model) and (self.name, self.options) == (other.name, other.options)
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def using(self, **options: Unpack[ModelOptions]) -> Model:
+        """The same model with other options."""
+        return Model(self.name, **cast("ModelOptions", {**self.options, **options}))
+
+    @overload
+    async def __call__(self, messages: object, *, output: TypeForm[T], **options: Unpack[CallOptions]) -> Reply[T]: ...
+    @overload
+    async def __call__(self, messages: object, **options: Unpack[CallOptions]) -> Reply[str]: ...
+    async def __call__(self, messages: object, *, output: Any = str, **options: Unpack[CallOptions]) -> Reply[Any]:
+        """Ask, and wait for the whole reply.
+
+        `messages` is a text, or messages as OpenAI's chat completions take them. `output` is any type that pydantic can
+        describe: the reply's `value` is of it. Raises UsageError, PolicyError and BudgetError before anything is sent,
+        and a CallError of its kind when no reply came: Truncated, OutputError, RateLimited and so on.
+        """
+        return await self._ask(messages, output, options, None)
+
+    @overload
+    def stream(self, messages: object, *, output: TypeForm[T], **options: Unpack[CallOptions]) -> Stream[T]: ...
+    @overload
+    def stream(self, messages: object, **options: Unpack[CallOptions]) -> Stream[str]: ...
+    def stream(self, messages: object, *, output: Any = str, **options: Unpack[CallOptions]) -> Stream[Any]:
+        """Ask, and take the reply as it comes: `async with model.stream(x) as s: async for text in s: …`.
+
+        Raises as a call does, when the block is entered or in the loop.
+        """
+        typed = output_type(output)
+        partial = None if typed.spec_schema is None else PartialOutput(typed)
+        return Stream(lambda sink: self._ask(messages, output, options, sink), partial)
+
+    async def embed(self, texts: list[str]) -> Reply[list[list[float]]]:
+        """The vectors of `texts`, in their order, as the reply's value.
+
+        Raises UsageError where the endpoint has no embeddings, and as a call does.
+        """
+        if not texts or not all(text.strip() for text in texts):
+            raise UsageError("there is no text to embed" if not texts else "a blank text is never sent to a model")
+        request = Request(self.route.first.address.model, tuple(Message("user", t) for t in texts), 0)
+        return cast("Reply[list[list[float]]]", await self.route.embed(request, self._flow({}, None)))
+
+    @property
+    def route(self) -> Route:
+        """How this model is reached, worked out when first asked for. Raises UsageError."""
+        if self._route is None:
+            self._route = route_of(self.name, self.options)
+        return self._route
+
+    async def _ask(self, messages: object, output: Any, options: Any, sink: Sink | None) -> Reply[Any]:
+        said = {**self.options, **checked(options, CallOptions)}
+        typed, route = output_type(output), self.route
+        route.ready()
+        request = _request(messages, typed, said, route)
+        spec = None if typed.spec_schema is None else asked_of(route.first.address.endpoint, _spec(typed))
+        guarantee = None if spec is None else "native" if spec.mode == "schema" else "validated"
+        how = Answering(typed, guarantee, said.get("repairs", 2), said.get("continue_output", False))
+        return await answered(route.call_with(said), request, self._flow(said, sink), how)
+
+    def _flow(self, said: Mapping[str, Any], sink: Sink | None) -> Flow:
+        total = {**self.options, **said}.get("total", TOTAL)
+        began = time.perf_counter()
+        return Flow(sink, began, None if total is None else began + total)
+
+
+def _request(messages: object, typed: OutputType, said: Mapping[str, Any], route: Route) -> Request:
+    turns = messages_of(messages)
+    if said.get("system"):
+        turns = (Message("system", said["system"]), *turns)
+    request = Request(
+        model=route.first.address.model,
+        messages=turns,
+        max_output_tokens=said.get("max_output_tokens", CAP),
+        tools=tuple(said.get("tools", ())),
+        output=None if typed.spec_schema is None else _spec(typed),
+        temperature=said.get("temperature"),
+        top_p=said.get("top_p"),
+        stop=tuple(said.get("stop", ())),
+        seed=said.get("seed"),
+        logprobs=said.get("logprobs", False),
+        sample=said.get("sample", 0),
+        extra=dict(said.get("extra", {})),
+    )
+    return sizes.fitted(request, route.first.address, said.get("shorten"))
+
+
+def _spec(typed: OutputType) -> OutputSpec:
+    assert typed.spec_schema is not None
+    return OutputSpec(typed.name, typed.spec_schema)

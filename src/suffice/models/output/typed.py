@@ -1,0 +1,160 @@
+"""A Python type as an output: its JSON schema, its name, and the function that turns a model's text into a value."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError, create_model
+from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation
+from pydantic_core import SchemaError
+
+from suffice.errors import OutputError, UsageError
+from suffice.models.output.faults import misfit
+from suffice.models.output.fields import field_validators
+from suffice.models.output.lint import lint
+from suffice.models.output.meant import as_meant
+from suffice.models.output.place import Path
+from suffice.models.output.reading import json_value, unfenced
+from suffice.models.output.schema import Schema, mapping, property_names, resolved
+from suffice.values import Json
+
+ANSWER = "answer"
+"""The one field of the object around an answer that is no object itself."""
+
+_HINT = 'for example output=Literal["yes", "no"] | None, a pydantic model, or list[str]'
+
+
+@dataclass(frozen=True, slots=True)
+class OutputType:
+    """How answers of one type are asked for and read.
+
+    `spec_schema` is the JSON schema (draft 2020-12) with an object at its root, None for plain text; it is shared, so
+    never changed. `parse` turns a model's text into a value, or raises OutputError. `wrapped` says that the answer
+    stands in the field "answer" of an object. `warnings` are what `lint` says of the type. `parse_field` validates
+    one top-level field, None where the value means that the field was left out.
+    """
+
+    spec_schema: Mapping[str, Json] | None
+    name: str
+    parse: Callable[[str], Any]
+    wrapped: bool = False
+    warnings: tuple[str, ...] = ()
+    parse_field: Callable[[str, Json], Field | None] = field(default=lambda name, value: None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A validated top-level field of an answer."""
+
+    path: Path
+    value: Any
+
+
+def output_type(tp: Any) -> OutputType:
+    """How an answer of type `tp` is asked for and read: anything that pydantic can describe in JSON.
+
+    `str` and None mean plain text. A type whose JSON is no object (a Literal, int, list or union) is wrapped into an
+    object with the one field "answer", because strict endpoints want an object. An answer is validated strictly: a
+    number in a string is no number, enums and Literals go by value, and null fits only where the type has None (or
+    where a field may be left out: there it means left out). An OutputType is given back.
+    Raises UsageError for a type without a JSON schema.
+    """
+    if isinstance(tp, OutputType):
+        return tp
+    if tp is None or tp is str:
+        return OutputType(None, "text", _text)
+    try:
+        hash(tp)
+    except TypeError:
+        return _made(tp)
+    # Literal["a", "b"] equals Literal["b", "a"], but asks in another order: the text tells them apart.
+    return _kept(tp, repr(tp))
+
+
+@lru_cache(maxsize=1_024)
+def _kept(tp: Any, shown: str) -> OutputType:
+    return _made(tp)
+
+
+def _made(tp: Any) -> OutputType:
+    adapter, schema = _described(tp)
+    wrapped = schema.get("type") != "object" or "anyOf" in schema or "oneOf" in schema
+    if wrapped:
+        around: Any = create_model("Answer", __config__=ConfigDict(extra="forbid"), answer=(tp, ...))
+        adapter, schema = _described(around)
+    names = frozenset(property_names(schema))
+    validators = field_validators(adapter)
+
+    def parse(text: str) -> Any:
+        inner = unfenced(text)
+        given = json_value(inner)
+        try:
+            value = as_meant(given, schema, schema)
+        except OutputError as error:
+            error.partial = text
+            raise
+        except RecursionError:
+            raise OutputError("the answer is not usable JSON: it is nested too deeply", partial=text) from None
+        try:
+            made = adapter.validate_json(inner if value is given else json.dumps(value), strict=True)
+        except ValidationError as error:
+            raise misfit(error, value, names, text) from None
+        return getattr(made, ANSWER) if wrapped else made
+
+    def parse_field(name: str, value: Json) -> Field | None:
+        kept = as_meant({name: value}, schema, schema)
+        if name not in validators or name not in kept:
+            if schema.get("additionalProperties") is False and name not in mapping(schema.get("properties")):
+                raise OutputError("the answer does not fit its type: it has a field that is not in the schema")
+            return None
+        try:
+            made = validators[name].validate_json(json.dumps(kept[name]), strict=True)
+        except ValidationError as error:
+            raise misfit(error, kept[name], names, "", (name,)) from None
+        except Exception:  # the user's own validator wants the other fields: it is asked again when all are there
+            return None
+        return Field((name,), made)
+
+    return OutputType(schema, _name(tp), parse, wrapped, tuple(lint(schema)), parse_field)
+
+
+def _described(tp: Any) -> tuple[TypeAdapter[Any], Schema]:
+    if inspect.isroutine(tp):  # pydantic would call it with the answer
+        raise UsageError(f"output={tp!r} is a function, not a type", hint=_HINT)
+    try:
+        adapter: TypeAdapter[Any] = TypeAdapter(tp)
+        schema = adapter.json_schema()
+    except (
+        PydanticUserError,
+        PydanticSchemaGenerationError,
+        PydanticUndefinedAnnotation,
+        SchemaError,  # a pattern that cannot be compiled, for one
+        TypeError,
+        ValueError,
+        NameError,
+        SyntaxError,
+        RecursionError,
+    ) as error:
+        raise UsageError(
+            f"output={tp!r} has no JSON schema: {(str(error) or type(error).__name__).splitlines()[0]}",
+            hint=_HINT,
+        ) from None
+    if "$ref" in schema:  # a type that holds itself: an endpoint wants the object itself at the root
+        schema = {**resolved(schema, schema), "$defs": schema["$defs"]}
+    return adapter, schema
+
+
+def _name(tp: Any) -> str:
+    """A name as endpoints take it: at most 64 of a-z, A-Z, 0-9, "_" and "-"."""
+    given = tp.__name__ if isinstance(tp, type) else ANSWER
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", given)[:64].strip("_") or ANSWER
+
+
+def _text(text: str) -> str:
+    return text

@@ -1,0 +1,127 @@
+"""The stack of concerns around one exchange, and their order: the one place where it stands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from suffice.exchange import Mode, OutputSpec, Reply, Request, request_json
+from suffice.models.account import Terms, account
+from suffice.models.belonging import Belonging
+from suffice.models.breaker import breaker_of, broken
+from suffice.models.budget import Budget
+from suffice.models.cache import cached
+from suffice.models.endpoint import Address, Endpoint
+from suffice.models.fallback import fallback
+from suffice.models.flow import Call, Flow
+from suffice.models.hedge import Latencies, hedge
+from suffice.models.limit import Limiter, limit
+from suffice.models.output.strict import strict_schema, why_not_strict
+from suffice.models.retry import Retry, retry
+from suffice.models.trace import trace
+from suffice.models.wire import wire
+from suffice.values import Json, canonical, content_hash
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One model on the way: where it is, and how it is called."""
+
+    address: Address
+    key: str | None
+    terms: Terms
+    limiter: Limiter
+    retry: Retry
+    hedge: float | None = None
+
+
+def stack(
+    legs: Sequence[Leg],
+    budgets: Callable[[], list[Budget]],
+    permit: Callable[[Address], None],
+    belongs: Callable[[], Belonging | None],
+) -> Call:
+    """The Call that a model makes: the first of `legs`, then its fallbacks.
+
+    Each concern is a function Call -> Call; the outermost is first. The limit is outside of the account, so that who
+    waits for a place holds no money back, and the breaker inside of retry, so that it sees every attempt.
+    """
+    one = legs[0]
+    return trace(
+        cached(
+            fallback(
+                [
+                    permitted(
+                        retry(
+                            hedged(
+                                broken(
+                                    limit(
+                                        account(
+                                            wire(leg.address.endpoint, leg.key, leg.limiter.heard), leg.terms, budgets
+                                        ),
+                                        leg.limiter,
+                                        leg.terms.input_bound,
+                                    ),
+                                    breaker_of(leg.address.endpoint.url),
+                                    leg.address.endpoint.host,
+                                ),
+                                leg.hedge,
+                            ),
+                            leg.retry,
+                        ),
+                        leg.address,
+                        permit,
+                    )
+                    for leg in legs
+                ]
+            ),
+            one.terms.key,
+            belongs,
+        ),
+        one.address,
+    )
+
+
+def permitted(call: Call, address: Address, permit: Callable[[Address], None]) -> Call:
+    """`call` with the request as this address takes it, once the policy permits. `permit` raises PolicyError."""
+
+    async def allowed(request: Request, flow: Flow) -> Reply[str]:
+        permit(address)
+        return await call(_as_taken(request, address), flow)
+
+    return allowed
+
+
+def hedged(call: Call, share: float | None) -> Call:
+    """`call`, hedged where a share is given."""
+    return call if share is None else hedge(call, share, Latencies())
+
+
+def key_of_request(address: Address) -> Callable[[Request], str]:
+    """The hash of everything that can change the answer: where it is asked, and all of what is asked."""
+    place = [address.endpoint.url, address.endpoint.dialect.name]
+    return lambda request: content_hash([place, request_json(request)])
+
+
+def asked_of(endpoint: Endpoint, spec: OutputSpec) -> OutputSpec:
+    """How this endpoint is best asked for an output: by its own schema mode only where the schema fits that mode."""
+    return _asked(endpoint.quirks.modes, spec.name, canonical(dict(spec.schema)))
+
+
+@lru_cache(maxsize=256)
+def _asked(modes: tuple[Mode, ...], name: str, schema: str) -> OutputSpec:
+    told: dict[str, Json] = json.loads(schema)
+    if "schema" in modes and not why_not_strict(told):
+        return OutputSpec(name, strict_schema(told), "schema")
+    others: tuple[Mode, ...] = (*(m for m in modes if m != "schema"), "text")
+    return OutputSpec(name, told, others[0])
+
+
+def _as_taken(request: Request, address: Address) -> Request:
+    quirks, spec = address.endpoint.quirks, request.output
+    output = None if spec is None else asked_of(address.endpoint, spec)
+    logprobs = request.logprobs and quirks.logprobs
+    made = replace(request, model=address.model, output=output, logprobs=logprobs)
+    return made if quirks.sampling else replace(made, temperature=None, top_p=None)

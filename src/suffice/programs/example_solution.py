@@ -1,0 +1,88 @@
+"""A step with examples chosen for each input: the cases most like it stand before it as answered turns."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from suffice.programs.ngrams import split_words
+from suffice.programs.prompt import Example
+from suffice.programs.solution import Form, Solution
+from suffice.programs.step_solution import Asking, asking_of, named
+from suffice.values import Answer, Json, canonical, content_hash, to_json
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What is asked, the cases that examples are chosen from, and how many stand before an input."""
+
+    asking: Asking
+    pool: tuple[Example, ...]
+    k: int
+
+
+def example_solution(shown: Shown, saved: dict[str, Json] | None = None) -> Solution:
+    """The solution that asks with the `k` most similar examples, the most similar one last, next to the input."""
+    asking, names = shown.asking, shown.asking.prompt.inputs
+    pool = [[dict(e.inputs), to_json(e.answer)] for e in shown.pool]
+    data = saved or {**asking.form(), "pool": pool, "k": shown.k}
+    nearest = Nearest([_text(e.inputs) for e in shown.pool])
+
+    async def ask(inputs: Json) -> Answer:
+        told = named(inputs, names)
+        chosen = tuple(shown.pool[i] for i in reversed(nearest(_text(told), shown.k)))
+        prompt = replace(asking.prompt, examples=(*asking.prompt.examples, *chosen))
+        return Answer((await replace(asking, prompt=prompt).reply(told)).value)
+
+    return Solution(
+        name=asking.name,
+        ask=ask,
+        identity=content_hash(["examples", data]),
+        form=Form("examples", data),
+        parameters=names,
+        required=names,
+    )
+
+
+def load_examples(form: Form) -> Solution:
+    """Examples and what they stand before, from data. Raises ValueError, KeyError, TypeError for damaged data."""
+    pool = tuple(Example(inputs, answer) for inputs, answer in form.data["pool"])
+    return example_solution(Shown(asking_of(form), pool, form.data["k"]), form.data)
+
+
+class Nearest:
+    """The texts most like another: cosine over words, each weighted by how rare it is (Salton & Buckley 1988)."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        counts = [Counter(split_words(text)) for text in texts]
+        held = Counter(word for count in counts for word in count)
+        self.weight = {word: math.log((1 + len(texts)) / (1 + n)) + 1.0 for word, n in held.items()}
+        self.holds: dict[str, list[tuple[int, float]]] = defaultdict(list)
+        for i, count in enumerate(counts):
+            vector = self._vector(count)
+            for word, value in vector.items():
+                self.holds[word].append((i, value))
+
+    def __call__(self, text: str, k: int) -> list[int]:
+        """The places of at most `k` texts that share a word with `text`, the most similar first; ties in order.
+
+        The same text itself is left out: a case is no example for itself.
+        """
+        scores: dict[int, float] = defaultdict(float)
+        for word, value in self._vector(Counter(split_words(text))).items():
+            for i, other in self.holds.get(word, ()):
+                scores[i] += value * other
+        ranked = sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
+        return [i for i, score in ranked if score < 1.0 - 1e-9][:k]
+
+    def _vector(self, count: Mapping[str, int]) -> dict[str, float]:
+        raw = {word: (1.0 + math.log(n)) * self.weight.get(word, 0.0) for word, n in count.items()}
+        length = math.sqrt(sum(v * v for v in raw.values()))
+        return {word: v / length for word, v in raw.items() if v} if length else {}
+
+
+def _text(inputs: Mapping[str, Any]) -> str:
+    return " ".join(v if isinstance(v, str) else canonical(to_json(v)) for v in inputs.values())

@@ -1,0 +1,161 @@
+"""A step: a typed function whose body is a model call. Its docstring is the prompt, its annotation the answer."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+import typing
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
+
+from typing_extensions import Unpack
+
+from suffice.errors import UsageError
+from suffice.exchange import Reply
+from suffice.models.model import Model
+from suffice.models.options import CallOptions
+from suffice.models.output.typed import OutputType, output_type
+from suffice.programs.prompt import Example, Prompt, messages, shown
+from suffice.programs.solution import Solution
+from suffice.programs.step_solution import Asking, step_solution
+from suffice.programs.using import model_for
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Q = TypeVar("Q")
+
+
+class StepOptions(CallOptions, total=False):
+    """What a step may say besides the options of a call: its model, and examples as (inputs, answer) pairs."""
+
+    model: str | Model | None
+    examples: typing.Sequence[tuple[Any, Any]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step(Generic[P, R]):
+    """Called as its function is, it asks the model and gives an answer of the annotated type.
+
+    `await step(x)` is the value, `await step.reply(x)` the whole Reply, `step.prompt(x)` what would be sent. A blank
+    input never reaches a model: the answer is None where the type has it, else UsageError.
+    """
+
+    name: str
+    signature: inspect.Signature
+    asked: Prompt
+    typed: OutputType
+    output: Any
+    options: Mapping[str, Any]
+    said_model: str | Model | None = None
+    function: Callable[..., Any] | None = None
+
+    def __repr__(self) -> str:
+        model = self.said_model.name if isinstance(self.said_model, Model) else self.said_model
+        return f"<Step {self.name}{f' on {model}' if model else ''}>"
+
+    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """The answer. Raises NoModel, and what a call of the model raises."""
+        return (await self.reply(*args, **kwargs)).value
+
+    async def reply(self, *args: P.args, **kwargs: P.kwargs) -> Reply[R]:
+        """The whole reply: value, usage in tokens, cost in US dollars, attempts. Raises as a call."""
+        return cast("Reply[R]", await self.asking().reply(self._bound(args, kwargs)))
+
+    def prompt(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """What would be sent, as a person reads it. Sends nothing, and needs no model."""
+        return shown(messages(self.asked, self._bound(args, kwargs)))
+
+    def using(self, **options: Unpack[StepOptions]) -> Step[P, R]:
+        """The same step with another model, other options, or examples of inputs with their answers."""
+        said: dict[str, Any] = dict(options)
+        asked, model = self.asked, said.pop("model", self.said_model)
+        pairs = said.pop("examples", None)
+        if pairs is not None:
+            asked = replace(asked, examples=tuple(self._example(inputs, answer) for inputs, answer in pairs))
+        return replace(self, asked=asked, said_model=model, options={**self.options, **said})
+
+    def asking(self) -> Asking:
+        """The step with its model settled here and now. Raises NoModel."""
+        return Asking(self.name, model_for(self.said_model, self.name), self.asked, self.typed, self.options)
+
+    def as_solution(self, name: str | None = None) -> Solution:
+        """The step as a solution: data that can be recorded, saved and loaded without its source. Raises NoModel."""
+        return step_solution(replace(self.asking(), name=name or self.name))
+
+    def _bound(self, args: Any, kwargs: Any) -> dict[str, Any]:
+        bound = self.signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return dict(bound.arguments)
+
+    def _example(self, inputs: Any, answer: Any) -> Example:
+        names = self.asked.inputs
+        told = inputs if isinstance(inputs, Mapping) and set(inputs) <= set(names) else {names[0]: inputs}  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        return Example(dict(told), answer)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+
+
+@overload
+def step(function: Callable[P, Awaitable[R]], /) -> Step[P, R]: ...
+@overload
+def step(
+    *, template: str | Path | None = None, **options: Unpack[StepOptions]
+) -> Callable[[Callable[Q, Awaitable[R]]], Step[Q, R]]: ...  # type: ignore[type-arg]
+def step(function: Callable[..., Any] | None = None, /, *, template: str | Path | None = None, **options: Any) -> Any:
+    """Make a step of an async function with annotations, a docstring and the body `...`.
+
+    `template` is a Jinja2 file, or a text, for the user's turn (it sees the inputs by name). Raises UsageError for a
+    function that is not one: no docstring, no annotation of what it returns, code in its body, not async.
+    """
+    if function is not None:
+        return _made(function, None)
+    text = template.read_text(encoding="utf-8") if isinstance(template, Path) else template
+    if text is not None and "{" not in text and "\n" not in text and Path(text).is_file():
+        text = Path(text).read_text(encoding="utf-8")
+
+    def decorate(decorated: Callable[..., Any]) -> Any:
+        return _made(decorated, text).using(**options)
+
+    return decorate
+
+
+def _made(function: Callable[..., Any], template: str | None) -> Step[Any, Any]:
+    name = getattr(function, "__name__", "step")
+    if not inspect.iscoroutinefunction(function):
+        raise UsageError(f"the step {name} is not async", hint=f"async def {name}(…): it waits for a model")
+    instruction = inspect.getdoc(function)
+    if not instruction:
+        raise UsageError(f"the step {name} has no docstring, and that is its prompt", hint="say there what is wanted")
+    _refuse_code(function, name)
+    try:
+        hints = typing.get_type_hints(function, include_extras=True)
+    except NameError as error:
+        raise UsageError(f"an annotation of the step {name} cannot be resolved: {error}") from None
+    if "return" not in hints:
+        raise UsageError(f"the step {name} does not say what it returns", hint=f"async def {name}(…) -> str: …")
+    typed = output_type(hints["return"])
+    signature = inspect.signature(function)
+    asked = Prompt(
+        instruction=instruction,
+        inputs=tuple(signature.parameters),
+        template=template,
+        wrapped=typed.wrapped,
+        plain=typed.spec_schema is None,
+    )
+    return Step(name, signature, asked, typed, hints["return"], {}, None, function)
+
+
+def _refuse_code(function: Callable[..., Any], name: str) -> None:
+    """A body that does something would be thrown away: better say so now."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):  # typed into a console, say
+        return
+    found = next((n for n in ast.walk(tree) if isinstance(n, ast.AsyncFunctionDef)), None)
+    rest = [] if found is None else found.body[1:]
+    if any(not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant) and n.value.value is ...) for n in rest):
+        raise UsageError(
+            f"the step {name} has code in its body, which would never run",
+            hint="a step's body is its docstring and ...; put code into a function that calls the step",
+        )

@@ -1,0 +1,69 @@
+"""Which model a step calls: said on the step, around the call, in the environment or in suffice.toml, in this order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from suffice.errors import NoModel
+
+if TYPE_CHECKING:
+    from suffice.models.model import Model
+
+_around: ContextVar[Model | None] = ContextVar("suffice_model", default=None)
+
+
+@contextmanager
+def using(*, model: str | Model) -> Generator[Model]:
+    """Let the steps called inside, and in tasks and threads started inside, use `model` unless they say their own."""
+    made = as_model(model)
+    token = _around.set(made)
+    try:
+        yield made
+    finally:
+        _around.reset(token)
+
+
+@contextmanager
+def maybe_using(model: str | Model | None) -> Generator[None]:
+    """As `using`, where a model is given."""
+    if model is None:
+        yield
+        return
+    with using(model=model):
+        yield
+
+
+def as_model(given: str | Model) -> Model:
+    """A model by its name, or as it is."""
+    from suffice.models.model import Model  # heavy, and not needed before somebody calls a model
+
+    return Model(given) if isinstance(given, str) else given
+
+
+def model_for(said: str | Model | None, who: str) -> Model:
+    """The model that `who` calls. Raises NoModel, which names every place that could say it."""
+    if said is not None:
+        return as_model(said)
+    around = _around.get()
+    if around is not None:
+        return around
+    name = model_configured()
+    if not name:
+        raise NoModel(
+            f"{who} needs a model, and nothing says which: neither .using(model=…) on it, nor sf.using(model=…) around "
+            "it, nor SUFFICE_MODEL, nor [models] default in suffice.toml",
+            hint="export SUFFICE_MODEL=openai:gpt-5-mini",
+        )
+    return as_model(name)
+
+
+def model_configured() -> str | None:
+    """The model that a step without one of its own would call here; None where nothing says so."""
+    from suffice.models.settings import settings
+
+    around = _around.get()
+    return around.name if around is not None else os.environ.get("SUFFICE_MODEL") or settings().default

@@ -1,0 +1,143 @@
+"""The journal of model calls: what a request was answered, and every attempt that was sent for it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+from suffice.store.commit import Commits, Statement
+from suffice.store.database import Store, beside, mapped
+from suffice.store.runs import run_number
+from suffice.values import Json
+
+REPLY: Final = "INSERT OR REPLACE INTO reply (request, model, value, at) VALUES (?, ?, ?, ?)"
+BEGUN: Final = "INSERT INTO attempt (id, run, request, model, endpoint, at, reserved_usd) VALUES (?, ?, ?, ?, ?, ?, ?)"
+ENDED: Final = (
+    "UPDATE attempt SET outcome = ?, status = ?, seconds = ?, input_tokens = ?, output_tokens = ?, cost_usd = ?,"
+    " request_id = ? WHERE id = ?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One attempt as it begins. `request` is 32 hex digits, `reserved_usd` US dollars, None where no price is known."""
+
+    request: str
+    model: str
+    endpoint: str
+    reserved_usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How an attempt ended: "ok" or the kind of its error; seconds, tokens, US dollars, None where unknown."""
+
+    outcome: str
+    status: int | None
+    seconds: float
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_usd: float | None
+    request_id: str | None
+
+
+class CallJournal:
+    """Records the model calls of one run (None: of no run). Any event loop of the process may use it.
+
+    Every loop gets a connection of its own. `begin` before an attempt, `end` after it; both return once on disk.
+    """
+
+    def __init__(self, store: Store, run: str | None) -> None:
+        self._store, self._run = store, None if run is None else run_number(run)
+        self._desks: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Store, Commits]] = WeakKeyDictionary()
+        self._lock = threading.Lock()
+        self._next = _first_number(store)
+
+    def close(self) -> None:
+        """Close the connections. Calls still under way can no longer be recorded."""
+        with self._lock:
+            for store, _ in self._desks.values():
+                store.close()
+            self._desks.clear()
+
+    def lookup(self, request: str) -> Json | None:
+        """What the request with this hash (32 hex digits) was answered, None where it never was. Raises StoreError."""
+        store, _ = self._desk()
+        with mapped(store.path):
+            sql = "SELECT value FROM reply WHERE request = ?"
+            row = store.connection.execute(sql, (bytes.fromhex(request),)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    async def keep(self, request: str, model: str, value: Json) -> None:
+        """Record what a request was answered. Raises StoreError."""
+        text = json.dumps(value, separators=(",", ":"))
+        await self._write([(REPLY, (bytes.fromhex(request), model, text, time.time()))])
+
+    async def begin(self, sent: Sent) -> int:
+        """Note an attempt before it is sent; its number. Raises StoreError, also where an earlier note failed."""
+        _, commits = self._desk()
+        commits.check()
+        with self._lock:
+            number, self._next = self._next, self._next + 1
+        if self._run is not None:
+            row = (number, self._run, bytes.fromhex(sent.request), sent.model, sent.endpoint, time.time())
+            await commits.write([(BEGUN, (*row, sent.reserved_usd))])
+        return number
+
+    async def end(self, number: int, settled: Settled) -> None:
+        """Note how it ended. Raises StoreError."""
+        if self._run is not None:
+            s = settled
+            row = (s.outcome, s.status, s.seconds, s.input_tokens, s.output_tokens, s.cost_usd, s.request_id)
+            await self._write([(ENDED, (*row, number))])
+
+    async def _write(self, statements: list[Statement]) -> None:
+        await self._desk()[1].write(statements)
+
+    def _desk(self) -> tuple[Store, Commits]:
+        loop = asyncio.get_running_loop()
+        found = self._desks.get(loop)
+        if found is None:
+            with self._lock:
+                own = beside(self._store)
+                found = self._desks[loop] = (own, Commits(own))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What the model calls of a run cost. `open` attempts never settled: they were in flight at a kill."""
+
+    attempts: int
+    open: int
+    input_tokens: int
+    output_tokens: int
+    usd: float
+    unpriced: int  # attempts whose cost nobody knows
+
+
+def spent(store: Store, run: str) -> Spent:
+    """The attempts of `run` so far; one that never settled counts with its whole reservation. Raises StoreError."""
+    sql = (
+        "SELECT count(*), sum(outcome IS NULL), sum(input_tokens), sum(output_tokens),"
+        " sum(coalesce(cost_usd, CASE WHEN outcome IS NULL THEN reserved_usd END)),"
+        " sum(cost_usd IS NULL AND (outcome IS NOT NULL OR reserved_usd IS NULL)) FROM attempt WHERE run = ?"
+    )
+    with mapped(store.path):
+        row: tuple[Any, ...] = store.connection.execute(sql, (run_number(run),)).fetchone()
+    return Spent(row[0], row[1] or 0, row[2] or 0, row[3] or 0, row[4] or 0.0, row[5] or 0)
+
+
+def _first_number(store: Store) -> int:
+    """Attempts are numbered here, not by the database, so that a begin and its end need no answer in between.
+
+    Two processes on one store start far apart: the clock in microseconds, above whatever stands there.
+    """
+    with mapped(store.path):
+        (last,) = store.connection.execute("SELECT coalesce(max(id), 0) FROM attempt").fetchone()
+    return max(int(last) + 1, time.time_ns() // 1000)

@@ -1,0 +1,74 @@
+"""Group commit: what is handed in during one turn of the event loop is one transaction, on disk before it counts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from suffice.errors import StoreError
+from suffice.store.database import Store, transaction
+
+Statement = tuple[str, tuple[Any, ...]]
+
+
+class Commits:
+    """Writes one store from one event loop. `changed(sql, rows)` hears how many rows each statement changed.
+
+    When a commit fails, every waiter gets the StoreError, and `check` raises it from then on.
+    """
+
+    def __init__(self, store: Store, changed: Callable[[str, int], None] = lambda sql, rows: None) -> None:
+        self._store, self._changed = store, changed
+        self._queue: list[tuple[asyncio.Future[None], Sequence[Statement]]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._broken: StoreError | None = None
+
+    def check(self) -> None:
+        """Raise the StoreError of an earlier commit: no new call starts that could not be recorded."""
+        if self._broken is not None:
+            raise again(self._broken)
+
+    async def write(self, statements: Sequence[Statement]) -> None:
+        """Returns once `statements` are on disk. Raises StoreError."""
+        loop = asyncio.get_running_loop()
+        if not self._queue or self._loop is not loop:  # an earlier loop may have closed with its turn unfinished
+            self._loop = loop
+            loop.call_soon(self._flush)
+        done = loop.create_future()
+        self._queue.append((done, statements))
+        await done
+
+    def _flush(self) -> None:
+        queue, self._queue = self._queue, []
+        # An intent whose call was cancelled meanwhile is written all the same: it may only be reported too often.
+        try:
+            execute(self._store, [s for _, statements in queue for s in statements], self._changed)
+        except Exception as error:
+            if isinstance(error, StoreError):
+                self._broken = error
+            for done, _ in queue:
+                if not done.done():
+                    done.set_exception(again(error))
+        else:
+            for done, _ in queue:
+                if not done.done():
+                    done.set_result(None)
+
+
+def execute(
+    store: Store, statements: Sequence[Statement], changed: Callable[[str, int], None] = lambda sql, rows: None
+) -> None:
+    """Execute them in one transaction. Raises StoreError."""
+    with transaction(store) as db:
+        for sql, row in statements:
+            changed(sql, db.execute(sql, row).rowcount)
+
+
+def again(error: Exception) -> Exception:
+    """A fresh copy of a StoreError for each waiter: one object raised in many tasks would pile up tracebacks."""
+    if not isinstance(error, StoreError):
+        return error
+    copy = type(error)(error.message, hint=error.hint, where=error.where)
+    copy.__cause__ = error
+    return copy
