@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from upstream_faults import Asked, Fault, Ok
+
+from upstream import upstream
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -73,6 +76,18 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_what_a_page_shows_is_what_happens(page: Path, place: Path) -> None:
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "NO_COLOR": "1"}
     environment["PYTHONUNBUFFERED"] = "1"  # stdout and stderr in the order of a terminal
+    with upstream(answering) as up:
+        if page.name == "models.md":
+            environment["SUFFICE_MODEL"] = f"{up.url}#m"
+        run_blocks(page, place, environment)
+
+
+def answering(asked: Asked) -> Fault:
+    """A model that says "shipping" to everything, in the form that was asked for."""
+    return Ok('{"answer": "shipping"}' if "response_format" in asked.said else "shipping")
+
+
+def run_blocks(page: Path, place: Path, environment: dict[str, str]) -> None:
     for block in blocks(page):
         if block.mark.startswith("skip"):
             continue

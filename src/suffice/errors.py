@@ -6,6 +6,7 @@ SufficeError                 what happened, to which case or call, what was kept
 │   ├── BarError             these cases cannot show this bar
 │   ├── MissingExtra         an optional part is not installed
 │   ├── NoModel              nothing says which model to call
+│   ├── NoKey                the key of a provider is not in the environment
 │   └── PriceUnknown         a dollar budget over a price that nobody knows
 ├── DataError                mend the data: it names file and line
 ├── SolutionError            mend the solution: it cannot be loaded, called or saved
@@ -87,6 +88,10 @@ class SolutionError(SufficeError):
 
 class NoModel(UsageError):
     """Nothing says which model to call; the message names every place that could."""
+
+
+class NoKey(UsageError):
+    """A provider's key is not set, or cannot be one; the message names the variables, never a value."""
 
 
 class PriceUnknown(UsageError):

@@ -199,10 +199,13 @@ def request_json(request: Request) -> dict[str, Json]:
         "stop": list(request.stop),
         "seed": request.seed,
         "logprobs": request.logprobs,
-        "sample": request.sample,
+        "sample": request.sample or None,
         "extra": dict(request.extra),
     }
-    return {key: value for key, value in made.items() if value not in (None, [], {}, False)}
+    # By identity, because a temperature or seed of 0 is said, though it equals False.
+    return {
+        key: value for key, value in made.items() if value is not None and value is not False and value not in ([], {})
+    }
 
 
 def _image_json(image: Image) -> Json:

@@ -82,6 +82,8 @@ def test_an_output_is_never_overwritten_unawares(rules: Command) -> None:
         pytest.param(b"", "the file is empty", marks=pytest.mark.slow),
         pytest.param(b"text\n", "the file has no rows", marks=pytest.mark.slow),
         (b"text\nx,y\n", r"bad\.csv:2: 2 fields where the header has 1"),
+        (b"PK\x03\x04 and so on", r"bad\.csv: is not a text file\nhint: export it as CSV or JSONL"),
+        pytest.param(b"text\n\xff\0\x01\n", "is not a text file", marks=pytest.mark.slow),
         (b"text\ncaf\xe9\n", r"bad\.csv:2: byte e9 is not UTF-8(.|\n)*--encoding"),
         pytest.param(b'[{"text": "x"}]', "one JSON array(.|\n)*jq", marks=pytest.mark.slow),
     ],

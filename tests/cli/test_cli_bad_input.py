@@ -148,6 +148,57 @@ def test_a_solution_that_cannot_be_called_is_refused_before_the_first_call(
     suffice("eval", "t.csv", typed).refused(said)
 
 
+PLACES = [  # what the command would write to at its end, and why it cannot
+    ("climb t.csv my.py:counts --bar .9 -o", "t.csv", "a file of this name is in the way"),
+    ("climb t.csv my.py:counts --bar .9 -o", "full", r"not a bundle alone \(it holds notes\.txt\)"),
+    ("climb t.csv my.py:counts --bar .9 -o", "", r"a bundle is a folder of its own\nhint: -o NAME\.suffice"),
+    ("climb t.csv my.py:counts --bar .9 -o", "t.csv/x", "no folder can be made in .*t.csv"),
+    ("gate my.py:counts t.csv --bar .9 --junit", "full", "is a folder, not a file"),
+    ("eval t.csv my.py:counts --save", "", "is a folder, not a file"),
+    ("eval t.csv my.py:counts --save", "no/r.json", "there is no folder no\nhint: .*mkdir -p no"),
+]
+MORE_PLACES = [
+    ("climb t.csv my.py:counts --bar .9 -o", ".", "a bundle is a folder of its own"),
+    ("climb t.csv my.py:counts --bar .9 --dev -o", "full", "not a bundle alone"),
+    ("gate my.py:counts t.csv --bar .9 --junit", "", "is a folder, not a file"),
+    ("gate my.py:counts t.csv --bar .9 --junit", "no/g.xml", "there is no folder no"),
+    ("eval t.csv my.py:counts --save", "full", "is a folder, not a file"),
+]
+
+
+@pytest.mark.parametrize(("command", "place", "said"), [*PLACES, *slow(MORE_PLACES)])
+def test_a_place_that_cannot_be_written_is_refused_before_the_first_call(
+    suffice: Command, command: str, place: str, said: str
+) -> None:
+    suffice.write("full/notes.txt", "mine")
+    suffice.write("my.py", "def counts(text):\n    open('called', 'a').write('x')\n    return 'billing'\n")
+    suffice(*command.split(), place).refused(re.escape(place), said)
+    assert not (suffice.folder / "called").exists() and not (suffice.folder / "home").exists()
+
+
+def test_an_older_bundle_an_empty_folder_and_folders_to_be_made_are_places_for_a_bundle(suffice: Command) -> None:
+    (suffice.folder / "empty").mkdir()
+    for place in ("new/deep/b", "empty", "empty"):
+        ran = suffice("climb", "t.csv", "my.py:good", "--bar", ".9", "-o", place)
+        assert ran.code == 0 and (suffice.folder / place / "manifest.json").is_file(), ran
+
+
+def test_blank_and_repeated_ids_say_a_flag_that_works(suffice: Command) -> None:
+    rows = [row.split(",") for row in table(200).splitlines()[1:]]
+    for ids in (["same"] * 200, [""] + [str(i) for i in range(199)]):
+        lines = [f"{name},{text},{label}" for name, (text, label) in zip(ids, rows, strict=True)]
+        suffice.write("ids.csv", "\n".join(["id,text,label", *lines]))
+        suffice("plan", "ids.csv", "--bar", ".9").refused(r"ids\.csv:\d+: ", "--id none")
+        assert suffice("plan", "ids.csv", "--bar", ".9", "--id", "none").code == 0
+
+
+def test_an_answer_that_python_does_not_write_is_a_failure_of_the_solution(suffice: Command) -> None:
+    suffice.write("huge.py", "def f(text):\n    return 10 ** 5000\n")
+    ran = suffice("eval", "t.csv", "huge.py:f")
+    ran.refused("each of the first 10 calls failed")
+    assert "10 of 10: 10 type" in ran.out and "huge.py:1 in f" in ran.out
+
+
 def test_half_a_character_in_an_answer_is_an_answer(suffice: Command) -> None:
     suffice.write("bad.py", BAD_SOLUTIONS)
     ran = suffice("eval", "t.csv", "bad.py:half_character", "--json", "--save", "r.json")

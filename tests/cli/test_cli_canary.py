@@ -105,6 +105,14 @@ def raising(output, case):
         raise ValueError(f"{{case.inputs}} {{case.expected}} {{output}}")
     return output == case.expected
 
+class Panic(BaseException):
+    pass
+
+def panicking(output, case):
+    if "{TRACE}" in case.inputs:
+        raise Panic(case.inputs)
+    return output == case.expected
+
 def odd(output, case):
     return f"{{case.inputs}}" if "{TRACE}" in case.inputs else output == case.expected
 
@@ -215,7 +223,7 @@ def test_nobody_tells_a_sealed_case_when_all_is_over(sealed: Command) -> None:
 
 
 @pytest.mark.parametrize(
-    ("grader", "code"), [("raising", 2), pytest.param("odd", 2, marks=pytest.mark.slow), ("loud", 0)]
+    ("grader", "code"), [("raising", 2), ("panicking", 2), pytest.param("odd", 2, marks=pytest.mark.slow), ("loud", 0)]
 )
 def test_a_grader_that_gives_the_case_away_is_not_heard(sealed: Command, grader: str, code: int) -> None:
     sealed.write("task/task.toml", f'bar = 0.9\ngrader = "grade.py:{grader}"\n')

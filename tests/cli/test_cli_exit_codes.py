@@ -44,7 +44,7 @@ def test_a_gate_on_dev_pairs_with_a_saved_report(suffice: Command) -> None:
     worse = suffice("gate", "my.py:bad", "t.csv", "--on", "dev", "--against", "good.json", "--margin", ".1")
     assert worse.code == 1 and "flips" in worse.out and "    - t.csv:" in worse.out
     no_junit = suffice("gate", "my.py:good", "t.csv", "--on", "dev", "--against", "good.json", "--junit", "no/x.xml")
-    no_junit.refused("no/x.xml: cannot be written")
+    no_junit.refused("no/x.xml: there is no folder no", "mkdir -p no")
 
 
 def test_dev_only_ends_in_0_and_spends_nothing(suffice: Command) -> None:

@@ -478,6 +478,37 @@ def test_what_costs_is_journaled_and_what_is_free_is_not(tmp_path: Path) -> None
     assert not (tmp_path / "none").exists()
 
 
+def test_calls_that_were_in_flight_at_a_kill_are_told_as_possibly_paid_twice(tmp_path: Path) -> None:
+    source, out, wait = source_of(tmp_path, 10), tmp_path / "out.csv", queue.SimpleQueue[bool]()
+
+    async def paid(text: str) -> str:
+        number = int(text.split()[1].split(",")[0])
+        if wait.qsize() and number >= 5:
+            await asyncio.sleep(60)
+        if number == 9:
+            raise ValueError("no such text")
+        return "a"
+
+    async def killed() -> None:
+        how = ApplyOptions(concurrency=3)
+        run = asyncio.create_task(apply(paid, source, out, store=tmp_path / "store", options=how))
+        while not out.exists() or out.read_bytes().count(b"answered") < 5:
+            await asyncio.sleep(0.01)
+        run.cancel()
+        await asyncio.gather(run, return_exceptions=True)
+
+    wait.put(True)
+    asyncio.run(killed())
+    wait.get()
+    result = asyncio.run(apply(paid, source, out, store=tmp_path / "store"))
+    assert (result.resumed, result.answered, result.failed) == (5, 9, 1)
+    assert result.notes == ("3 calls that were in flight when the last run was cut off were possibly paid twice",)
+    with open_store(tmp_path / "store") as store:
+        assert [r.state for r in list_runs(store)] == ["done"]  # the same run, gone on with
+    again = asyncio.run(apply(paid, source, tmp_path / "again.csv", store=tmp_path / "store"))
+    assert again.notes == () and again.answered == 9
+
+
 # Scale
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from decimal import Decimal
 from pathlib import Path
@@ -250,6 +251,30 @@ def test_a_function_that_raises_names_the_case_and_on_a_sealed_one_holds_the_wor
     assert caught.value.__context__ is None and caught.value.__cause__ is None
     with pytest.raises(SolutionError, match="SystemExit"):
         grade.function(lambda output, case: exit(3))("a", _case("a"))
+
+
+class Panic(BaseException):
+    """What a library made in another language may raise: no Exception."""
+
+
+def test_a_function_may_raise_anything_but_only_ctrl_c_and_cancellation_pass() -> None:
+    def raising(error: BaseException) -> grade.Grader:
+        def broken(output: str, case: Case) -> bool:
+            raise error
+
+        return grade.function(broken)
+
+    sealed = SealedCase("c1", "canary", "canary", "c1", "t.csv:2", "k", "h")
+    with pytest.raises(SolutionError, match="raised Panic: canary on case c1"):
+        raising(Panic("canary"))("a", _case("a"))
+    with pytest.raises(SolutionError, match="raised Panic on case c1") as caught:
+        raising(Panic("canary"))("a", sealed)
+    assert caught.value.__context__ is None and "canary" not in str(caught.value)
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        raising(KeyboardInterrupt("canary"))("a", sealed)
+    assert stopped.value.args == ()
+    with pytest.raises(asyncio.CancelledError):
+        raising(asyncio.CancelledError())("a", sealed)
 
 
 def test_identity_follows_name_settings_and_source() -> None:

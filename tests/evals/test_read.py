@@ -50,6 +50,8 @@ def test_an_undeclared_encoding_is_refused_with_offset_line_and_flag(tmp_path: P
 def test_utf16_without_a_mark_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="--encoding utf-16-le"):
         read_file(_file(tmp_path, "t.csv", "text,label\na,b\n".encode("utf-16-le")))
+    with pytest.raises(DataError, match="--encoding utf-16-be"):
+        read_file(_file(tmp_path, "t.csv", "text,label\na,b\n".encode("utf-16-be")))
 
 
 def test_every_bad_csv_row_is_listed_and_the_others_are_kept(tmp_path: Path) -> None:
@@ -125,6 +127,52 @@ def test_an_object_around_one_list_and_lines_in_a_json_file_are_read(tmp_path: P
 def test_a_broken_array_is_refused_as_a_whole(tmp_path: Path, data: str) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         read_file(_file(tmp_path, "t.json", data))
+
+
+ARRAY = '[{"a": 1},\n {"a": 2}]\n'
+
+
+@pytest.mark.parametrize(("name", "after"), [("t.json", "garbage"), ("t.json", '[{"a": 3}]'), ("t.jsonl", '{"a": 3}')])
+def test_what_follows_an_array_is_never_passed_over(tmp_path: Path, name: str, after: str) -> None:
+    with pytest.raises(DataError, match=rf"^{name}:4: the array has ended before this, so what follows cannot be read"):
+        read_file(_file(tmp_path, name, ARRAY + "\n" + after))
+    with pytest.raises(DataError, match=rf"^{name}:2: the array has ended"):
+        read_file(_file(tmp_path, name, ARRAY.strip() + after))
+    assert len(read_file(_file(tmp_path, name, f"\n{ARRAY}\n \n")).rows) == 2
+
+
+def test_lists_on_lines_of_their_own_are_bad_rows_each_with_its_line(tmp_path: Path) -> None:
+    table = read_file(_file(tmp_path, "t.jsonl", '["q", "a"]\n["r", "b"]\r\n\n{"q": "s"}\n'))
+    assert [str(b).partition(",")[0] for b in table.bad] == ["t.jsonl:1: is a list", "t.jsonl:2: is a list"]
+    assert [(r.source, r.values) for r in table.rows] == [("t.jsonl:4", {"q": "s"})]
+    array = read_file(_file(tmp_path, "u.jsonl", '[{"a": 1}]\n{"a": 2}\n'))
+    assert [b.source for b in array.bad] == ["u.jsonl:1"] and [r.source for r in array.rows] == ["u.jsonl:2"]
+    assert len(read_file(_file(tmp_path, "v.jsonl", '[{"a": 1}, {"a": 2}]\n')).rows) == 2
+
+
+@pytest.mark.parametrize("data", ["null", "3", '"text"', " true\n"])
+def test_json_that_is_no_list_of_rows_is_called_so(tmp_path: Path, data: str) -> None:
+    with pytest.raises(DataError, match="^t.json: not a list of rows\nhint: "):
+        read_file(_file(tmp_path, "t.json", data))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"PK\x03\x04\x14\0\x06\0rest", b"PAR1\x15\x04rest", bytes(range(256)) * 9, bytes(100)],
+    ids=["xlsx", "parquet", "any bytes", "zeros"],
+)
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.xlsx"])
+def test_what_is_no_text_is_not_taken_for_an_encoding(tmp_path: Path, name: str, data: bytes) -> None:
+    with pytest.raises(DataError, match=rf"^{name}: is not a text file\nhint: export it as CSV or JSONL$"):
+        read_file(_file(tmp_path, name, data))
+
+
+def test_the_name_of_a_file_cannot_drive_a_terminal(tmp_path: Path) -> None:
+    try:
+        path = _file(tmp_path, "a\n\x1b[31mb.csv", "text,label\na,b\n")
+    except (OSError, ValueError):
+        pytest.skip("this system has no such names")
+    assert read_file(path).rows[0].source == "a\\n\\x1b[31mb.csv:2"
 
 
 def test_a_missing_file_names_its_neighbours(tmp_path: Path) -> None:

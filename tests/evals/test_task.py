@@ -239,7 +239,7 @@ def test_the_fingerprint_follows_cases_and_grader_not_the_bar() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"bar": 90}, r"bar must be a share between 0 and 1, not 90\nhint: bar 0.9"),
+        ({"bar": 90}, r"bar must be a share between 0 and 1, not 90\nhint: --bar \.9"),
         ({"bar": 0}, "bar must be"),
         ({"tolerance": 1}, "tolerance must be"),
         ({"coverage": "most"}, 'coverage must be .* or "max"'),

@@ -238,7 +238,9 @@ def test_what_has_no_name_is_refused_with_what_to_do(user_module: Write, tmp_pat
         assert caught.value.hint
     for function in (mine.Rules.always, mine.kept):
         assert ask(load(save_bundle(from_function(function), tmp_path / "b")), "x")[0].value == "a"
-    with pytest.raises(SolutionError, match="recording"):
+    with pytest.raises(SolutionError, match="recorded is a recording: .* and no others"):
+        save_bundle(Solution("recorded", from_function(mine.kept).ask, "0" * 32, replays=True), tmp_path / "c")
+    with pytest.raises(SolutionError, match="recorded cannot be saved"):
         save_bundle(Solution("recorded", from_function(mine.kept).ask, "0" * 32), tmp_path / "c")
     with pytest.raises(SolutionError, match="<lambda>"):
         save_bundle(route(mine.kept, lambda t: t), tmp_path / "c")
@@ -404,8 +406,8 @@ def test_a_newer_bundle_says_what_to_install(bundle: Path) -> None:
 
 
 def test_a_kind_of_solution_from_elsewhere_is_named(bundle: Path) -> None:
-    with pytest.raises(BundleError, match="'step'"):
-        load(rewritten(bundle, lambda body: words_node(body).update(kind="step")))
+    with pytest.raises(BundleError, match="'agent'"):
+        load(rewritten(bundle, lambda body: words_node(body).update(kind="agent")))
 
 
 HOSTILE: dict[str, Callable[[dict[str, Any]], Any]] = {

@@ -6,12 +6,14 @@ import asyncio
 import functools
 import sys
 import time
+import traceback
 from typing import Any
 
 import numpy as np
 import pytest
 
 from suffice.errors import SolutionError
+from suffice.programs.route import route
 from suffice.programs.solution import Solution, as_answer, attempt, check_inputs, from_function
 from suffice.values import ABSTAIN, Answer, Failure
 
@@ -211,6 +213,55 @@ def test_ctrl_c_passes_through() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         tried(interrupted)
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_ctrl_c_of_its_own_carries_no_text_out(is_async: bool) -> None:
+    def interrupted(text: str) -> None:
+        raise KeyboardInterrupt(f"canary {text}")
+
+    async def slow(text: str) -> None:
+        interrupted(text)
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        tried(slow if is_async else interrupted)
+    assert "canary" not in "".join(traceback.format_exception(caught.value)) and caught.value.args == ()
+
+
+def test_what_it_does_to_its_inputs_no_other_call_sees() -> None:
+    def spoils(row: dict[str, Any]) -> Any:
+        row["tags"].append("spoilt")
+        row["more"]["of"] = None
+        return hands_on(row)
+
+    def hands_on(row: dict[str, Any]) -> Any:
+        return ABSTAIN if len(row["tags"]) == 2 else "saw another's"
+
+    async def looks(row: dict[str, Any]) -> Any:
+        return row.pop("tags") + [row["more"]["of"]]
+
+    inputs = {"tags": ["a"], "more": {"of": 1}}
+    both = route(spoils, looks)
+    assert tried(spoils, inputs) == tried(spoils, inputs) == (Answer(ABSTAIN), None)
+    assert tried(both, inputs)[0] == Answer(["a", 1], by="looks")
+    assert tried(lambda items: items.pop(), items := [["x"], ["y"]])[0] == Answer(["y"])
+    assert inputs == {"tags": ["a"], "more": {"of": 1}} and items == [["x"], ["y"]]
+
+
+def test_a_text_is_handed_on_as_it_is() -> None:
+    text = "x" * 1000
+    assert asyncio.run(from_function(lambda t: t is text).ask(text)).value is True
+
+
+@pytest.mark.parametrize(
+    "huge",
+    [lambda text: 10**5000, lambda text: [1, 10**5000], lambda text: {"n": {"m": -(10**5000)}}],
+    ids=["bare", "list", "dict"],
+)
+def test_an_integer_that_python_does_not_write_is_no_answer(huge: Any) -> None:
+    failed = failure(huge)
+    assert failed.kind == "type" and "cannot be an answer" in failed.message and "test_solution.py" in failed.message
+    assert tried(lambda text: 10**4000)[0] == Answer(10**4000)
 
 
 def test_what_it_prints_is_its_own(capsys: pytest.CaptureFixture[str]) -> None:

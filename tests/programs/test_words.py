@@ -110,7 +110,9 @@ def test_a_batch_says_exactly_what_single_calls_say(model: WordsModel):
     solution = words_solution("words", model)
     texts = corpus(40, seed=3)[0]
     assert solution.batch is not None
-    assert solution.batch(texts) == [asyncio.run(solution.reply(t)) for t in texts]
+    single = [asyncio.run(solution.reply(t)) for t in texts]
+    assert {answer.by for answer in single} == {"words"}  # a reply says who gave it
+    assert [replace(answer, by="words") for answer in solution.batch(texts)] == single
     assert solution.batch([]) == []
     assert solution.free and solution.confident
 

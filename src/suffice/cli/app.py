@@ -10,10 +10,11 @@ from typing import Annotated, Any
 
 import typer
 
-from suffice.cli import daily, deciding, looking, using
+from suffice.cli import daily, deciding, looking, model_list, using
 from suffice.cli.guest import goodbye
 from suffice.cli.talk import data, hush, own, talk
 from suffice.errors import SufficeError
+from suffice.evals.shown import one_line
 from suffice.version import __version__
 
 # The ancestor of all wrong uses; whether it is click's or typer's own copy of click depends on typer's version.
@@ -40,6 +41,7 @@ for command in (
     looking.show_command,
     looking.report_command,
     deciding.unseal_command,
+    model_list.models_command,
 ):
     app.command(command.__name__.removesuffix("_command"))(command)
 
@@ -89,12 +91,12 @@ def _code(arguments: list[str]) -> int:
             "hint: a solution returns or raises, it does not exit"
         )
         return 2
-    except Exception as error:
+    except BaseException as error:  # noqa: B036 - Python's own exit 1 would mean FAIL
         return _fault(error)
 
 
 def _failed(error: SufficeError, hint: str) -> int:
-    at = f"{error.where}: " if error.where else ""
+    at = f"{one_line(error.where)}: " if error.where else ""
     talk(f"error: {at}{error.message}\nhint: {hint}")
     return 2
 
@@ -112,7 +114,7 @@ def _misused(error: Any, arguments: list[str]) -> int:
     return 2
 
 
-def _fault(error: Exception) -> int:
+def _fault(error: BaseException) -> int:
     """A mistake of ours. Its text stays in, unless asked for: it may quote a sealed case."""
     if os.environ.get("SUFFICE_TRACEBACK"):
         talk("".join(traceback.format_exception(error)).rstrip())

@@ -34,11 +34,13 @@ def eval_command(
 ) -> None:
     """Score one solution on dev and look at its failures. Test stays sealed."""
     from suffice.cli.guest import aside
+    from suffice.cli.places import check_file
     from suffice.errors import SolutionError
     from suffice.evals.evaluate import evaluate
     from suffice.evals.report import lines
     from suffice.ladder.rung import from_text
 
+    check_file(save, "--save")
     loaded, place = task_of(task, what), Path.cwd()
     paid = calls.options()
     with aside():

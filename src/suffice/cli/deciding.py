@@ -45,7 +45,7 @@ def climb_command(
         ),
     ] = None,
     replay: Annotated[
-        list[str] | None, typer.Option("--replay", help="Answers recorded elsewhere: FILE or FILE#COLUMN. Repeatable.")
+        list[str] | None, typer.Option("--replay", help="Recorded answers: FILE[#COLUMN]. Repeatable.")
     ] = None,
     dev: Annotated[bool, typer.Option("--dev", help="Stop before the sealed test: spends nothing.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Decide earlier: fewer calls, more misses.")] = False,
@@ -66,6 +66,7 @@ def climb_command(
     from rich.text import Text
 
     from suffice.cli.guest import aside
+    from suffice.cli.places import check_bundle
     from suffice.cli.screen import Ladder, console
     from suffice.evals.shown import harmless
     from suffice.ladder.climb import climb
@@ -73,6 +74,7 @@ def climb_command(
     from suffice.ladder.rung import from_name, from_text, proposed
     from suffice.programs.bridge import run
 
+    check_bundle(out, "-o")
     loaded, place = task_of(task, what, claim), Path.cwd()
     paid = calls.options()
     with aside(sealed=not dev):
@@ -117,12 +119,14 @@ def gate_command(
     Exit 0 PASS, 1 FAIL, 3 UNPROVEN, 2 wrong use, each with a sentence.
     """
     from suffice.cli.guest import aside
+    from suffice.cli.places import check_file
     from suffice.cli.screen import Ladder, console
     from suffice.errors import UsageError
     from suffice.ladder.gate import gate_dev, gate_test, junit_xml
     from suffice.ladder.rung import from_text
     from suffice.programs.bridge import run
 
+    check_file(junit, "--junit")
     loaded, place = task_of(task, what, claim), Path.cwd()
     paid = calls.options()
     if on not in ("test", "dev"):

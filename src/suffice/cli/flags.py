@@ -34,10 +34,11 @@ class TaskFlags:
         _option("--input", help="Input column, or several: subject,body (default: usual names).", panel=TASK),
     ] = None
     expected: Annotated[
-        str | None, _option("--expected", help="Column of the expected answer (default: usual names).", panel=TASK)
+        str | None, _option("--expected", help="Expected answer's column (default: usual names).", panel=TASK)
     ] = None
+    id: Annotated[str | None, _option("--id", help="Column of unique names, or none.", panel=TASK)] = None
     cluster: Annotated[
-        str | None, _option("--cluster", help="Column of cases that belong together, such as customer.", panel=TASK)
+        str | None, _option("--cluster", help="Column of cases that belong together: customer.", panel=TASK)
     ] = None
     kind: Annotated[
         str | None, _option("--kind", help="label, number, choice, text or fields (default: inferred).", panel=TASK)
@@ -66,6 +67,7 @@ class TaskFlags:
         return {
             "inputs": columns,
             "expected": self.expected,
+            "id": self.id,
             "cluster": self.cluster,
             "kind": self.kind,
             "grader": self.grader,
@@ -140,12 +142,21 @@ class ModelFlags:
     def options(self) -> dict[str, Any]:
         """As keyword options of `evaluate` and `climb`. A model becomes the one of this process."""
         if self.model:
+            _check_model(self.model)
             os.environ["SUFFICE_MODEL"] = self.model
         if self.budget is None:
             return {}
         from suffice.models.budget import Budget
 
         return {"budget": Budget(usd=self.budget)}
+
+
+def _check_model(name: str) -> None:
+    """Raise UsageError for an address that is none, before anything runs."""
+    from suffice.models.address import address
+
+    if not name.startswith("recorded:"):
+        address(name)
 
 
 def share(text: str | None) -> float | str | None:
@@ -192,4 +203,5 @@ def task_of(path: Path, flags: TaskFlags, claim: ClaimFlags | None = None) -> An
     """The task at `path`, read as the flags say, with the bar that is asked for now."""
     from suffice.evals.task import Task
 
-    return Task.load(path, **flags.options(), **(claim.options() if claim else {}))
+    said: dict[str, Any] = {**flags.options(), **(claim.options() if claim else {})}
+    return Task.load(path, **said)

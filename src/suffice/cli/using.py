@@ -13,7 +13,9 @@ from suffice.cli.talk import rows, talk
 
 @shares
 def apply_command(
-    bundle: Annotated[str, typer.Argument(metavar="BUNDLE", help="A saved bundle, or a solution as in eval.")],
+    bundle: Annotated[
+        str, typer.Argument(metavar="BUNDLE", help="A saved bundle, my.py:function, or package.module:function.")
+    ],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or JSONL with new inputs.")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Where to write (default: stdout).")] = None,
     columns: Annotated[

@@ -18,12 +18,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TextIO, cast
 
-from suffice.errors import DataError, SolutionError, UsageError
+from suffice.errors import DataError, SolutionError, StoreBusy, UsageError
 from suffice.evals.answered import ADDED, Kept, Layout, OutFile, OutText, added_names, kept
 from suffice.evals.columns import INPUT
 from suffice.evals.evaluate import opened
 from suffice.evals.grade import Grader
-from suffice.evals.runner import BATCH, Job, outcomes
+from suffice.evals.runner import BATCH, Job, Tally, outcomes
 from suffice.evals.shown import counted, listed
 from suffice.evals.stream import Record, Table, records, scan
 from suffice.evals.trespass import asked, refuse_sealed_rows
@@ -112,12 +112,16 @@ async def apply(
     written = _Written(target, layout, before.statuses, how.give_up, solved.free, on_done)
     try:
         with nullcontext() if solved.free or not how.journal else opened(store) as home:
-            await _answer(solved, table, inputs, written, how, home)
+            again = await _answer(solved, table, inputs, written, how, home)
         written.rest()
     finally:
         target.close()
     if path is not None:
         _side(path).unlink(missing_ok=True)
+    if again:
+        were = "was" if again == 1 else "were"
+        flying = f"{counted(again, 'call')} that {were} in flight when the last run was cut off"
+        notes.append(f"{flying} {were} possibly paid twice")
     counts = written.statuses
     return Applied(
         rows=table.rows,
@@ -182,19 +186,17 @@ async def _answer(
     written: _Written,
     how: ApplyOptions,
     store: Store | None,
-) -> None:
-    """Ask for every row that is not written yet, and write it."""
-    run = ""
-    if store is not None:
-        settings = {"source": table.path.name, "solution": solution.name, "rows": table.rows}
-        run = runs.start_run(store, "apply", table.path.name, settings)
-    job = Job(solution, _UNGRADED, store, run, how.concurrency, how.timeout, how.fresh)
+) -> int:
+    """Ask for every row that is not written yet, and write it; how many calls an interrupted run may have paid, too."""
+    run = "" if store is None else _run(store, solution, table, inputs)
+    job = Job(solution, _UNGRADED, store, run, how.concurrency, how.timeout, how.fresh, retry=True)
+    tally = Tally()
     window = None if store is not None else lambda: AHEAD * how.concurrency
     size = BATCH if solution.free and solution.batch is not None else CHUNK
     try:
         for some in chunks(islice(records(table), written.rows, None), size):
             cases = [_case(record, inputs, hashed=store is not None) for record in some]
-            async with aclosing(outcomes(job, cases, window)) as line:
+            async with aclosing(outcomes(job, cases, window, tally=tally)) as line:
                 await written.all(some, line)
     except BaseException as error:
         if store is not None:
@@ -202,6 +204,18 @@ async def _answer(
         raise
     if store is not None:
         runs.finish_run(store, run, "done", dict(written.statuses))
+    return tally.sent_again
+
+
+def _run(store: Store, solution: Solution, table: Table, inputs: tuple[str, ...]) -> str:
+    """A new run, or the last one of the same where it was cut off: then it is known which calls it had begun."""
+    identity = content_hash(["apply", solution.identity, table.sha256, list(inputs)])
+    last = runs.latest(store, "apply", identity)
+    if last is not None and last.state in ("interrupted", "failed"):
+        with suppress(StoreBusy):  # another process was faster: both go on, each with a run of its own
+            return runs.resume_run(store, last.id).id
+    settings = {"source": table.path.name, "solution": solution.name, "rows": table.rows}
+    return runs.start_run(store, "apply", table.path.name, settings, identity=identity)
 
 
 _UNGRADED: Final = Grader("none", lambda output, case: Score(1.0))

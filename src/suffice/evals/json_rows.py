@@ -62,19 +62,33 @@ def line_rows(text: str) -> Iterator[Found]:
 def array_rows(text: str, name: str) -> list[Found] | None:
     """The rows of a JSON array, or of an object with one list in it; None where the text looks like JSON lines.
 
-    Raises DataError where the array is broken: what follows the fault cannot be read.
+    Raises DataError where there is none, or where it is broken: what follows the fault cannot be read.
     """
     start = _skip(text, 0)
     try:
-        if text[start : start + 1] == "{":
-            start = _only_list(text, start)
-            if start is None:
-                return None
-        return list(_items(text, start))
+        if text[start : start + 1] == "[":
+            return list(_items(text, start, alone=True))
+        if text[start : start + 1] != "{":
+            raise DataError("not a list of rows", hint='[{"input": ..., "expected": ...}, ...]', where=name)
+        start = _only_list(text, start)
+        return None if start is None else list(_items(text, start, alone=False))
     except _At as e:
         raise DataError(
             f"{e.reason}, so what follows cannot be read", where=f"{name}:{text.count(chr(10), 0, e.at) + 1}"
         ) from None
+
+
+def starts_lines(text: str) -> bool:
+    """Whether a text that begins with a list is JSON lines all the same: its first line is a value, and others follow.
+
+    A list is no row, but what is wrong is then told line by line.
+    """
+    first, _, rest = text.strip().partition("\n")
+    try:
+        parse_json(first)
+    except ValueError:
+        return False
+    return bool(rest)
 
 
 class _At(Exception):
@@ -83,7 +97,8 @@ class _At(Exception):
         self.reason, self.at = reason, at
 
 
-def _items(text: str, start: int) -> Iterator[Found]:
+def _items(text: str, start: int, *, alone: bool) -> Iterator[Found]:
+    """The items of the list that starts there; `alone` says that nothing may follow it."""
     at, line, counted = _skip(text, start + 1), 1, 0
     while text[at : at + 1] != "]":
         line, counted = line + text.count("\n", counted, at), at
@@ -100,6 +115,9 @@ def _items(text: str, start: int) -> Iterator[Found]:
             at = _skip(text, at + 1)
         elif text[at : at + 1] != "]":
             raise _At("a comma or ] is missing in the array", at)
+    after = _skip(text, at + 1)
+    if alone and after < len(text):
+        raise _At("the array has ended before this", after)
 
 
 def _only_list(text: str, start: int) -> int | None:

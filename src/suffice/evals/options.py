@@ -77,11 +77,12 @@ def checked(options: Mapping[str, Any]) -> TaskOptions:
         if name in _SHARES:
             words = "a share between 0 and 1"
             if isinstance(value, int | float) and 10 <= value <= 100:
-                hint = f"{name} {value / 100:g}"
-            words += ' or "max"' if name == "coverage" else ""
+                hint = f"--{name} {f'{value / 100:g}'.removeprefix('0')}"
+            words += ', or "max"' if name == "coverage" else ""
         else:
             words = _lower(fault["msg"].removeprefix("Input should be "))
-        raise UsageError(f"{name} must be {words}, not {shown(value)}", hint=hint) from None
+        told = f"{value:g}" if isinstance(value, float) else shown(value)
+        raise UsageError(f"{name} must be {words}, not {told}", hint=hint) from None
 
 
 def read_toml(path: Path) -> tuple[dict[str, Any], str | None]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from suffice.errors import DataError, UsageError
-from suffice.evals.json_rows import MAX_COLUMNS, array_rows, line_rows
-from suffice.evals.shown import counted, listed, shown
+from suffice.evals.json_rows import MAX_COLUMNS, array_rows, line_rows, starts_lines
+from suffice.evals.shown import counted, listed, one_line, shown
 from suffice.values import Json, Split
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv")
@@ -23,6 +23,8 @@ _BOMS = (  # UTF-32 first: its mark begins with that of UTF-16
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+PACKED = (b"PK\x03\x04", b"PAR1")
+"""How files begin that hold tables, but no text: .xlsx and other zips, .parquet."""
 _SPELLINGS: dict[str, Split] = {
     "train": "train", "training": "train",
     "dev": "dev", "development": "dev", "validation": "dev", "valid": "dev", "val": "dev",
@@ -75,19 +77,20 @@ def spelled(text: str) -> Split | None:
 
 def read_file(path: Path, *, encoding: str | None = None, split: Split | None = None) -> Table:
     """All rows of one file. Raises DataError where the file as a whole cannot be read."""
-    text = _text(path, encoding)
+    text, name = _text(path, encoding), one_line(path.name)
     if not text.strip():
         raise DataError("the file is empty", where=path.name, hint="a task needs cases: one row each")
     suffix, head = path.suffix.lower(), text.lstrip()[:1]
     if suffix in (".csv", ".tsv") or (suffix not in SUFFIXES and head not in "[{"):
-        return gather(_csv_rows(text, path.name, split))
-    found = array_rows(text, path.name) if suffix == ".json" or head == "[" else None
+        return gather(_csv_rows(text, name, split))
+    array = suffix == ".json" or (head == "[" and not starts_lines(text))
+    found = array_rows(text, name) if array else None
     if found is None:
-        places = ((f"{path.name}:{line}", row) for line, row in line_rows(text))
+        places = ((f"{name}:{line}", row) for line, row in line_rows(text))
     elif len({line for line, _ in found}) == len(found):
-        places = ((f"{path.name}:{line}", row) for line, row in found)
+        places = ((f"{name}:{line}", row) for line, row in found)
     else:  # several rows on one line
-        places = ((f"{path.name}[{i}]", row) for i, (_, row) in enumerate(found))
+        places = ((f"{name}[{i}]", row) for i, (_, row) in enumerate(found))
     return gather(Bad(at, row) if isinstance(row, str) else Row(row, at, True, split) for at, row in places)
 
 
@@ -159,6 +162,11 @@ def missing(path: Path) -> DataError:
     return DataError("no such file", where=str(path), hint=hint)
 
 
+def not_text(path: Path) -> DataError:
+    """The error for a file that no encoding makes a text of."""
+    return DataError("is not a text file", hint="export it as CSV or JSONL", where=path.name)
+
+
 def gather(items: Iterable[Row | Bad]) -> Table:
     """A table of rows and bad rows. Raises DataError where the rows name absurdly many columns."""
     rows: list[Row] = []
@@ -201,17 +209,24 @@ def _text(path: Path, encoding: str | None) -> str:
         raise DataError("this is not a path", where=shown(str(path))) from None
     marked = next((name for mark, name in _BOMS if data.startswith(mark)), None)
     name = encoding or marked or "utf-8"
+    if data.startswith(PACKED):
+        raise not_text(path)
     if name == "utf-8" and data.count(b"\0") > len(data) // 5:
+        even, odd = data[::2].count(0), data[1::2].count(0)
+        if min(even, odd) > max(even, odd) // 2:
+            raise not_text(path)
         raise DataError(
-            "a large part of this file is NUL bytes: it looks like UTF-16 without its mark, or is not a text",
+            "every other byte of this file is NUL: it looks like UTF-16 without its mark",
             where=path.name,
-            hint="--encoding utf-16-le",
+            hint=f"--encoding utf-16-{'le' if odd > even else 'be'}",
         )
     try:
         text = data.decode(name)
     except LookupError:
         raise UsageError(f"unknown encoding {shown(name)}", hint="usual ones: utf-8, utf-16, cp1252, latin-1") from None
     except UnicodeDecodeError as e:
+        if name == "utf-8" and b"\0" in data:
+            raise not_text(path) from None
         line, at = data.count(b"\n", 0, e.start) + 1, e.start
         raise DataError(
             f"byte {data[at : at + 1].hex() or '?'} at offset {at:,} is not {name.upper()}",

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from suffice.errors import SolutionError, UsageError
+from suffice.errors import BudgetError, SolutionError, UsageError
 from suffice.evals.grade import Grader
 from suffice.models.belonging import Belonging, belonging
 from suffice.models.budget import Budget
@@ -122,6 +122,8 @@ class _Line:
         while self.given < len(self.cases):
             self._start()
             if self.error is not None:
+                if isinstance(self.error, BudgetError):  # what is in flight is paid: its answers are kept
+                    await asyncio.gather(*self.tasks, return_exceptions=True)
                 raise self.error
             if self.given < self.started and self.given in self.known:
                 outcome = self.known.pop(self.given)
@@ -191,7 +193,12 @@ async def _call(job: Job, case: Case, writer: journal.Writer | None) -> Outcome:
     if writer is not None:
         await writer.intend(job.solution.identity, _noted_as(job, case))
     began = time.perf_counter()
-    answer, failure = await attempt(job.solution, case.inputs, job.timeout)
+    try:
+        answer, failure = await attempt(job.solution, case.inputs, job.timeout)
+    except (BudgetError, UsageError):  # nothing of it is in flight
+        if writer is not None:
+            await writer.withdraw(job.solution.identity, _noted_as(job, case))
+        raise
     outcome = _outcome(job, case, answer, failure, time.perf_counter() - began)
     if writer is not None:
         await _write(job, outcome, writer)

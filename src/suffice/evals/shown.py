@@ -35,6 +35,11 @@ def harmless(text: str) -> str:
     return HARMFUL.sub(_escape, text)
 
 
+def one_line(text: str) -> str:
+    """`harmless` with line ends and tabs escaped as well: for a name, which is shown in a line of something else."""
+    return harmless(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
 def listed(names: Iterable[object], limit: int = 10) -> str:
     """`names` separated by commas; beyond `limit` only their number is given."""
     every = list(names)

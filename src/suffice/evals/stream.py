@@ -16,14 +16,14 @@ from suffice.evals.json_rows import line_rows
 from suffice.evals.read import (
     _BOMS as MARKS,  # pyright: ignore[reportPrivateUsage]
 )
-from suffice.evals.read import Bad, missing
+from suffice.evals.read import PACKED, Bad, missing, not_text
 from suffice.evals.read import (
     _delimiter as delimiter_of,  # pyright: ignore[reportPrivateUsage]
 )
 from suffice.evals.read import (
     _header as header_of,  # pyright: ignore[reportPrivateUsage]
 )
-from suffice.evals.shown import counted, shown
+from suffice.evals.shown import counted, one_line, shown
 from suffice.values import Json
 
 SAMPLE = 65_536  # characters from which the delimiter is told
@@ -176,7 +176,7 @@ def _items(table: Table) -> Iterator[Record | Bad | str]:
 def _csv_items(table: Table, file: TextIO) -> Iterator[Record | Bad | str]:
     header: list[str] | None = None
     for line, fields, raw in csv_lines(file, table.delimiter):
-        where = f"{table.path.name}:{line}"
+        where = f"{one_line(table.path.name)}:{line}"
         if isinstance(fields, str):
             yield Bad(where, fields)
         elif header is None:
@@ -195,7 +195,7 @@ def _csv_items(table: Table, file: TextIO) -> Iterator[Record | Bad | str]:
 def _json_items(table: Table, file: TextIO) -> Iterator[Record | Bad]:
     for number, line in enumerate(file, 1):
         for _, row in line_rows(line):
-            where = f"{table.path.name}:{number}"
+            where = f"{one_line(table.path.name)}:{number}"
             yield Bad(where, row) if isinstance(row, str) else Record(row, line.strip(), where)
 
 
@@ -227,6 +227,8 @@ def _codec(path: Path, encoding: str | None) -> tuple[str, bytes]:
             head = file.read(4)
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror or error}", where=str(path)) from None
+    if head.startswith(PACKED):
+        raise not_text(path)
     for mark, name in MARKS:
         if head.startswith(mark):
             little = mark[:1] == b"\xff"
@@ -250,6 +252,9 @@ def _undecodable(path: Path, codec: str, error: UnicodeDecodeError) -> DataError
     where = path.name
     if not codec.startswith(("utf-16", "utf-32", "utf_16", "utf_32")):
         with path.open("rb") as file:
+            if b"\0" in file.read(SAMPLE):
+                return not_text(path)
+            file.seek(0)
             for number, line in enumerate(file, 1):
                 try:
                     line.decode(codec)

@@ -17,7 +17,7 @@ from suffice.evals.kinds import Kind
 from suffice.evals.options import TaskOptions, checked, read_toml
 from suffice.evals.python_rows import table_of
 from suffice.evals.read import Bad, Table, read_file, read_folder
-from suffice.evals.shown import counted, listed
+from suffice.evals.shown import counted, listed, one_line
 from suffice.evals.split import SealedCase, Shape, divided
 from suffice.values import Case, Json, canonical
 
@@ -148,7 +148,7 @@ class Task:
         labels, grader, notes = parts.seen((*splits.train, *splits.dev), splits.test)
         said = parts.options
         values: dict[str, Any] = {
-            "name": parts.name, "path": path, "kind": parts.kind, "kind_reason": parts.kind_reason,
+            "name": one_line(parts.name), "path": path, "kind": parts.kind, "kind_reason": parts.kind_reason,
             "nothing": parts.nothing, "output": said.get("output"), "columns": parts.columns,
             "cluster_name": parts.cluster_name, "grader": grader, "labels": labels, "bar": said.get("bar"),
             "tolerance": said.get("tolerance"), "coverage": said.get("coverage"), "seed": parts.seed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import inspect
 from collections.abc import Callable
@@ -36,7 +37,11 @@ def call_function(fn: Callable[..., Any], name: str) -> Callable[[Any, Case], Sc
                 made = fn(output, case)
             else:
                 made = fn(**{parameter: _NAMES[parameter](output, case) for parameter in by_name})
-        except (Exception, SystemExit, GeneratorExit) as e:
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt from None  # without its text
+        except asyncio.CancelledError:
+            raise
+        except BaseException as e:  # noqa: B036 - a user's code may raise anything
             # Only the type for a sealed case: the words of an exception may quote the case.
             fault = type(e).__name__ if isinstance(case, SealedCase) else f"{type(e).__name__}: {shown(str(e), 200)}"
         if fault:  # raised out here so that the error carries no context with the case in it
@@ -69,7 +74,9 @@ def load_function(spec: str, folder: Path, *, trust: bool) -> Callable[..., Any]
             raise ImportError("it is not a Python file")
         module = importlib.util.module_from_spec(made)
         made.loader.exec_module(module)
-    except (Exception, SystemExit, GeneratorExit) as e:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as e:  # noqa: B036 - a user's code may raise anything
         fault = f"{type(e).__name__}: {shown(str(e), 200)}"
     if fault:
         raise SolutionError(f"the grader file cannot be loaded: {fault}", where=str(path))

@@ -22,7 +22,7 @@ from suffice.ladder.rung import Rung, as_rung, from_text, proposed
 from suffice.ladder.sentence import before_test
 from suffice.ladder.state import Climb, Options
 from suffice.ladder.tries import candidate_solution, known_try, run_try
-from suffice.programs.using import maybe_using
+from suffice.programs.using import maybe_using, model_here
 from suffice.stats.ledger import TOTAL, alpha_of_try
 from suffice.stats.plan import default_tolerance
 from suffice.store import ledger, runs
@@ -191,6 +191,7 @@ def _begin(
     rule = options.get("rule") or (QUICK if options.get("quick") else Rule())
     rungs = [[r.identity, r.as_is] for r in ladder]
     what = [task.fingerprint, stated.to_json(), rungs, repr(rule), sealed.block.order_seed]
+    what += [model_here()] if any(r.asks for r in ladder) else []
     identity = content_hash(["climb", *what])
     last = runs.latest(store, "climb", identity)
     if options.get("resume") and (last is None or last.state == "done"):

@@ -44,9 +44,10 @@ def examples(base: Step[Any, Any] | None = None, *, k: int = 8, name: str = "exa
         asking = _asking(task, base, name)
         names = asking.prompt.inputs
         pool = tuple(Example(named(c.inputs, names), c.expected) for c in cases)
-        return example_solution(Shown(asking, pool, k))
+        return example_solution(Shown(asking, pool, k, tuple(c.cluster for c in cases)))
 
-    return Rung(name, fit, _identity("examples", base, k), learns=True, unsuited=lambda task: _unsuited(task, base))
+    identity = _identity("examples", base, k)
+    return Rung(name, fit, identity, learns=True, unsuited=lambda task: _unsuited(task, base), asks=True)
 
 
 def vote(base: Step[Any, Any] | None = None, *, n: int = 5, temperature: float = 0.7, name: str = "vote") -> Rung:
@@ -57,7 +58,8 @@ def vote(base: Step[Any, Any] | None = None, *, n: int = 5, temperature: float =
     async def fit(task: Task, cases: Sequence[Case]) -> Solution:
         return vote_solution(Voting(_asking(task, base, name), n, temperature))
 
-    return Rung(name, fit, _identity("vote", base, n, temperature), unsuited=lambda task: _unsuited(task, base))
+    identity = _identity("vote", base, n, temperature)
+    return Rung(name, fit, identity, unsuited=lambda task: _unsuited(task, base), asks=True)
 
 
 def asking_for(task: Task, name: str) -> Asking:
@@ -86,6 +88,8 @@ def _instruction(task: Task) -> str:
     lines = [f"You are given: {given}. Answer with: {wanted}."]
     if task.kind in ("label", "choice") and task.labels:
         lines.append("Choose one of: " + "; ".join(str(label) for label in task.labels) + ".")
+    elif task.kind == "choice":
+        lines.append("Answer with the letter of the right option, or with its text, and nothing around it.")
     elif task.kind == "number":
         lines.append("Answer with a number alone.")
     elif task.kind == "text":
@@ -118,10 +122,13 @@ def _rung(name: str, asking: Callable[[Task], Asking], base: Step[Any, Any] | No
     async def fit(task: Task, cases: Sequence[Case]) -> Solution:
         return step_solution(asking(task))
 
-    return Rung(name, fit, _identity("asks", base, name), unsuited=lambda task: _unsuited(task, base))
+    return Rung(name, fit, _identity("asks", base, name), unsuited=lambda task: _unsuited(task, base), asks=True)
 
 
 def _identity(kind: str, base: Step[Any, Any] | None, *more: Any) -> str:
-    """Of a rung, for the run that it belongs to; the ledger goes by the solution that it makes."""
-    said = None if base is None else [repr(base.asked), repr(base.said_model), repr(base.options)]
-    return content_hash([kind, said, model_configured(), *more])
+    """Of a rung, for the run that it belongs to; the ledger goes by the solution that it makes. The model that holds
+    when the climb begins is not in it (`Rung.asks`)."""
+    said = None
+    if base is not None:
+        said = [repr(part) for part in (base.asked, base.typed.spec_schema, base.said_model, base.options)]
+    return content_hash([kind, said, *more])

@@ -26,6 +26,9 @@ from suffice.version import __version__
 ASKING = ("prompt", "examples", "vote")
 """Built-in rungs that ask a language model."""
 
+BUILT_IN = ("constant", "words", *ASKING)
+"""Names that mean a rung though a folder is called so, too: that is ./examples."""
+
 Fit = Callable[[Task, Sequence[Case]], Awaitable[Solution]]
 OutOfFold = Callable[[Task, Sequence[Case]], Awaitable[list[Answer]]]
 
@@ -50,6 +53,7 @@ class Rung:
     family: tuple[Rung, ...] = ()
     as_is: bool = False
     claim: Mapping[str, Json] | None = None  # what was shown of a loaded bundle
+    asks: bool = False  # it asks the model that holds when it is fitted
 
 
 def constant() -> Rung:
@@ -141,7 +145,8 @@ def family(name: str, *variants: Any) -> Rung:
         return None if None in reasons else reasons[0]
 
     identity = content_hash(["family", [r.identity for r in rungs]])
-    return Rung(name, fit, identity, learns=any(r.learns for r in rungs), unsuited=unsuited, family=rungs)
+    learns, asks = any(r.learns for r in rungs), any(r.asks for r in rungs)
+    return Rung(name, fit, identity, learns=learns, unsuited=unsuited, family=rungs, asks=asks)
 
 
 def prompt(name: str = "prompt") -> Rung:
@@ -197,7 +202,7 @@ def from_text(text: str, path: Path | None = None) -> Rung:
     if text.startswith("replay:"):
         file = text.removeprefix("replay:").partition("#")[0]
         return from_name(text, path if path is not None and (path / file).is_file() else None)
-    if ":" not in text and not Path(text).exists():
+    if text in BUILT_IN or (":" not in text and not Path(text).exists()):
         return from_name(text)
     return as_rung(find(text))
 
@@ -222,7 +227,7 @@ def from_name(name: str, folder: Path | None = None) -> Rung:
             f"a ladder in task.toml names built-in rungs and recordings, not {name!r}: a task folder runs no code",
             hint=f"put functions on the command line: suffice climb {folder} words {name}",
         )
-    near = difflib.get_close_matches(name, ["constant", "words", *ASKING, "replay"], n=1)
+    near = difflib.get_close_matches(name, [*BUILT_IN, "replay"], n=1)
     raise UsageError(
         f"there is no rung called {name!r}",
         hint=(f"did you mean {near[0]}? " if near else "")

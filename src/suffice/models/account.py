@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from suffice.errors import CallError, CallTimeout
+from suffice.errors import CallError, CallTimeout, UsageError
 from suffice.exchange import Attempt, Reply, Request, Usage
 from suffice.models.belonging import current
 from suffice.models.budget import Budget, Reservation
@@ -62,16 +62,16 @@ def account(call: Call, terms: Terms, budgets: Callable[[], list[Budget]]) -> Ca
             if attempt is not None:
                 flow.attempts.append(attempt)
             for budget in reserved:
-                cost, tokens = (0.0, 0) if attempt is None else (attempt.cost, _tokens(attempt))
-                budget.settle(held, cost, tokens)
+                if attempt is None:
+                    budget.release(held)
+                else:
+                    budget.settle(held, attempt.cost, _tokens(attempt))
 
     return accounted
 
 
 async def _timed(call: Call, request: Request, flow: Flow, timeout: float | None) -> Reply[str]:
-    left = flow.left
-    limit = min((t for t in (timeout, left) if t is not None), default=None)
-    clock = asyncio.timeout(limit)
+    clock = asyncio.timeout(timeout)
     try:
         async with clock:
             return await call(request, flow)
@@ -79,7 +79,7 @@ async def _timed(call: Call, request: Request, flow: Flow, timeout: float | None
         if not clock.expired():
             raise
         raise CallTimeout(
-            f"no whole reply within {limit:.3g} s", hint="allow more time: timeout= (one attempt), total= (all)"
+            f"no whole reply within {timeout:.3g} s", hint="allow one attempt more time: timeout="
         ) from None
 
 
@@ -105,17 +105,22 @@ def _done(terms: Terms, reply: Reply[str], held: Reservation, began: float, flow
 
 
 def _failed(terms: Terms, error: BaseException, held: Reservation, began: float, flow: Flow) -> Attempt:
-    free = isinstance(error, CallError) and (error.kind in NOT_BILLED or not error.sent)
+    free = isinstance(error, UsageError) or (isinstance(error, CallError) and _is_free(error))
     return Attempt(
         endpoint=terms.text,
         started=began - flow.began,
         seconds=time.perf_counter() - began,
-        outcome=error.kind if isinstance(error, CallError) else "cancelled",
+        outcome=error.kind if isinstance(error, CallError) else "timeout" if flow.late else "cancelled",
         status=error.status if isinstance(error, CallError) else None,
         usage=Usage(0, 0) if free else Usage(),
         cost=0.0 if free and terms.price is not None else None if free else held.usd,
         request_id=error.request_id if isinstance(error, CallError) else None,
     )
+
+
+def _is_free(error: CallError) -> bool:
+    """Whether it took nothing. An error inside a good answer did: part of a reply may have been made before it."""
+    return not error.sent or (error.kind in NOT_BILLED and error.status != 200)
 
 
 def _tokens(attempt: Attempt) -> int | None:

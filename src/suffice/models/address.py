@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from suffice.errors import UsageError
+from suffice.errors import NoKey, UsageError
 from suffice.models.anthropic_messages import ANTHROPIC
 from suffice.models.dialect import Dialect, Quirks
 from suffice.models.endpoint import Address, Endpoint
@@ -68,7 +68,7 @@ def address(
 def key_of(endpoint: Endpoint, environ: Mapping[str, str] = os.environ) -> str | None:
     """The endpoint's key, from the first of its variables that holds one; None where it needs none.
 
-    An endpoint on this machine may do without. Raises UsageError that names the variables, and for a key with white
+    An endpoint on this machine may do without. Raises NoKey that names the variables, and for a key with white
     space in it or one that no header can hold; never with a value.
     """
     for name in endpoint.key_env:
@@ -76,7 +76,7 @@ def key_of(endpoint: Endpoint, environ: Mapping[str, str] = os.environ) -> str |
         if not key:
             continue
         if not key.isascii() or not key.isprintable() or " " in key:
-            raise UsageError(
+            raise NoKey(
                 f"the key in ${name} has white space, a line end or a character in it that no key has",
                 hint=f"set {name} again, without quotes or a line end",
             )
@@ -84,7 +84,7 @@ def key_of(endpoint: Endpoint, environ: Mapping[str, str] = os.environ) -> str |
     if not endpoint.key_env or endpoint.loopback:
         return None
     names = " or ".join(f"${name}" for name in endpoint.key_env)
-    raise UsageError(f"{endpoint.provider} needs a key: {names} is not set", hint=f"export {endpoint.key_env[0]}=…")
+    raise NoKey(f"{endpoint.provider} needs a key: {names} is not set", hint=f"export {endpoint.key_env[0]}=…")
 
 
 def _provider(text: str) -> tuple[str, str]:

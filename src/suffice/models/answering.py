@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
-from suffice.errors import ContentFiltered, OutputError, Truncated
+from suffice.errors import CallError, ContentFiltered, OutputError, Truncated
 from suffice.exchange import Attempt, Guarantee, Message, Reply, Request, Usage
 from suffice.models.flow import Call, Flow
 from suffice.models.output.continuing import joined, list_so_far, merged_items
@@ -14,7 +14,7 @@ from suffice.models.output.repair import repair_message
 from suffice.models.output.typed import ANSWER, OutputType
 from suffice.values import canonical
 
-E = TypeVar("E", OutputError, Truncated, ContentFiltered)
+E = TypeVar("E", bound=CallError)
 
 CONTINUED: Final = 20  # the most replies that one answer is continued over
 GO_ON: Final = (
@@ -28,7 +28,6 @@ class Answering:
     """What becomes of a text. `repairs` are tried at most; `goes_on` continues what was cut off at the output cap."""
 
     output: OutputType
-    guarantee: Guarantee | None
     repairs: int = 2
     goes_on: bool = False
 
@@ -45,45 +44,47 @@ async def answered(call: Call, request: Request, flow: Flow, how: Answering) -> 
     asked = request
     for repair in range(how.repairs + 1):
         last = replies[-1]
-        _refuse_cut(last, request)
+        if last.finish_reason == "length":
+            raise _spent(_cut(last, request), replies)
         if last.finish_reason == "content_filter":
             said = "the model or its filter declined to answer"
             raise _spent(ContentFiltered(said, partial=last.text, request_id=last.request_id), replies)
         if last.tool_calls and not last.text:
-            return _together(replies, last.text, None)
+            return _together(replies, last.text, last.text, None)
         try:
-            return _together(replies, how.output.parse(last.text), how.guarantee)
+            return _together(replies, how.output.parse(last.text), last.text, last.guarantee)
         except OutputError as error:
             spec = request.output
             if repair == how.repairs or spec is None:
                 raise _spent(error, replies) from None
             told = Message("assistant", last.text or "(nothing)"), Message("user", repair_message(error, spec))
             asked = replace(request, messages=(*request.messages, *told))
-        replies.append(await call(asked, _next(flow)))
+        replies.append(await _again(call, asked, flow, replies))
     raise AssertionError("unreachable: the last repair returns or raises")
 
 
 async def _continued(call: Call, request: Request, flow: Flow, how: Answering, replies: list[Reply[str]]) -> Reply[Any]:
     """Call until the answer is whole: a list by its complete items, anything else as text."""
     a_list = how.output.wrapped and _is_list(how.output)
-    texts: list[str] = []
+    text = ""
     items: list[Any] = []
-    while replies[-1].finish_reason == "length":
-        cut = replies[-1].text
-        texts.append(cut)
-        if a_list:
-            more, cut = list_so_far(cut)
-            items = merged_items(items, more)
-        if len(replies) == CONTINUED or not (cut.strip() or items):
-            raise _spent(_cut(replies[-1], request), replies)
-        told = Message("assistant", cut or "[]"), Message("user", _go_on(items) if a_list else GO_ON)
-        asked = replace(request, messages=(*request.messages, *told))
-        replies.append(await call(asked, _next(flow)))
-    last = replies[-1].text
-    if a_list:
-        items = merged_items(items, list_so_far(last)[0])
-        return _together(replies, how.output.parse(canonical({ANSWER: items})), how.guarantee)
-    return _together(replies, how.output.parse(joined([*texts, last])), how.guarantee)
+    try:
+        while True:
+            last = replies[-1]
+            if a_list:
+                items = merged_items(items, list_so_far(last.text)[0])
+                text = canonical({ANSWER: items})
+            else:
+                text = joined([text, last.text])
+            if last.finish_reason != "length":
+                return _together(replies, how.output.parse(text), text, last.guarantee)
+            if len(replies) == CONTINUED or not last.text.strip():
+                raise _cut(last, request)
+            told = Message("assistant", text), Message("user", _go_on(items) if a_list else GO_ON)
+            asked = replace(request, messages=(*request.messages, *told))
+            replies.append(await _again(call, asked, flow, replies))
+    except (OutputError, Truncated) as error:
+        raise _spent(error, replies) from None
 
 
 def _go_on(items: Sequence[Any]) -> str:
@@ -98,11 +99,6 @@ def _go_on(items: Sequence[Any]) -> str:
 def _is_list(output: OutputType) -> bool:
     fields: Any = (output.spec_schema or {}).get("properties") or {}
     return fields.get(ANSWER, {}).get("type") == "array"
-
-
-def _refuse_cut(reply: Reply[str], request: Request) -> None:
-    if reply.finish_reason == "length":
-        raise _spent(_cut(reply, request), [reply])
 
 
 def _cut(reply: Reply[str], request: Request) -> Truncated:
@@ -120,28 +116,36 @@ def _spent(error: E, replies: Sequence[Reply[str]]) -> E:
     return error
 
 
-def _next(flow: Flow) -> Flow:
-    """For one more call of the same answer: with the time that is left, and nothing of it is streamed."""
-    return Flow(began=flow.began, deadline=flow.deadline)
+async def _again(call: Call, asked: Request, flow: Flow, replies: Sequence[Reply[str]]) -> Reply[str]:
+    """One more call of the same answer: with the time that is left, and nothing of it is streamed."""
+    try:
+        return await call(asked, Flow(began=flow.began, deadline=flow.deadline))
+    except CallError as error:
+        error.attempts = (*_attempts(replies), *error.attempts)
+        raise
 
 
 def _attempts(replies: Sequence[Reply[str]]) -> tuple[Attempt, ...]:
     return tuple(a for reply in replies for a in reply.attempts)
 
 
-def _together(replies: Sequence[Reply[str]], value: Any, guarantee: Guarantee | None) -> Reply[Any]:
+def _together(replies: Sequence[Reply[str]], value: Any, text: str, guarantee: Guarantee | None) -> Reply[Any]:
     last = replies[-1]
+    if len(replies) == 1 and guarantee is last.guarantee and value is last.value:
+        return last
     if len(replies) == 1:
         return replace(last, value=value, guarantee=guarantee)
+    live = [r.latency for r in replies if not r.cached]  # each since the first call began
     costs = [r.cost for r in replies]
     return replace(
         last,
         value=value,
+        text=text,
         guarantee=guarantee,
         usage=_sum([r.usage for r in replies]),
         cost=None if None in costs else sum(c for c in costs if c is not None),
         attempts=_attempts(replies),
-        latency=sum(r.latency for r in replies),
+        latency=max(live) if live else sum(r.latency for r in replies),
         ttft=replies[0].ttft,
         cached=all(r.cached for r in replies),
     )

@@ -30,11 +30,12 @@ class Breaker:
         self.failures, self.rest, self.until, self.probing = 0, REST, 0.0, False
         self.lock = threading.Lock()
 
-    def enter(self, where: str) -> None:
-        """Raises CircuitOpen, with the seconds to wait, while it is open or another call is trying."""
+    def enter(self, where: str) -> bool:
+        """Whether this call is the one that tries. Raises CircuitOpen, with the seconds to wait, while it is open or
+        another call is trying."""
         with self.lock:
             if self.failures < FAILURES:
-                return
+                return False
             left = self.until - self.clock()
             if left > 0 or self.probing:
                 raise CircuitOpen(
@@ -44,14 +45,17 @@ class Breaker:
                     hint="wait, or name a fallback model",
                 )
             self.probing = True
+            return True
 
-    def leave(self, error: BaseException | None) -> None:
-        """Learn from how a call ended."""
+    def leave(self, error: BaseException | None, tries: bool) -> None:
+        """Learn from how a call ended; `tries` is what `enter` said of it."""
         with self.lock:
-            self.probing = False
+            if tries:
+                self.probing = False
             if isinstance(error, ServerError | ConnectionLost | CallTimeout):
                 self.failures += 1
-                if self.failures >= FAILURES:
+                # Who was under way when it opened, and fails too, says nothing new.
+                if self.failures == FAILURES or tries:
                     self.until, self.rest = self.clock() + self.rest, min(2 * self.rest, LONGEST)
             elif error is None or isinstance(error, CallError):  # it answered, if only to refuse
                 self.failures, self.rest = 0, REST
@@ -61,7 +65,7 @@ def broken(call: Call, breaker: Breaker, where: str) -> Call:
     """`call` behind `breaker`."""
 
     async def guarded(request: Request, flow: Flow) -> Reply[str]:
-        breaker.enter(where)
+        tries = breaker.enter(where)
         ended: BaseException | None = None
         try:
             return await call(request, flow)
@@ -69,7 +73,7 @@ def broken(call: Call, breaker: Breaker, where: str) -> Call:
             ended = error
             raise
         finally:
-            breaker.leave(ended)
+            breaker.leave(ended, tries)
 
     return guarded
 

@@ -68,11 +68,18 @@ class Budget:
 
     def settle(self, held: Reservation, usd: float | None, tokens: int | None) -> None:
         """An attempt has ended: what it cost is spent (all that was held where nobody knows), the rest is free."""
+        self._end(held, usd if usd is not None else held.usd or 0.0, 1, tokens if tokens is not None else held.tokens)
+
+    def release(self, held: Reservation) -> None:
+        """Nothing was sent after all: all that was held is free."""
+        self._end(held, 0.0, 0, 0)
+
+    def _end(self, held: Reservation, usd: float, calls: int, tokens: int) -> None:
         with self._lock:
             self._held.remove(held)
-            self.spent_calls += 1
-            self.spent_usd += usd if usd is not None else held.usd or 0.0
-            self.spent_tokens += tokens if tokens is not None else held.tokens
+            self.spent_usd += usd
+            self.spent_calls += calls
+            self.spent_tokens += tokens
             waiting, self._waiting = list(self._waiting), deque()
         for loop, future in waiting:
             try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from suffice.errors import PriceUnknown, UsageError
@@ -14,11 +14,10 @@ from suffice.models.address import address, key_of
 from suffice.models.belonging import Belonging, current
 from suffice.models.budget import Budget
 from suffice.models.embeddings import decode_embeddings, encode_embeddings
-from suffice.models.endpoint import Address
 from suffice.models.flow import Call, Flow
 from suffice.models.limit import limit, limiter_of
 from suffice.models.options import ATTEMPT
-from suffice.models.policy import Policy, permits
+from suffice.models.policy import permits
 from suffice.models.prices import Price, price_line, price_of
 from suffice.models.retry import Retry, retry
 from suffice.models.settings import settings
@@ -33,11 +32,9 @@ from suffice.values import content_hash
 
 @dataclass(frozen=True)
 class Route:
-    """The legs of one model in order, and the budget and policy that hold on all of them."""
+    """The legs of one model in order, and whether its replies are looked up."""
 
     legs: tuple[Leg, ...]
-    budget: Budget | None
-    policies: tuple[Policy, ...]
     cache: bool | None
     tape: Player | None = None
 
@@ -52,24 +49,24 @@ class Route:
         Raises PolicyError, PriceUnknown.
         """
         for leg in self.legs:
-            self.permit(leg.address)
-            for budget in self.budgets():
+            self.permit(leg)
+            for budget in self.budgets(leg):
                 if budget.usd is not None and leg.terms.price is None:
                     raise PriceUnknown(
                         f"nobody knows the price of {leg.address.text}, so ${budget.usd:g} cannot be kept",
                         hint=f"in suffice.toml: {price_line(leg.address)}",
                     )
 
-    def permit(self, place: Address) -> None:
-        """Raises PolicyError where a policy of the model, of suffice.toml or of the run forbids it."""
+    def permit(self, leg: Leg) -> None:
+        """Raises PolicyError where a policy of a model, of suffice.toml or of the run forbids it."""
         run = current()
-        for policy in (*self.policies, *((run.policy,) if run and run.policy else ())):
-            permits(policy, place.endpoint)
+        for policy in (*leg.policies, *((run.policy,) if run and run.policy else ())):
+            permits(policy, leg.address.endpoint)
 
-    def budgets(self) -> list[Budget]:
+    def budgets(self, leg: Leg) -> list[Budget]:
         """The budgets that an attempt made here counts against."""
         run = current()
-        found = [self.budget, run.budget if run else None]
+        found = [*leg.budgets, run.budget if run else None]
         return list({id(b): b for b in found if b is not None}.values())
 
     def belongs(self) -> Belonging | None:
@@ -98,12 +95,14 @@ class Route:
 
         async def once(request: Request, flow: Flow) -> Reply[Any]:
             body = encode_embeddings(request.model, [m.text for m in request.messages])
-            vectors, usage = decode_embeddings(await post(place.endpoint, leg.key, path, body))
+            seconds = flow.within(leg.terms.timeout)
+            answer = await post(place.endpoint, leg.key, path, body, leg.limiter.heard, seconds)
+            vectors, usage = decode_embeddings(answer)
             return Reply(value=vectors, usage=replace(usage, output_tokens=0), model=request.model)
 
-        accounted = account(once, leg.terms, self.budgets)
+        accounted = account(once, leg.terms, partial(self.budgets, leg))
         patient = retry(limit(accounted, leg.limiter, leg.terms.input_bound), leg.retry)
-        return self._on_tape(trace(permitted(patient, place, self.permit), place))
+        return self._on_tape(trace(permitted(patient, leg, self.permit), place, "embeddings"))
 
     def _on_tape(self, call: Call) -> Call:
         player = self.tape
@@ -122,11 +121,13 @@ def route_of(name: str, options: Mapping[str, Any]) -> Route:
     said = settings()
     tape = Player(name.removeprefix("recorded:")) if name.startswith("recorded:") else None
     legs = [_leg(name, options, tape)]
-    for other in options.get("fallbacks", ()):
+    for other in options.get("fallbacks") or ():
         route: Route = route_of(other, {}) if isinstance(other, str) else other.route
         legs += route.legs
+    budgets = tuple(b for b in (options.get("budget"),) if b is not None)
     policies = tuple(p for p in (options.get("policy"), said.policy) if p is not None)
-    return Route(tuple(legs), options.get("budget"), policies, options.get("cache"), tape)
+    ruled = [replace(leg, budgets=budgets + leg.budgets, policies=policies + leg.policies) for leg in legs]
+    return Route(tuple(ruled), options.get("cache"), tape)
 
 
 def _leg(name: str, options: Mapping[str, Any], tape: Player | None) -> Leg:
@@ -149,7 +150,12 @@ def _leg(name: str, options: Mapping[str, Any], tape: Player | None) -> Leg:
         key=key_of_request(place),
     )
     limiter = limiter_of(f"{place.endpoint.url} {content_hash(key or '')[:8]}", limits)
-    return Leg(place, key, terms, limiter, Retry(options.get("attempts", 12)), options.get("hedge"))
+    return Leg(place, key, terms, limiter, _retry(options), options.get("hedge"))
+
+
+def _retry(options: Mapping[str, Any]) -> Retry:
+    how: Retry = options.get("retry") or Retry()
+    return replace(how, attempts=options["attempts"]) if "attempts" in options else how
 
 
 def _price(given: Price | tuple[float, float] | None) -> Price | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections import deque
@@ -10,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from suffice.errors import CallError, RateLimited
+from suffice.errors import CallError, RateLimited, UsageError
 from suffice.exchange import Reply, Request
 from suffice.models.faults import RateLimits, rate_limits
 from suffice.models.flow import Call, Flow
@@ -19,25 +20,32 @@ START: Final = 32.0  # calls at once before anything is known
 FLOOR: Final = 4.0  # never fewer: an endpoint that refuses at random must not stop the program
 CEILING: Final = 4096.0
 CUT: Final = 0.7  # what a refusal leaves of the limit
-COOL: Final = 0.25  # seconds in which one cut stands for all refusals
+COOL: Final = 0.25  # seconds between two cuts
 HOLD: Final = 60.0  # the longest that one header can hold everybody, in seconds
 MINUTE: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a user says an endpoint takes; None: found out. Requests and tokens are per minute."""
+    """What a user says an endpoint takes; None: found out. Requests and tokens are per minute. Raises UsageError."""
 
     concurrency: int | None = None
     requests_per_minute: float | None = None
     tokens_per_minute: float | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("concurrency", "requests_per_minute", "tokens_per_minute"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise UsageError(f"a limit of {value!r} {name} lets nothing through", hint="Limits(concurrency=8)")
+
 
 class Limiter:
     """The gate in front of one endpoint. Any thread and any event loop of the process may wait at it.
 
-    Additive increase, multiplicative decrease on 429 (Chiu & Jain 1989), with slow start until the first refusal, so
-    it finds the real limit within a few round trips. Rate headers and Retry-After hold everybody until they say.
+    Additive increase, multiplicative decrease on 429 (Chiu & Jain 1989), with slow start up to the threshold of the
+    last cut, so it finds the real limit within a few round trips. Rate headers and Retry-After hold everybody until
+    they say.
     """
 
     def __init__(self, limits: Limits | None = None, clock: Callable[[], float] = time.monotonic) -> None:
@@ -46,7 +54,7 @@ class Limiter:
         self.most = float(said.concurrency) if said.concurrency else CEILING
         self.limit = min(START, self.most)
         self.in_flight = 0
-        self.slow_start = True
+        self.threshold = math.inf  # below it a success adds one, above it one for a whole round
         self.cut_at = -COOL
         self.held_until = 0.0
         self.lock = threading.Lock()
@@ -69,11 +77,8 @@ class Limiter:
                     loop = asyncio.get_running_loop()
                     place = (loop, loop.create_future())
                     self.waiting.append(place)
-            if place is None:
-                await asyncio.sleep(pause)
-                continue
             try:
-                await place[1]
+                await (asyncio.sleep(pause) if place is None else place[1])
             except asyncio.CancelledError:
                 self._give_up(place)
                 raise
@@ -86,7 +91,7 @@ class Limiter:
             if isinstance(error, RateLimited):
                 self._refused(error)
             elif error is None and busy:
-                self.limit = min(self.most, self.limit + (1.0 if self.slow_start else 1.0 / self.limit))
+                self.limit = min(self.most, self.limit + (1.0 if self.limit < self.threshold else 1.0 / self.limit))
             wake = self._next(int(self.limit) - self.in_flight)
         _set(wake)
 
@@ -105,24 +110,31 @@ class Limiter:
         now = self.clock()
         if error.retry_after:
             self.held_until = max(self.held_until, now + min(error.retry_after, HOLD))
+        least = min(FLOOR, self.most)
         if now - self.cut_at >= COOL:
             self.cut_at = now
-            self.slow_start = False
-            self.limit = max(min(FLOOR, self.most), min(self.limit, self.in_flight + 1.0) * CUT)
+            self.limit = self.threshold = max(least, min(self.limit, self.in_flight + 1.0) * CUT)
+        # Refusals come back at once: a refused place that was filled again would be refused again and again.
+        self.limit = max(least, min(self.limit, float(self.in_flight)))
 
     def _hold(self, seconds: float) -> None:
         with self.lock:
             self.held_until = max(self.held_until, self.clock() + min(seconds, HOLD))
 
     def _next(self, room: int) -> list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]]:
-        return [self.waiting.popleft() for _ in range(min(max(room, 0), len(self.waiting)))]
+        woken: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
+        while self.waiting and len(woken) < room:
+            place = self.waiting.popleft()
+            if not place[0].is_closed():  # with a loop goes everybody who waited there
+                woken.append(place)
+        return woken
 
-    def _give_up(self, place: tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]) -> None:
+    def _give_up(self, place: tuple[asyncio.AbstractEventLoop, asyncio.Future[None]] | None) -> None:
         with self.lock:
             if place in self.waiting:
                 self.waiting.remove(place)
                 return
-            wake = self._next(1)  # it was woken and does not go: somebody else may
+            wake = self._next(1)  # it may have been woken, and does not go: somebody else may
         _set(wake)
 
 
@@ -131,7 +143,7 @@ class _Bucket:
 
     def __init__(self, per_minute: float | None, clock: Callable[[], float]) -> None:
         self.rate = None if per_minute is None else per_minute / MINUTE
-        self.clock, self.there, self.at = clock, self.rate or 0.0, clock()
+        self.clock, self.there, self.at = clock, max(self.rate or 0.0, 1.0), clock()
 
     def lacks(self, n: float) -> float:
         """Seconds until `n` are there. What is larger than the store may go as soon as the store is full."""
@@ -151,7 +163,7 @@ def limit(call: Call, limiter: Limiter, tokens: Callable[[Request], int]) -> Cal
     """`call` behind `limiter`. Waiting for a place is no attempt and spends nothing."""
 
     async def limited(request: Request, flow: Flow) -> Reply[str]:
-        await limiter.enter(tokens(request))
+        await limiter.enter(tokens(request) if limiter.said.tokens_per_minute else 0)
         ended: CallError | None = None
         try:
             return await call(request, flow)
@@ -177,7 +189,7 @@ def _set(places: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]]) -
     for loop, future in places:
         try:
             loop.call_soon_threadsafe(_wake, future)
-        except RuntimeError:  # its loop has closed, and with it everybody who waited there
+        except RuntimeError:  # its loop has closed in this moment
             continue
 
 

@@ -22,16 +22,20 @@ def messages_of(given: object) -> tuple[Message, ...]:
     """
     if isinstance(given, str):
         made: tuple[Message, ...] = (Message("user", given),)
-    elif isinstance(given, Message):
-        made = (given,)
+    elif isinstance(given, Message | Mapping):
+        made = (_message(cast("object", given), "$"),)
     elif isinstance(given, Sequence):
         made = tuple(_message(m, f"$[{i}]") for i, m in enumerate(cast("Sequence[object]", given)))
     else:
         raise _fault("$", f"a message is a text, a dict or a list of these, not a {type(given).__name__}")
-    turns = [m for m in made if m.role != "system"]
-    if all(m.text.strip() == "" and isinstance(m.content, str) and not m.tool_calls for m in turns):
+    asked = [m for m in made if m.role == "user"]
+    if all(m.role == "system" for m in made) or any(_is_blank(m) for m in asked):
         raise UsageError("the message is blank, and a blank text is never sent to a model", hint="ask something")
     return made
+
+
+def _is_blank(message: Message) -> bool:
+    return not message.text.strip() and not any(isinstance(part, Image) for part in message.content)
 
 
 def _message(given: object, at: str) -> Message:

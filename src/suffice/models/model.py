@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, cast, overload
 
 from typing_extensions import TypeForm, Unpack
@@ -18,8 +18,9 @@ from suffice.models.messages import messages_of
 from suffice.models.options import CAP, TOTAL, CallOptions, ModelOptions, checked
 from suffice.models.output.arriving import PartialOutput
 from suffice.models.output.typed import OutputType, output_type
-from suffice.models.stack import asked_of
 from suffice.models.stream import Stream
+from suffice.models.tape import Player
+from suffice.models.tape import current as running_tape
 
 T = TypeVar("T")
 
@@ -86,12 +87,16 @@ class Model:
         """
         if not texts or not all(text.strip() for text in texts):
             raise UsageError("there is no text to embed" if not texts else "a blank text is never sent to a model")
-        request = Request(self.route.first.address.model, tuple(Message("user", t) for t in texts), 0)
-        return cast("Reply[list[list[float]]]", await self.route.embed(request, self._flow({}, None)))
+        route = self.route
+        route.ready()
+        request = Request(route.first.address.model, tuple(Message("user", t) for t in texts), 0)
+        return cast("Reply[list[list[float]]]", await route.embed(request, self._flow({}, None)))
 
     @property
     def route(self) -> Route:
         """How this model is reached, worked out when first asked for. Raises UsageError."""
+        if isinstance(running_tape(), Player):
+            return route_of(self.name, self.options)  # it has no key, so it is not kept
         if self._route is None:
             self._route = route_of(self.name, self.options)
         return self._route
@@ -101,9 +106,7 @@ class Model:
         typed, route = output_type(output), self.route
         route.ready()
         request = _request(messages, typed, said, route)
-        spec = None if typed.spec_schema is None else asked_of(route.first.address.endpoint, _spec(typed))
-        guarantee = None if spec is None else "native" if spec.mode == "schema" else "validated"
-        how = Answering(typed, guarantee, said.get("repairs", 2), said.get("continue_output", False))
+        how = Answering(typed, said.get("repairs", 2), said.get("continue_output", False))
         return await answered(route.call_with(said), request, self._flow(said, sink), how)
 
     def _flow(self, said: Mapping[str, Any], sink: Sink | None) -> Flow:
@@ -120,17 +123,21 @@ def _request(messages: object, typed: OutputType, said: Mapping[str, Any], route
         model=route.first.address.model,
         messages=turns,
         max_output_tokens=said.get("max_output_tokens", CAP),
-        tools=tuple(said.get("tools", ())),
+        tools=tuple(said.get("tools") or ()),
         output=None if typed.spec_schema is None else _spec(typed),
         temperature=said.get("temperature"),
         top_p=said.get("top_p"),
-        stop=tuple(said.get("stop", ())),
+        stop=_stops(said.get("stop")),
         seed=said.get("seed"),
         logprobs=said.get("logprobs", False),
         sample=said.get("sample", 0),
-        extra=dict(said.get("extra", {})),
+        extra=dict(said.get("extra") or {}),
     )
     return sizes.fitted(request, route.first.address, said.get("shorten"))
+
+
+def _stops(said: str | Sequence[str] | None) -> tuple[str, ...]:
+    return (said,) if isinstance(said, str) else tuple(said or ())
 
 
 def _spec(typed: OutputType) -> OutputSpec:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final, get_type_hints
 
 from typing_extensions import TypedDict
@@ -14,9 +15,13 @@ from suffice.models.budget import Budget
 from suffice.models.limit import Limits
 from suffice.models.policy import Policy
 from suffice.models.prices import Price
+from suffice.models.retry import Retry
 
 CAP: Final = 4096  # output tokens where nobody says
 ATTEMPT: Final = 120.0  # seconds for one attempt
+OURS: Final = frozenset({"model", "messages", "stream", "n", "max_tokens", "max_completion_tokens"})
+"""Parts of a body that `extra` may not change: what is reserved and how the reply is read hang on them."""
+OURS_HINT: Final = "max_output_tokens= is the cap, model.stream() streams, sample= tells repeats apart"
 TOTAL: Final = 600.0  # seconds for a call with all its attempts, fallbacks, repairs
 
 
@@ -25,8 +30,7 @@ class CallOptions(TypedDict, total=False):
 
     `timeout` is for one attempt, `total` for all. `repairs` is how often an answer that does not fit is asked to be
     mended. `sample` tells repeats of one request apart. `shorten` ("start", "end", "both": what is kept) allows an
-    input that is too long to be cut, visibly. `extra` goes into the body as it is. `cache`: True records and looks up
-    outside of runs, too; False never.
+    input that is too long to be cut, visibly. `extra` goes into the body as it is.
     """
 
     system: str
@@ -47,12 +51,13 @@ class CallOptions(TypedDict, total=False):
 
 
 class ModelOptions(CallOptions, total=False):
-    """What a model may say besides. `attempts` a leg, `hedge` a share of calls (.95) after which a second one is sent.
-
-    `fallbacks` are models, `price` in US dollars per million tokens, `region` and `allow` make a policy.
+    """What a model may say besides. `attempts` a leg, `retry` with the waits between them, `hedge` a share of calls
+    (.95) after which a second one is sent, `fallbacks` models, `price` in US dollars per million tokens.
+    `cache`: False neither looks up nor records inside of runs.
     """
 
     attempts: int
+    retry: Retry
     hedge: float | None
     fallbacks: Sequence[Any]
     budget: Budget | None
@@ -64,9 +69,16 @@ class ModelOptions(CallOptions, total=False):
     cache: bool | None
 
 
+@lru_cache
+def _names(known: type) -> tuple[str, ...]:
+    return tuple(get_type_hints(known))
+
+
 def checked(given: Mapping[str, Any], known: type) -> dict[str, Any]:
     """`given`, refused with UsageError where a name is unknown (the nearest is offered) or a value cannot be."""
-    names = get_type_hints(known)
+    if not given:
+        return {}
+    names = _names(known)
     for name in given:
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
@@ -76,10 +88,18 @@ def checked(given: Mapping[str, Any], known: type) -> dict[str, Any]:
         if name in given and (not isinstance(given[name], int) or given[name] < least):
             raise UsageError(f"{name} is a whole number of at least {least}, not {given[name]!r:.40}")
     for name in ("timeout", "total"):
-        if given.get(name) is not None and not given[name] > 0:
+        if given.get(name) is not None and not (_is_number(given[name]) and given[name] > 0):
             raise UsageError(f"{name} is more than 0 seconds, not {given[name]!r:.40}")
-    if given.get("hedge") is not None and not 0.5 <= given["hedge"] < 1:
+    for name in OURS & set(given.get("extra") or ()):
+        raise UsageError(f"extra may not say {name!r}: budgets and replies go by what the options say", hint=OURS_HINT)
+    if isinstance(given.get("fallbacks") or [], str) or not isinstance(given.get("fallbacks") or [], Sequence):
+        raise UsageError("fallbacks is a list of models", hint='fallbacks=["anthropic:claude-haiku-4-5"]')
+    if given.get("hedge") is not None and not (_is_number(given["hedge"]) and 0.5 <= given["hedge"] < 1):
         raise UsageError(f"hedge is a share of calls between .5 and 1, not {given['hedge']!r:.40}", hint="hedge=.95")
     if given.get("shorten") not in (None, "start", "end", "both"):
         raise UsageError(f"shorten is what is kept: start, end or both, not {given['shorten']!r:.40}")
     return dict(given)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -21,6 +21,7 @@ def reply_to_json(reply: Reply[str]) -> Json:
         "latency": reply.latency,
         "request_id": reply.request_id,
         "model": reply.model,
+        "guarantee": reply.guarantee,
         "logprobs": [[p.token, p.logprob] for p in reply.logprobs],
     }
 
@@ -39,6 +40,7 @@ def reply_from_json(value: Json) -> Reply[str]:
         latency=told["latency"],
         request_id=told["request_id"],
         model=told["model"],
+        guarantee=told["guarantee"],
         logprobs=tuple(TokenLogprob(token, logprob) for token, logprob in told["logprobs"]),
         cached=True,
     )

@@ -6,20 +6,22 @@ from dataclasses import replace
 from typing import Final
 
 from suffice.errors import InputTooLong
-from suffice.exchange import Image, Message, Request, request_json
+from suffice.exchange import Image, Message, Request, message_json, request_json
 from suffice.models.endpoint import Address
 from suffice.models.tokens import count_tokens, shorten, upper_bound, window_of
 from suffice.values import canonical
 
 IMAGE: Final = 3_000  # tokens; the most that a provider counts for one image at its usual detail
 TURN: Final = 8  # tokens around a message
+TOOLS: Final = 1_000  # tokens that a provider adds of its own where there are tools or an output type
 
 
 def input_bound(request: Request) -> int:
     """The most input tokens that `request` can be: no tokenizer makes more tokens than UTF-8 bytes."""
-    turns = sum(upper_bound(m.text) + TURN + _images(m) * IMAGE for m in request.messages)
-    rest = request_json(replace(request, messages=()))
-    return turns + (upper_bound(canonical(rest)) if request.tools or request.output else TURN)
+    turns = sum(_bound(m) + TURN for m in request.messages)
+    if not request.tools and request.output is None:
+        return turns + TURN
+    return turns + TOOLS + upper_bound(canonical(request_json(replace(request, messages=()))))
 
 
 def fitted(request: Request, address: Address, keep: str | None) -> Request:
@@ -35,7 +37,8 @@ def fitted(request: Request, address: Address, keep: str | None) -> Request:
     if window is None:
         return request
     counts = [count_tokens(m.text, address.model) for m in request.messages]
-    there, room = sum(c.n + TURN for c in counts), window - request.max_output_tokens
+    there = sum(c.n + TURN + _images(m) * IMAGE for c, m in zip(counts, request.messages, strict=True))
+    room = window - request.max_output_tokens
     if there <= room:
         return request
     how = "" if all(c.exact for c in counts) else f" (estimated: {counts[0].how})"
@@ -50,10 +53,16 @@ def fitted(request: Request, address: Address, keep: str | None) -> Request:
     most = room - (there - counts[longest].n)
     if most < 1:
         raise InputTooLong(f"the other messages alone are more than {room:,} tokens{how}", sent=False)
-    text, _ = shorten(request.messages[longest].text, most, keep=keep)  # type: ignore[arg-type]
     turns = [*request.messages]
-    turns[longest] = replace(turns[longest], content=text)
+    text, _ = shorten(turns[longest].text, most, keep=keep)  # type: ignore[arg-type]
+    images = [part for part in turns[longest].content if isinstance(part, Image)]
+    turns[longest] = replace(turns[longest], content=(text, *images) if images else text)
     return replace(request, messages=tuple(turns))
+
+
+def _bound(message: Message) -> int:
+    calls = message_json(message)["tool_calls"] if message.tool_calls else ""
+    return upper_bound(message.text) + (upper_bound(canonical(calls)) if calls else 0) + _images(message) * IMAGE
 
 
 def _images(message: Message) -> int:

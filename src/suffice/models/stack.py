@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 
 from suffice.exchange import Mode, OutputSpec, Reply, Request, request_json
 from suffice.models.account import Terms, account
@@ -19,10 +19,11 @@ from suffice.models.flow import Call, Flow
 from suffice.models.hedge import Latencies, hedge
 from suffice.models.limit import Limiter, limit
 from suffice.models.output.strict import strict_schema, why_not_strict
+from suffice.models.policy import Policy
 from suffice.models.retry import Retry, retry
 from suffice.models.trace import trace
 from suffice.models.wire import wire
-from suffice.values import Json, canonical, content_hash
+from suffice.values import Json, content_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +36,22 @@ class Leg:
     limiter: Limiter
     retry: Retry
     hedge: float | None = None
+    budgets: tuple[Budget, ...] = ()  # of the model itself, and of those that it is a fallback of
+    policies: tuple[Policy, ...] = ()
+    latencies: Latencies = field(default_factory=Latencies)
 
 
 def stack(
     legs: Sequence[Leg],
-    budgets: Callable[[], list[Budget]],
-    permit: Callable[[Address], None],
+    budgets: Callable[[Leg], list[Budget]],
+    permit: Callable[[Leg], None],
     belongs: Callable[[], Belonging | None],
 ) -> Call:
     """The Call that a model makes: the first of `legs`, then its fallbacks.
 
     Each concern is a function Call -> Call; the outermost is first. The limit is outside of the account, so that who
-    waits for a place holds no money back, and the breaker inside of retry, so that it sees every attempt.
+    waits for a place holds no money back. The breaker is inside of retry, so that it sees every attempt, and inside
+    of the limit, so that it stops those, too, who were waiting for a place when it opened.
     """
     one = legs[0]
     return trace(
@@ -56,22 +61,24 @@ def stack(
                     permitted(
                         retry(
                             hedged(
-                                broken(
-                                    limit(
+                                limit(
+                                    broken(
                                         account(
-                                            wire(leg.address.endpoint, leg.key, leg.limiter.heard), leg.terms, budgets
+                                            wire(leg.address.endpoint, leg.key, leg.limiter.heard, leg.terms.timeout),
+                                            leg.terms,
+                                            partial(budgets, leg),
                                         ),
-                                        leg.limiter,
-                                        leg.terms.input_bound,
+                                        breaker_of(leg.address.endpoint.url),
+                                        leg.address.endpoint.host,
                                     ),
-                                    breaker_of(leg.address.endpoint.url),
-                                    leg.address.endpoint.host,
+                                    leg.limiter,
+                                    leg.terms.input_bound,
                                 ),
-                                leg.hedge,
+                                leg,
                             ),
                             leg.retry,
                         ),
-                        leg.address,
+                        leg,
                         permit,
                     )
                     for leg in legs
@@ -84,19 +91,26 @@ def stack(
     )
 
 
-def permitted(call: Call, address: Address, permit: Callable[[Address], None]) -> Call:
-    """`call` with the request as this address takes it, once the policy permits. `permit` raises PolicyError."""
+def permitted(call: Call, leg: Leg, permit: Callable[[Leg], None]) -> Call:
+    """`call` with the request as this leg takes it, once the policy permits. `permit` raises PolicyError.
+
+    Its reply says what makes a value fit: which leg answers decides how it was asked.
+    """
 
     async def allowed(request: Request, flow: Flow) -> Reply[str]:
-        permit(address)
-        return await call(_as_taken(request, address), flow)
+        permit(leg)
+        taken = _as_taken(request, leg.address)
+        reply = await call(taken, flow)
+        if taken.output is None:
+            return reply
+        return replace(reply, guarantee="native" if taken.output.mode == "schema" else "validated")
 
     return allowed
 
 
-def hedged(call: Call, share: float | None) -> Call:
-    """`call`, hedged where a share is given."""
-    return call if share is None else hedge(call, share, Latencies())
+def hedged(call: Call, leg: Leg) -> Call:
+    """`call`, hedged where the leg says a share."""
+    return call if leg.hedge is None else hedge(call, leg.hedge, leg.latencies)
 
 
 def key_of_request(address: Address) -> Callable[[Request], str]:
@@ -107,7 +121,7 @@ def key_of_request(address: Address) -> Callable[[Request], str]:
 
 def asked_of(endpoint: Endpoint, spec: OutputSpec) -> OutputSpec:
     """How this endpoint is best asked for an output: by its own schema mode only where the schema fits that mode."""
-    return _asked(endpoint.quirks.modes, spec.name, canonical(dict(spec.schema)))
+    return _asked(endpoint.quirks.modes, spec.name, json.dumps(dict(spec.schema)))  # its fields in their order
 
 
 @lru_cache(maxsize=256)
@@ -121,6 +135,8 @@ def _asked(modes: tuple[Mode, ...], name: str, schema: str) -> OutputSpec:
 
 def _as_taken(request: Request, address: Address) -> Request:
     quirks, spec = address.endpoint.quirks, request.output
+    if spec is None and request.model == address.model and quirks.sampling and not request.logprobs:
+        return request
     output = None if spec is None else asked_of(address.endpoint, spec)
     logprobs = request.logprobs and quirks.logprobs
     made = replace(request, model=address.model, output=output, logprobs=logprobs)

@@ -51,6 +51,7 @@ class Stream(Generic[T]):
                 if self._partial is not None:
                     self._partial.feed(piece.text)  # raises as soon as a field cannot fit
                 yield piece.text
+        self._pieces.put_nowait(None)  # for a second loop, which ends at once
         self._task.result()
 
     @property
@@ -63,6 +64,8 @@ class Stream(Generic[T]):
         """The whole reply. Raises UsageError before the end, and the call's own error where it failed."""
         if self._task is None or not self._task.done():
             raise UsageError("the reply is there when the stream has ended", hint="async for text in s: … first")
+        if self._task.cancelled():
+            raise UsageError("the stream was left before its end, so there is no reply", hint="loop until it ends")
         return self._task.result()
 
     async def _run(self) -> Reply[T]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
 from suffice.errors import DataError, ReplayMiss
-from suffice.models import transport
+from suffice.models import belonging, transport
 from suffice.models.address import address
 from suffice.models.endpoint import Address
 from suffice.models.providers import PROVIDERS
@@ -54,7 +54,7 @@ def current() -> Tape | None:
 def record(path: str | Path) -> Generator[None]:
     """Write what passes on the wire inside to the end of the file `path` (mode 0600). Raises DataError.
 
-    It holds the texts of requests and answers: keep it as carefully as the data.
+    It holds the texts of requests and answers: keep it as carefully as the data. Calls on sealed cases are left out.
     """
     with _using(_Recorder(Path(path))):
         yield
@@ -113,6 +113,9 @@ class _Recorder:
         self._write(out, head, chunks)  # a stream that was left early is not written: it is no whole answer
 
     def _write(self, out: Outgoing, head: Answer, chunks: list[bytes]) -> None:
+        run = belonging.current()
+        if run is not None and run.sealed:
+            return
         line = {
             "model": _name(out),
             "url": out.url,
@@ -196,7 +199,7 @@ def _name(out: Outgoing) -> str:
     """The model that was called, as a user would write it."""
     name = json.loads(out.body).get("model", "")
     provider = out.endpoint.provider
-    if provider in PROVIDERS:
+    if provider in PROVIDERS and PROVIDERS[provider].url == out.endpoint.url:
         return f"{provider}:{name}"
     return f"{'anthropic+' if out.endpoint.dialect.name == 'anthropic' else ''}{out.endpoint.url}#{name}"
 
@@ -218,7 +221,7 @@ def _text(chunk: bytes) -> Json:
 
 
 def _bytes(chunk: Any) -> bytes:
-    return chunk.encode("utf-8") if isinstance(chunk, str) else base64.b64decode(chunk["base64"])
+    return chunk.encode("utf-8") if isinstance(chunk, str) else base64.b64decode(chunk["base64"], validate=True)
 
 
 def _read(path: Path) -> list[dict[str, Json]]:
@@ -234,7 +237,11 @@ def _read(path: Path) -> list[dict[str, Json]]:
             made: Any = json.loads(line)
             if not {"model", "url", "request", "status", "headers", "streamed", "chunks"} <= made.keys():
                 raise ValueError("it lacks a part")
-        except (ValueError, AttributeError) as error:
+            if not isinstance(made["status"], int) or not isinstance(made["headers"], dict):
+                raise ValueError("its status or headers are none")
+            for chunk in made["chunks"]:
+                _bytes(chunk)
+        except (ValueError, AttributeError, TypeError, KeyError) as error:
             raise DataError(f"this is no line of a recording: {error}", where=f"{path}:{number}") from None
         found.append(made)
     return found

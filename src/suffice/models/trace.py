@@ -6,6 +6,7 @@ a span. A program that never imported opentelemetry pays nothing for it.
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from collections.abc import Generator
@@ -13,19 +14,22 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from suffice.errors import CallError
+from suffice.errors import CallError, CallTimeout
 from suffice.exchange import Attempt, Reply, Request
 from suffice.models.endpoint import Address
 from suffice.models.flow import Call, Flow
 
 
-def trace(call: Call, address: Address) -> Call:
-    """`call` with its latency in seconds, time to the first token, attempts and cost on the reply or its error."""
+def trace(call: Call, address: Address, operation: str = "chat") -> Call:
+    """`call` with its latency in seconds, time to the first token, attempts and cost on the reply or its error.
+
+    Raises CallTimeout at the flow's deadline, wherever the call waits then. `operation` is the span's.
+    """
 
     async def traced(request: Request, flow: Flow) -> Reply[str]:
-        with _span(address, request) as span:
+        with _span(operation, address, request) as span:
             try:
-                reply = await call(request, flow)
+                reply = await _in_time(call, request, flow)
             except CallError as error:
                 error.attempts = tuple(flow.attempts)
                 _failed(span, error)
@@ -33,14 +37,27 @@ def trace(call: Call, address: Address) -> Call:
             except Exception as error:
                 _failed(span, error)
                 raise
-            made = _whole(reply, flow)
+            made = whole(reply, flow)
             _ended(span, made)
             return made
 
     return traced
 
 
-def _whole(reply: Reply[str], flow: Flow) -> Reply[str]:
+async def _in_time(call: Call, request: Request, flow: Flow) -> Reply[str]:
+    clock = asyncio.timeout(flow.left)
+    try:
+        async with clock:
+            return await call(request, flow)
+    except TimeoutError:
+        if not clock.expired():
+            raise
+        tried = f" ({len(flow.attempts)} attempts)" if flow.attempts else ""
+        raise CallTimeout(f"no reply in the time that all attempts have together{tried}", hint="total=") from None
+
+
+def whole(reply: Reply[str], flow: Flow) -> Reply[str]:
+    """`reply` with what only the whole call knows: its attempts, cost and times."""
     if reply.cached:
         return reply
     first = flow.first_delta
@@ -60,16 +77,16 @@ def total(attempts: list[Attempt]) -> float | None:
 
 
 @contextmanager
-def _span(address: Address, request: Request) -> Generator[Any]:
+def _span(operation: str, address: Address, request: Request) -> Generator[Any]:
     api: Any = sys.modules.get("opentelemetry.trace")
     if api is None:
         yield None
         return
     said = {
-        "gen_ai.operation.name": "chat",
+        "gen_ai.operation.name": operation,
         "gen_ai.provider.name": address.endpoint.provider,
         "gen_ai.request.model": request.model,
-        "gen_ai.request.max_tokens": request.max_output_tokens,
+        "gen_ai.request.max_tokens": request.max_output_tokens or None,
         "gen_ai.request.temperature": request.temperature,
         "gen_ai.request.top_p": request.top_p,
         "gen_ai.request.seed": request.seed,
@@ -79,7 +96,7 @@ def _span(address: Address, request: Request) -> Generator[Any]:
     attributes = {name: value for name, value in said.items() if value is not None}
     tracer = api.get_tracer("suffice")
     with tracer.start_as_current_span(
-        f"chat {request.model}",
+        f"{operation} {request.model}",
         kind=api.SpanKind.CLIENT,
         attributes=attributes,
         record_exception=False,  # its words may quote the data

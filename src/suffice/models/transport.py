@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import threading
+import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,13 +14,18 @@ from typing import Any, Final
 
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import BuilderError, ConnectError, ConnectTimeoutError, PyreqwestError, RequestTimeoutError
+from pyreqwest.request import RequestBuilder
 
 from suffice.errors import CallTimeout, ConnectionLost, UsageError
 from suffice.models.endpoint import Endpoint
 from suffice.version import __version__
 
 CONNECT: Final = 10.0  # seconds to connect
+GRACE: Final = 0.05  # seconds by which the caller's own clock is first
+HIDDEN: Final = b"(key)"
+SECRET: Final = 12  # characters; local servers are given words such as "EMPTY", which a reply may hold
 IDLE: Final = 60.0  # seconds that an idle connection is kept
+SETTLE: Final = 0.05  # seconds at the end of the process
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +36,19 @@ class Outgoing:
     path: str
     headers: Mapping[str, str]
     body: bytes
+    key: str | None = None
+    seconds: float | None = None  # after which nobody waits for the answer any more
 
     @property
     def url(self) -> str:
         """The whole URL."""
         return self.endpoint.url.rstrip("/") + self.path
+
+    def without_key(self, data: bytes) -> bytes:
+        """What came back, without the key: an endpoint may say it back, and answers are quoted and recorded."""
+        if self.key is None or len(self.key) < SECRET:
+            return data
+        return data.replace(self.key.encode(), HIDDEN)
 
     def __repr__(self) -> str:
         return f"Outgoing({self.url}, {len(self.body)} bytes)"
@@ -49,30 +64,34 @@ class Answer:
 
 
 async def send(out: Outgoing) -> Answer:
-    """The whole answer. Raises ConnectionLost, CallTimeout, UsageError. Cancelling it closes the connection."""
+    """The whole answer. Raises ConnectionLost, CallTimeout, UsageError.
+
+    Cancelling it ends the waiting at once, but the connection only with the answer or after `out.seconds`: the library
+    lets a request that has no answer yet run on.
+    """
     try:
-        sending = _client(out.endpoint).post(out.url).headers(out.headers).body_bytes(out.body)
-        response = await sending.build().send()
-        return Answer(response.status, _lower(response), bytes(await response.bytes()))
+        response = await _post(out).build().send()
+        return Answer(response.status, _lower(response), out.without_key(bytes(await response.bytes())))
     except PyreqwestError as error:
         raise lost(error, out.endpoint) from None
 
 
 async def stream(out: Outgoing) -> AsyncGenerator[Answer | bytes]:
-    """First the head of the answer, then its chunks as they come. Raises as `send`; closing it closes the connection.
+    """First the head of the answer, then its chunks as they come. Raises as `send`.
+
+    Closing it after the head closes the connection.
 
     What is not a good event stream comes whole, in the head.
     """
     try:
-        sending = _client(out.endpoint).post(out.url).headers(out.headers).body_bytes(out.body)
-        async with sending.streamed_read_buffer_limit(0).build_streamed() as response:
+        async with _post(out).streamed_read_buffer_limit(0).build_streamed() as response:
             headers = _lower(response)
             if response.status != 200 or "event-stream" not in headers.get("content-type", ""):
-                yield Answer(response.status, headers, bytes(await response.bytes()))
+                yield Answer(response.status, headers, out.without_key(bytes(await response.bytes())))
                 return
             yield Answer(response.status, headers)
             while (chunk := await response.body_reader.read_chunk()) is not None:
-                yield bytes(chunk)
+                yield out.without_key(bytes(chunk))
     except PyreqwestError as error:
         raise lost(error, out.endpoint) from None
 
@@ -102,6 +121,11 @@ def lost(error: PyreqwestError, endpoint: Endpoint) -> Exception:
     if isinstance(error, ConnectError):
         return ConnectionLost(f"cannot connect to {where}: {why}", sent=False, hint=_is_up(endpoint))
     return ConnectionLost(f"the connection to {where} broke: {why}")
+
+
+def _post(out: Outgoing) -> RequestBuilder:
+    sending = _client(out.endpoint).post(out.url).headers(out.headers).body_bytes(out.body)
+    return sending if out.seconds is None else sending.timeout(timedelta(seconds=max(out.seconds, 0.0) + GRACE))
 
 
 def _is_up(endpoint: Endpoint) -> str:
@@ -143,6 +167,9 @@ class _Clients:
     def __init__(self) -> None:
         self.made: dict[bool, Client] = {}
         self.lock = threading.Lock()
+        # A thread of the client's that lets go of a Python object while the interpreter ends aborts the process
+        # (PyO3/pyo3-async-runtimes#40). It does so within milliseconds of the last reply: give it these.
+        atexit.register(lambda: time.sleep(SETTLE) if self.made else None)
 
 
 _clients = _Clients()

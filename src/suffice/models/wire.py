@@ -19,10 +19,10 @@ Heard = Callable[[Mapping[str, str]], None]
 """Told of the headers of every answer, good or bad: rate limits stand there."""
 
 
-def wire(endpoint: Endpoint, key: str | None, heard: Heard) -> Call:
+def wire(endpoint: Endpoint, key: str | None, heard: Heard, timeout: float | None = None) -> Call:
     """The Call that sends a request to `endpoint` once; with a sink in its flow it streams.
 
-    Raises the CallError that it met. Cancelling it closes the connection. Inside `tape.record` what passes is
+    Raises the CallError that it met. What cancelling does, see `transport`. Inside `tape.record` what passes is
     written down, inside `tape.replay` nothing is sent.
     """
     headers = {"content-type": "application/json", **endpoint.dialect.headers(key)}
@@ -30,7 +30,7 @@ def wire(endpoint: Endpoint, key: str | None, heard: Heard) -> Call:
     async def call(request: Request, flow: Flow) -> Reply[str]:
         streamed = flow.sink is not None
         body = endpoint.dialect.encode(request, endpoint.quirks, streamed)
-        out = Outgoing(endpoint, endpoint.dialect.path, headers, body)
+        out = Outgoing(endpoint, endpoint.dialect.path, headers, body, key, flow.within(timeout))
         if streamed:
             return await _streamed(out, flow, heard)
         return _whole(out, await _send(out), heard)
@@ -38,11 +38,14 @@ def wire(endpoint: Endpoint, key: str | None, heard: Heard) -> Call:
     return call
 
 
-async def post(endpoint: Endpoint, key: str | None, path: str, body: bytes) -> bytes:
+async def post(
+    endpoint: Endpoint, key: str | None, path: str, body: bytes, heard: Heard, seconds: float | None = None
+) -> bytes:
     """Send `body` to another path of the endpoint (embeddings): the body of a good answer. Raises as `wire`."""
     headers = {"content-type": "application/json", **endpoint.dialect.headers(key)}
-    out = Outgoing(endpoint, path, headers, body)
+    out = Outgoing(endpoint, path, headers, body, key, seconds)
     answer = await _send(out)
+    heard(answer.headers)
     if answer.status != 200:
         raise endpoint.dialect.fault(answer.status, answer.headers, answer.body)
     return answer.body

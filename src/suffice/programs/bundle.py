@@ -9,6 +9,7 @@ that function when it is called: load such a bundle only from people whose code 
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,7 @@ from typing_extensions import TypeForm
 
 from suffice.errors import BundleError, SolutionError
 from suffice.programs import constant, words
-from suffice.programs.folder import write_folder
+from suffice.programs.folder import check_folder, write_folder
 from suffice.programs.identity import function_identity, packages_of
 from suffice.programs.imports import NotImportable, check_importable, imported
 from suffice.programs.manifest import (
@@ -38,7 +39,7 @@ from suffice.programs.npz import MAX_BYTES, pack, unpack
 from suffice.programs.output import checked_output
 from suffice.programs.route import Leg, route_of
 from suffice.programs.solution import Form, Solution, from_function
-from suffice.values import Abstain, Json, to_json
+from suffice.values import Abstain, Json, canonical, to_json
 from suffice.version import __version__
 
 T = TypeVar("T")
@@ -69,7 +70,7 @@ def save_bundle(solution: Solution, path: str | Path, *, claim: Mapping[str, Jso
         "suffice": __version__,
         "python": _python(),
         "name": solution.name,
-        "claim": to_json(claim),
+        "claim": json.loads(canonical(to_json(claim))),
         "needs": dict(sorted(parts.needs.items())),
         "notes": sorted(parts.notes),
         "solution": tree,
@@ -78,6 +79,11 @@ def save_bundle(solution: Solution, path: str | Path, *, claim: Mapping[str, Jso
     text = manifest_text(body, solution.name)
     write_folder(target, {**parts.files, MANIFEST: text}, last=MANIFEST, ours=belongs)
     return target
+
+
+def check_place(path: str | Path) -> None:
+    """Raise BundleError where a bundle cannot be saved, whatever is in it: over a file, or among other things."""
+    check_folder(Path(path).expanduser(), last=MANIFEST, ours=belongs)
 
 
 @overload
@@ -205,8 +211,8 @@ def _solution(node: Json, reading: _Reading, depth: int) -> Solution:
                 hint=f"install suffice {reading.manifest.suffice} or newer",
             )
         if "model" in form.data and reading.model is not None:
-            reading.changed |= reading.model != form.data["model"]
-            form = replace(form, data={**form.data, "model": reading.model})
+            reading.changed |= reading.model != form.data["model"] or bool(form.data["reached"])
+            form = replace(form, data={**form.data, "model": reading.model, "reached": {}})
         made = KINDS[kind](form)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, SolutionError) as error:
         raise reading.fault(f"its solution cannot be read ({type(error).__name__}: {error})"[:300]) from error

@@ -22,12 +22,7 @@ def write_folder(target: Path, files: Mapping[str, bytes], *, last: str, ours: C
     """
     fresh = not target.is_dir()
     try:
-        if not fresh:
-            _check_replaceable(target, last, ours)
-        elif target.exists() or target.is_symlink():
-            raise BundleError(
-                "a file of this name is in the way; it was left as it is", hint="choose another name", where=str(target)
-            )
+        check_folder(target, last=last, ours=ours)
         target.parent.mkdir(parents=True, exist_ok=True)
         if fresh:
             _write_new(target, files)
@@ -43,7 +38,14 @@ def write_folder(target: Path, files: Mapping[str, bytes], *, last: str, ours: C
         ) from error
 
 
-def _check_replaceable(target: Path, last: str, ours: Callable[[str], bool]) -> None:
+def check_folder(target: Path, *, last: str, ours: Callable[[str], bool]) -> None:
+    """Raise BundleError where `target` is a file, or a folder that holds other things than `write_folder` wrote."""
+    if not target.is_dir():
+        if target.exists() or target.is_symlink():
+            raise BundleError(
+                "a file of this name is in the way; it was left as it is", hint="choose another name", where=str(target)
+            )
+        return
     names = [entry.name for entry in target.iterdir() if not _is_draft(entry.name)]
     others = sorted(name for name in names if not ours(name))
     if others or (names and last not in names):

@@ -79,13 +79,14 @@ def manifest_text(body: Mapping[str, Json], name: str) -> bytes:
     """The manifest of this content with its hash, as text. Raises SolutionError where it has no JSON form."""
     try:
         manifest = {**body, "hash": _hash(body)}
-        text = json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False) + "\n"
+        # not sorted: a schema's fields are asked for in their order
+        text = json.dumps(manifest, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
     except (TypeError, ValueError) as error:
         raise SolutionError(f"{name} cannot be written as JSON: {error}") from error
     try:
         data = text.encode()
     except UnicodeEncodeError:  # half of a surrogate pair in a label
-        data = (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode()
+        data = (json.dumps(manifest, indent=1) + "\n").encode()
     if len(data) > MAX_MANIFEST:
         raise SolutionError(f"{name} and its claim take {len(data):,} bytes of text; a bundle holds {MAX_MANIFEST:,}")
     return data

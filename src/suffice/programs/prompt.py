@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -26,7 +26,8 @@ class Example:
 class Prompt:
     """What is asked. `template` is a Jinja2 text for the user's turn; without it the inputs stand there by themselves.
 
-    `wrapped` says that answers are written as {"answer": …}, `plain` that they are texts.
+    `wrapped` says that answers are written as {"answer": …}, `plain` that they are texts. `defaults` are the inputs
+    that may be left out.
     """
 
     instruction: str
@@ -35,13 +36,19 @@ class Prompt:
     examples: tuple[Example, ...] = ()
     wrapped: bool = False
     plain: bool = False
+    defaults: Mapping[str, Json] = field(default_factory=dict[str, Json])
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The inputs that must be given."""
+        return tuple(name for name in self.inputs if name not in self.defaults)
 
 
 def messages(prompt: Prompt, inputs: Mapping[str, Any]) -> tuple[Message, ...]:
     """The messages: the instruction, the examples as turns that went before, and the inputs as the last turn.
 
-    Inputs are data: they stand in the user's turn, never in the instruction. Raises UsageError for a template that
-    cannot be rendered.
+    Inputs are data: they stand in the user's turn, never in the instruction, in the order in which the prompt names
+    them. Raises UsageError for inputs that are missing or no JSON, and for a template that cannot be rendered.
     """
     made = [Message("system", prompt.instruction)] if prompt.instruction else []
     for example in prompt.examples:
@@ -61,20 +68,58 @@ def blank(inputs: Mapping[str, Any]) -> bool:
     return all(v is None or (isinstance(v, str) and not v.strip("\ufeff \t\r\n")) for v in inputs.values())
 
 
+def check_template(template: str, inputs: tuple[str, ...]) -> None:
+    """Refuse a template that uses a name which is no input, or none of the inputs: a mistyped path, say.
+
+    Raises UsageError.
+    """
+    from jinja2 import meta
+
+    compiled = _compiled(template)
+    names = meta.find_undeclared_variables(compiled.environment.parse(template))
+    strange = sorted(names - {*inputs, *compiled.environment.globals})
+    if strange:
+        hint = f"the inputs are {', '.join(inputs)}"
+        raise UsageError(f"the prompt template uses {', '.join(strange)}, which is no input of the step", hint=hint)
+    if names.isdisjoint(inputs):
+        said = template if len(template) <= 60 else template[:59] + "…"
+        raise UsageError(
+            f"the prompt template {said!r} uses no input of the step, and is no file",
+            hint=f"write {{{{ {inputs[0]} }}}} in it, or give the path of a file that is there",
+        )
+
+
 def _asked(prompt: Prompt, inputs: Mapping[str, Any]) -> str | tuple[str | Image, ...]:
+    given = _given(prompt, inputs)
+    images = tuple(value for value in given.values() if isinstance(value, Image))
+    texts = {name: value for name, value in given.items() if not isinstance(value, Image)}
     if prompt.template is not None:
-        return _rendered(prompt.template, inputs)
-    images = tuple(value for value in inputs.values() if isinstance(value, Image))
-    texts = {name: value for name, value in inputs.items() if not isinstance(value, Image)}
-    if len(texts) == 1:
+        text = _rendered(prompt.template, texts)
+    elif len(texts) == 1:
         text = _text(next(iter(texts.values())))
     else:
         text = "\n\n".join(f"<{name}>\n{_text(value)}\n</{name}>" for name, value in texts.items())
-    return (text, *images) if images else text
+    if not images:
+        return text
+    return (text, *images) if text else images
+
+
+def _given(prompt: Prompt, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs in the order of the prompt, so that the same inputs are the same bytes whoever named them."""
+    told = {**prompt.defaults, **inputs}
+    missing = [name for name in prompt.inputs if name not in told]
+    if missing:
+        raise UsageError(f"the prompt needs {', '.join(missing)} besides what was given", hint="give them by name")
+    return {name: told[name] for name in prompt.inputs}
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(to_json(value), ensure_ascii=False, indent=1)
+    if isinstance(value, str):
+        return value
+    try:
+        return json.dumps(to_json(value), ensure_ascii=False, indent=1)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"an input cannot be written into a prompt: {error}", hint="give a text or JSON") from None
 
 
 def _answer(prompt: Prompt, answer: Json) -> str:
@@ -84,12 +129,12 @@ def _answer(prompt: Prompt, answer: Json) -> str:
 
 
 def _rendered(template: str, inputs: Mapping[str, Any]) -> str:
-    from jinja2 import TemplateError
-
+    made = _compiled(template)
     try:
-        return _compiled(template).render(**inputs)
-    except TemplateError as error:
-        raise UsageError(f"the prompt template cannot be rendered: {error}", hint="mend the template") from None
+        return made.render(**inputs)
+    except Exception as error:  # a template computes: not only Jinja2's own errors come out of it
+        said = f"{type(error).__name__}: {error}"
+        raise UsageError(f"the prompt template cannot be rendered: {said}", hint="mend the template") from None
 
 
 @lru_cache(maxsize=64)

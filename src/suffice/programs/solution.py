@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import json
 import types
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,7 @@ from typing import Any, Generic, cast
 
 from typing_extensions import TypeVar
 
-from suffice.errors import BudgetError, NoModel, PolicyError, PriceUnknown, SolutionError, StoreError
+from suffice.errors import BudgetError, NoKey, NoModel, PolicyError, PriceUnknown, SolutionError, StoreError
 from suffice.programs.identity import function_identity
 from suffice.programs.leaving import HardExit
 from suffice.programs.place import place_of_error, place_of_function
@@ -106,7 +107,7 @@ def from_function(function: Callable[..., Any], name: str | None = None) -> Solu
     is_async = inspect.iscoroutinefunction(_unwrapped(function)) or inspect.iscoroutinefunction(type(function).__call__)
 
     async def ask(inputs: Json) -> Answer:
-        call = _bound(function, inputs, named)
+        call = _bound(function, _own(inputs), named)
         value = await call() if is_async else await in_thread(call)
         if inspect.isawaitable(value):  # a def that returns a coroutine, such as a lambda over an async function
             value = await value
@@ -128,6 +129,13 @@ def from_function(function: Callable[..., Any], name: str | None = None) -> Solu
     )
 
 
+def _own(inputs: Json) -> Json:
+    """A copy of dicts and lists, so that a function that changes what it is given changes no other call's."""
+    if isinstance(inputs, dict):
+        return {name: _own(value) for name, value in cast("dict[str, Json]", inputs).items()}
+    return [_own(item) for item in cast("list[Json]", inputs)] if isinstance(inputs, list) else inputs
+
+
 def as_answer(value: Any) -> Answer:
     """What a function returned, as an Answer with a value that has a JSON form. Raises NotAnAnswer else."""
     answer: Answer = value if isinstance(value, Answer) else Answer(value)
@@ -136,8 +144,10 @@ def as_answer(value: Any) -> Answer:
         what = repr(sure) if isinstance(sure, Real) else f"a {type(sure).__name__}"
         raise NotAnAnswer(f"a confidence must be a number in [0, 1], not {what}")
     try:
-        to_json(answer.value)
-    except TypeError as error:
+        form = to_json(answer.value)
+        if not isinstance(form, str):  # which may be long, and is always JSON
+            json.dumps(form)
+    except (TypeError, ValueError) as error:  # Python writes no integer of thousands of digits
         raise NotAnAnswer(f"returned what cannot be an answer: {error}") from None
     return answer
 
@@ -169,7 +179,7 @@ def check_inputs(solution: Solution, columns: Sequence[str]) -> None:
 async def attempt(solution: Solution, inputs: Json, timeout: float | None) -> tuple[Answer | None, Failure | None]:
     """One call that always ends in an answer or a Failure: raised, timed out after `timeout` seconds, exited, typed.
 
-    What would end every other call in the same way (a spent budget, a policy, no model, no store) is raised instead.
+    What would end every other call in the same way (a spent budget, a policy, no model or key, no store) is raised.
 
     Cancellation and Ctrl-C pass through; everything else that the solution does is its own failure, not ours.
     """
@@ -178,13 +188,13 @@ async def attempt(solution: Solution, inputs: Json, timeout: float | None) -> tu
         async with limit:
             return await solution.ask(inputs), None
     except KeyboardInterrupt:
-        raise
+        raise KeyboardInterrupt from None  # without its text: where the solution raised it, that may quote the case
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
         return None, Failure("raised", describe(error))  # its own: it awaited something that was cancelled
-    except (BudgetError, PolicyError, NoModel, PriceUnknown, StoreError):
+    except (BudgetError, PolicyError, NoKey, NoModel, PriceUnknown, StoreError):
         raise
     except SystemExit as error:
         how = "os._exit" if isinstance(error, HardExit) else "sys.exit"

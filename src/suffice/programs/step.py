@@ -16,16 +16,16 @@ from typing_extensions import Unpack
 from suffice.errors import UsageError
 from suffice.exchange import Reply
 from suffice.models.model import Model
-from suffice.models.options import CallOptions
+from suffice.models.options import CallOptions, checked
 from suffice.models.output.typed import OutputType, output_type
-from suffice.programs.prompt import Example, Prompt, messages, shown
+from suffice.programs.prompt import Example, Prompt, check_template, messages, shown
 from suffice.programs.solution import Solution
-from suffice.programs.step_solution import Asking, step_solution
+from suffice.programs.step_solution import Asking, step_solution, written
 from suffice.programs.using import model_for
+from suffice.values import to_json
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Q = TypeVar("Q")
 
 
 class StepOptions(CallOptions, total=False):
@@ -56,6 +56,11 @@ class Step(Generic[P, R]):
         model = self.said_model.name if isinstance(self.said_model, Model) else self.said_model
         return f"<Step {self.name}{f' on {model}' if model else ''}>"
 
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """Of its function, for whoever inspects it."""
+        return self.signature
+
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """The answer. Raises NoModel, and what a call of the model raises."""
         return (await self.reply(*args, **kwargs)).value
@@ -69,8 +74,13 @@ class Step(Generic[P, R]):
         return shown(messages(self.asked, self._bound(args, kwargs)))
 
     def using(self, **options: Unpack[StepOptions]) -> Step[P, R]:
-        """The same step with another model, other options, or examples of inputs with their answers."""
-        said: dict[str, Any] = dict(options)
+        """The same step with another model, other options, or examples of inputs with their answers.
+
+        Raises UsageError for an option that there is not, and for tools: a step's answer is its value.
+        """
+        said = checked(cast("Mapping[str, Any]", options), StepOptions)
+        if "tools" in said:
+            raise UsageError(f"the step {self.name} calls no tools", hint="call a Model with tools=")
         asked, model = self.asked, said.pop("model", self.said_model)
         pairs = said.pop("examples", None)
         if pairs is not None:
@@ -86,14 +96,15 @@ class Step(Generic[P, R]):
         return step_solution(replace(self.asking(), name=name or self.name))
 
     def _bound(self, args: Any, kwargs: Any) -> dict[str, Any]:
-        bound = self.signature.bind(*args, **kwargs)
-        bound.apply_defaults()
-        return dict(bound.arguments)
+        try:
+            return dict(self.signature.bind(*args, **kwargs).arguments)
+        except TypeError as error:
+            raise TypeError(f"{self.name}() {error}") from None
 
     def _example(self, inputs: Any, answer: Any) -> Example:
         names = self.asked.inputs
         told = inputs if isinstance(inputs, Mapping) and set(inputs) <= set(names) else {names[0]: inputs}  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-        return Example(dict(told), answer)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        return Example(dict(told), written(answer))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
 
 
 @overload
@@ -101,7 +112,7 @@ def step(function: Callable[P, Awaitable[R]], /) -> Step[P, R]: ...
 @overload
 def step(
     *, template: str | Path | None = None, **options: Unpack[StepOptions]
-) -> Callable[[Callable[Q, Awaitable[R]]], Step[Q, R]]: ...  # type: ignore[type-arg]
+) -> Callable[[Callable[P, Awaitable[R]]], Step[P, R]]: ...
 def step(function: Callable[..., Any] | None = None, /, *, template: str | Path | None = None, **options: Any) -> Any:
     """Make a step of an async function with annotations, a docstring and the body `...`.
 
@@ -110,14 +121,23 @@ def step(function: Callable[..., Any] | None = None, /, *, template: str | Path 
     """
     if function is not None:
         return _made(function, None)
-    text = template.read_text(encoding="utf-8") if isinstance(template, Path) else template
-    if text is not None and "{" not in text and "\n" not in text and Path(text).is_file():
-        text = Path(text).read_text(encoding="utf-8")
+    text = _template(template)
 
     def decorate(decorated: Callable[..., Any]) -> Any:
         return _made(decorated, text).using(**options)
 
     return decorate
+
+
+def _template(given: str | Path | None) -> str | None:
+    """The text itself, or what stands in the file."""
+    if isinstance(given, str) and ("{" in given or "\n" in given or not Path(given).is_file()):
+        return given
+    try:
+        return None if given is None else Path(given).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise UsageError(f"the prompt template cannot be read: {said}", where=str(given)) from None
 
 
 def _made(function: Callable[..., Any], template: str | None) -> Step[Any, Any]:
@@ -131,19 +151,41 @@ def _made(function: Callable[..., Any], template: str | None) -> Step[Any, Any]:
     try:
         hints = typing.get_type_hints(function, include_extras=True)
     except NameError as error:
-        raise UsageError(f"an annotation of the step {name} cannot be resolved: {error}") from None
+        hint = "types of a step stand at the top level of its module"
+        raise UsageError(f"an annotation of the step {name} cannot be resolved: {error}", hint=hint) from None
     if "return" not in hints:
         raise UsageError(f"the step {name} does not say what it returns", hint=f"async def {name}(…) -> str: …")
     typed = output_type(hints["return"])
     signature = inspect.signature(function)
     asked = Prompt(
         instruction=instruction,
-        inputs=tuple(signature.parameters),
+        inputs=_inputs(signature, name),
         template=template,
         wrapped=typed.wrapped,
         plain=typed.spec_schema is None,
+        defaults=_defaults(signature, name),
     )
+    if template is not None:
+        check_template(template, asked.inputs)
     return Step(name, signature, asked, typed, hints["return"], {}, None, function)
+
+
+def _inputs(signature: inspect.Signature, name: str) -> tuple[str, ...]:
+    many = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    if not signature.parameters or any(p.kind in many for p in signature.parameters.values()):
+        raise UsageError(
+            f"the inputs of the step {name} are its parameters, each by its name: it has none, or takes any",
+            hint=f"async def {name}(text: str) -> …; without an input call a Model",
+        )
+    return tuple(signature.parameters)
+
+
+def _defaults(signature: inspect.Signature, name: str) -> dict[str, Any]:
+    said = {p.name: p.default for p in signature.parameters.values() if p.default is not p.empty}
+    try:
+        return {parameter: to_json(value) for parameter, value in said.items()}
+    except TypeError as error:
+        raise UsageError(f"a default of the step {name} is no JSON: {error}", hint="a text, a number, None") from None
 
 
 def _refuse_code(function: Callable[..., Any], name: str) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
+
+from pydantic_core import to_jsonable_python
 
 from suffice.errors import UsageError
 from suffice.exchange import Reply
@@ -12,14 +15,30 @@ from suffice.models.model import Model
 from suffice.models.output.from_schema import type_of_schema
 from suffice.models.output.typed import OutputType, output_type
 from suffice.programs.prompt import Example, Prompt, blank, messages
-from suffice.programs.solution import Form, Solution
-from suffice.values import Answer, Json, content_hash
+from suffice.programs.solution import Ask, Form, Solution
+from suffice.values import Answer, Json, content_hash, to_json
 
 VERSION: Final = 1
 """Goes up when the same data would be asked differently."""
 
-SAVED: Final = ("temperature", "top_p", "stop", "seed", "max_output_tokens", "repairs", "continue_output", "total")
+SAVED: Final = (
+    "system",
+    "temperature",
+    "top_p",
+    "stop",
+    "seed",
+    "max_output_tokens",
+    "extra",
+    "sample",
+    "repairs",
+    "continue_output",
+    "shorten",
+    "total",
+)
 """The options that belong to what a step is; the others are how a machine calls it."""
+
+REACHED: Final = ("base_url", "key_env")
+"""The options of a model that say where it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +64,10 @@ class Asking:
         return {
             "version": VERSION,
             "model": self.model.name,
+            "reached": {k: self.model.options[k] for k in REACHED if k in self.model.options},
             "instruction": p.instruction,
             "inputs": list(p.inputs),
+            "defaults": dict(p.defaults),
             "template": p.template,
             "examples": [[dict(e.inputs), e.answer] for e in p.examples],
             "schema": None if self.typed.spec_schema is None else dict(self.typed.spec_schema),
@@ -57,7 +78,7 @@ class Asking:
 
     def _option(self, name: str) -> Json:
         value: Any = self.options.get(name, self.model.options.get(name))
-        return list(cast("tuple[str, ...]", value)) if isinstance(value, tuple) else value
+        return to_json(value)
 
     def _nothing(self) -> Any:
         try:
@@ -77,16 +98,27 @@ def step_solution(asking: Asking, saved: Mapping[str, Json] | None = None) -> So
     names = asking.prompt.inputs
 
     async def ask(inputs: Json) -> Answer:
-        return Answer((await asking.reply(named(inputs, names))).value)
+        return Answer(written((await asking.reply(named(inputs, names))).value))
 
+    return asking_solution(asking, "step", data, ask)
+
+
+def asking_solution(asking: Asking, kind: str, data: dict[str, Json], ask: Ask, *, confident: bool = False) -> Solution:
+    """A solution of a kind that asks a model, from its data. The order of fields counts: it is that of the request."""
     return Solution(
         name=asking.name,
         ask=ask,
-        identity=content_hash(["step", data]),
-        form=Form("step", data),
-        parameters=names,
-        required=names,
+        identity=content_hash([kind, json.dumps(data, ensure_ascii=False)]),
+        confident=confident,
+        form=Form(kind, data),
+        parameters=asking.prompt.inputs,
+        required=asking.prompt.required,
     )
+
+
+def written(value: Any) -> Json:
+    """An answer of any type that pydantic knows as JSON: what a loaded step, which has no such types, answers."""
+    return to_jsonable_python(value)
 
 
 def load_step(form: Form) -> Solution:
@@ -100,8 +132,8 @@ def named(inputs: Json, names: tuple[str, ...]) -> dict[str, Any]:
     return told if isinstance(inputs, dict) and set(told) <= set(names) else {names[0]: inputs}
 
 
-def asking_of(form: Form, model: Model | None = None) -> Asking:
-    """What a saved step asks, of the model that it was saved with or of another. Raises as `load_step`."""
+def asking_of(form: Form) -> Asking:
+    """What a saved step asks, and of which model. Raises as `load_step`."""
     told: dict[str, Any] = form.data
     if told["version"] > VERSION:
         raise ValueError(f"its prompt is of version {told['version']}; this Suffice asks version {VERSION}")
@@ -117,5 +149,6 @@ def asking_of(form: Form, model: Model | None = None) -> Asking:
         tuple(Example(inputs, answer) for inputs, answer in told["examples"]),
         wrapped=told["wrapped"],
         plain=schema is None,
+        defaults=told["defaults"],
     )
-    return Asking("step", model or Model(told["model"]), prompt, typed, told["options"])
+    return Asking("step", Model(told["model"], **told["reached"]), prompt, typed, told["options"])

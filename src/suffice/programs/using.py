@@ -67,3 +67,9 @@ def model_configured() -> str | None:
 
     around = _around.get()
     return around.name if around is not None else os.environ.get("SUFFICE_MODEL") or settings().default
+
+
+def model_here() -> str | None:
+    """The same with the options that hold for it, as a text that tells one model from another."""
+    around = _around.get()
+    return model_configured() if around is None else repr(around)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import Any
 
 from suffice.errors import CallError
 from suffice.programs.solution import Form, Solution
-from suffice.programs.step_solution import Asking, asking_of, named
-from suffice.values import Answer, Json, canonical, content_hash, to_json
+from suffice.programs.step_solution import Asking, asking_of, asking_solution, named, written
+from suffice.values import Answer, Json, canonical
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +38,14 @@ def vote_solution(voting: Voting, saved: dict[str, Json] | None = None) -> Solut
         for reply in replies:
             if isinstance(reply, BaseException) and not isinstance(reply, CallError):
                 raise reply
-        values: list[Any] = [r.value for r in replies if not isinstance(r, BaseException)]
+        values = [written(r.value) for r in replies if not isinstance(r, BaseException)]
         if not values:
             raise next(r for r in replies if isinstance(r, BaseException))
-        counts = Counter(canonical(to_json(value)) for value in values)
-        best, votes = counts.most_common(1)[0]
-        chosen = next(value for value in values if canonical(to_json(value)) == best)
+        best, votes = Counter(canonical(value) for value in values).most_common(1)[0]
+        chosen = next(value for value in values if canonical(value) == best)
         return Answer(chosen, confidence=votes / voting.n)
 
-    return Solution(
-        name=asking.name,
-        ask=ask,
-        identity=content_hash(["vote", data]),
-        confident=True,
-        form=Form("vote", data),
-        parameters=names,
-        required=names,
-    )
+    return asking_solution(asking, "vote", data, ask, confident=True)
 
 
 def load_vote(form: Form) -> Solution:

@@ -17,6 +17,7 @@ from suffice.values import Json
 
 REPLY: Final = "INSERT OR REPLACE INTO reply (request, model, value, at) VALUES (?, ?, ?, ?)"
 BEGUN: Final = "INSERT INTO attempt (id, run, request, model, endpoint, at, reserved_usd) VALUES (?, ?, ?, ?, ?, ?, ?)"
+DROPPED: Final = "DELETE FROM attempt WHERE id = ?"
 ENDED: Final = (
     "UPDATE attempt SET outcome = ?, status = ?, seconds = ?, input_tokens = ?, output_tokens = ?, cost_usd = ?,"
     " request_id = ? WHERE id = ?"
@@ -86,7 +87,11 @@ class CallJournal:
             number, self._next = self._next, self._next + 1
         if self._run is not None:
             row = (number, self._run, bytes.fromhex(sent.request), sent.model, sent.endpoint, time.time())
-            await commits.write([(BEGUN, (*row, sent.reserved_usd))])
+            try:
+                await commits.write([(BEGUN, (*row, sent.reserved_usd))])
+            except asyncio.CancelledError:  # nothing was sent
+                await commits.write([(DROPPED, (number,))])
+                raise
         return number
 
     async def end(self, number: int, settled: Settled) -> None:
@@ -104,9 +109,15 @@ class CallJournal:
         found = self._desks.get(loop)
         if found is None:
             with self._lock:
+                self._leave_closed()
                 own = beside(self._store)
                 found = self._desks[loop] = (own, Commits(own))
         return found
+
+    def _leave_closed(self) -> None:
+        """Close the connections of loops that have closed: nested runs make a loop each."""
+        for loop in [one for one in self._desks if one.is_closed()]:
+            self._desks.pop(loop)[0].close()
 
 
 @dataclass(frozen=True, slots=True)

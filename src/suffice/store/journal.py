@@ -168,6 +168,10 @@ class Writer:
         self._commits.check()
         await self._commits.write([(INTENT, self._rows.key(solution, inputs_hash))])
 
+    async def withdraw(self, solution: str, inputs_hash: str) -> None:
+        """Note that a call ended without a result of its own: refused by a budget, say. Raises StoreError."""
+        await self._commits.write([(NO_INTENT, self._rows.key(solution, inputs_hash))])
+
     async def record(self, solution: str, inputs_hash: str, call: Recorded) -> None:
         """Note how a call ended; its intent goes in the same commit.
 

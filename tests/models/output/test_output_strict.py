@@ -76,6 +76,12 @@ def test_a_pattern_that_looks_around_is_said_in_words() -> None:
     assert made["properties"]["a"] == {"type": "string", "description": 'Matches the regular expression "^(?!x)".'}
 
 
+def test_an_unknown_keyword_is_said_as_it_stands() -> None:
+    field = {"type": "string", "x-{unit}": "{kg}", "format": ["odd"]}
+    made = strict_schema({"type": "object", "properties": {"a": field}, "required": ["a"]})
+    assert made["properties"]["a"] == {"type": "string", "description": "x-{unit}: \"{kg}\". Format: ['odd']."}
+
+
 def test_what_was_put_into_words_is_still_checked() -> None:
     answer = '{"answer": "toolong"}'
     with pytest.raises(Exception, match="at `\\$.answer`"):

@@ -101,7 +101,7 @@ def _field(schema: Schema, required: bool, root: Schema) -> dict[str, Json]:
 
 def _worded(key: str, value: Json) -> bool:
     if key == "format":
-        return value not in FORMATS
+        return str(value) not in FORMATS
     if key == "pattern":
         return "(?" in str(value)  # look-around is not taken
     return key not in KEPT and key not in _SILENT | _BUILT
@@ -113,7 +113,7 @@ def _said(key: str, value: Json) -> str:
     if key in ("readOnly", "writeOnly", "deprecated"):
         return f"{key}." if value else ""
     text = value if key in ("format", "contentMediaType", "contentEncoding") else json.dumps(value, ensure_ascii=False)
-    return _WORDS.get(key, key + ": {}.").format(text)
+    return _WORDS.get(key, key + ": {}.").replace("{}", str(text), 1)
 
 
 def _described(made: dict[str, Json], words: list[Any]) -> dict[str, Json]:

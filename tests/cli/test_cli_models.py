@@ -1,0 +1,101 @@
+"""Commands that call a model: through a real local upstream, with a budget, a missing key, no model at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cli_samples import Command
+from upstream_faults import Asked, Fault, Ok
+
+from upstream import Upstream, upstream
+
+STEP = '''
+from typing import Literal
+import suffice as sf
+
+@sf.step
+async def step(text: str) -> Literal["billing", "shipping"]:
+    """Which team?"""
+    ...
+'''
+
+
+def knows(asked: Asked) -> Fault:
+    team = "billing" if "invoice" in asked.text else "shipping"
+    return Ok(f'{{"answer": "{team}"}}', usage=(1000, 400))
+
+
+@pytest.fixture
+def up() -> Iterator[Upstream]:
+    with upstream(knows) as running:
+        yield running
+
+
+@pytest.fixture
+def stepped(suffice: Command) -> Command:
+    suffice.write("step.py", STEP)
+    return suffice
+
+
+def test_a_climb_with_a_prompt_passes_and_the_bundle_answers_files(suffice: Command, up: Upstream):
+    ran = suffice("climb", "t.csv", "prompt", "--model", f"{up.url}#m", "--bar", ".8")
+    assert ran.code == 0 and ran.out.startswith("PASS: `prompt`"), ran.err
+    n = len(up.log.served)
+    again = suffice("climb", "t.csv", "prompt", "--model", f"{up.url}#m", "--bar", ".8")
+    assert again.code == 0 and len(up.log.served) == n
+    suffice.write("new.csv", "text\nmy invoice\nmy parcel\n")
+    applied = suffice("apply", "t.suffice", "new.csv")
+    assert [line.split(",")[1] for line in applied.out.splitlines()[1:]] == ["billing", "shipping"], applied.err
+
+
+def test_a_folder_called_as_a_rung_is_does_not_hide_the_rung(suffice: Command, up: Upstream):
+    (suffice.folder / "examples").mkdir()
+    ran = suffice("eval", "t.csv", "examples", "--model", f"{up.url}#m")
+    assert ran.code == 0 and "examples on t" in ran.out, ran.err
+
+
+def test_a_step_is_evaluated_and_asked_once(stepped: Command, up: Upstream):
+    ran = stepped("eval", "t.csv", "step.py:step", "--model", f"{up.url}#m")
+    assert ran.code == 0 and "1.000" in ran.out, ran.err
+    n = len(up.log.served)
+    assert stepped("eval", "t.csv", "step.py:step", SUFFICE_MODEL=f"{up.url}#m").code == 0
+    assert len(up.log.served) == n
+    assert stepped("compare", "t.csv", "step.py:step", "my.py:bad", "--model", f"{up.url}#m").code == 0
+
+
+def test_a_spent_budget_ends_a_command_with_what_is_left_and_more_goes_on(stepped: Command, up: Upstream):
+    stepped.write("suffice.toml", f'[models]\ndefault = "{up.url}#m"\n[prices."{up.url}#m"]\ninput = 0.1\noutput = 1\n')
+    ran = stepped("eval", "t.csv", "step.py:step", "--budget", "0.001")
+    ran.refused(r"the budget allows no further attempt: it may cost \$0\.00\d+, and \$0\.00\d+ of \$0\.001 are left")
+    assert not up.log.served  # one call may cost more than all of it: its cap is 4,096 tokens
+    stepped("eval", "t.csv", "step.py:step", "--budget", "0.007", "--concurrency", "1").refused("no further attempt")
+    n = len(up.log.served)
+    assert n > 3
+    whole = stepped("eval", "t.csv", "step.py:step", "--budget", "1")
+    assert whole.code == 0 and "1.000" in whole.out and "paid twice" not in whole.out
+    texts = [a.text for a in up.log.asked]
+    assert len(set(texts)) == len(texts) > n
+
+
+def test_a_budget_over_an_unknown_price_is_refused_with_the_line_that_sets_it(stepped: Command):
+    model = "https://models.example.org/v1#m"
+    ran = stepped("eval", "t.csv", "step.py:step", "--model", model, "--budget", "1")
+    ran.refused("nobody knows the price", r'\[prices\."https://models\.example\.org/v1#m"\]')
+
+
+@pytest.mark.parametrize("command", [["eval", "t.csv", "step.py:step"], ["climb", "t.csv", "prompt", "--bar", ".8"]])
+def test_a_missing_key_is_one_message_that_names_the_variable(stepped: Command, command: list[str]):
+    ran = stepped(*command, "--model", "openai:gpt-5-mini", OPENAI_API_KEY="")
+    ran.refused(r"\$OPENAI_API_KEY is not set", "export OPENAI_API_KEY=")
+
+
+def test_without_a_model_a_step_says_where_one_may_be_named_and_a_climb_goes_on(stepped: Command):
+    stepped("eval", "t.csv", "step.py:step").refused("no model|needs a model", "SUFFICE_MODEL")
+    ran = stepped("climb", "t.csv", "my.py:good", "prompt", "--bar", ".8")
+    assert ran.code == 0, ran.err
+
+
+def test_a_model_that_is_none_is_refused_before_anything_runs(stepped: Command, tmp_path: Path):
+    stepped("eval", "t.csv", "step.py:step", "--model", "opnai:gpt-5-mini").refused("did you mean openai:gpt-5-mini")
