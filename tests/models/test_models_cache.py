@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from upstream_faults import Asked, Fault, Hang, Ok, Status, StreamOk, first
 
-from suffice.errors import CallError, CallTimeout, RefusedError
+from suffice.errors import CallError, CallTimeout, RefusedError, StoreError
 from suffice.exchange import Image, Message, OutputSpec, Request, Tool, ToolCall
 from suffice.models.address import address
 from suffice.models.belonging import Belonging, belonging
@@ -402,6 +402,22 @@ def test_a_kill_at_any_instant_loses_no_recorded_reply_and_leaves_few_attempts_o
         assert len(asked) - n <= account.open <= kills * at_once
         assert account.attempts >= len(asked)
         assert store.connection.execute("SELECT count(*) FROM reply").fetchone() == (n,)
+
+
+def test_where_nothing_can_be_recorded_no_call_starts(tmp_path: Path) -> None:
+    budget = Budget()
+    with upstream() as up, run_in(tmp_path, budget=budget) as (store, _):
+        one = model(up)
+
+        async def story() -> None:
+            await one("hello")
+            store.path.unlink()
+            for text in ("other", "third"):
+                with pytest.raises(StoreError, match="deleted"):
+                    await one(text)
+
+        asyncio.run(story())
+        assert len(up.log.asked) == budget.spent_calls == 1
 
 
 def test_every_event_loop_gets_a_connection_and_those_of_closed_loops_are_closed(tmp_path: Path) -> None:

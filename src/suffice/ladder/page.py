@@ -16,7 +16,7 @@ from suffice.evals.report import duration, figure
 from suffice.evals.shown import counted
 from suffice.ladder.page_cases import confusion_of, confusion_table, failure_list, label
 from suffice.ladder.page_figures import axis_bottom, strip
-from suffice.ladder.page_ladder import cases_seen, decided_rung, ends_of, ladder, paths
+from suffice.ladder.page_ladder import cases_seen, decided_rung, ends_of, ladder, looked_at, paths
 from suffice.ladder.page_shell import document, hero, section, terms
 from suffice.ladder.page_text import (
     Html,
@@ -117,7 +117,7 @@ def _evidence(decision: Record) -> list[Html | None]:
     failures = parts(pages, "failures")
     total = max(count(pages, "failures_total"), len(failures))
     return [
-        _confusion(pairs, name),
+        _confusion(pairs, name, looked_at(rung)),
         _failures(failures, total, name, cases_seen(rung) if count(rung, "dev_seen") else ""),
     ]
 
@@ -136,10 +136,10 @@ def _recorded_label(value: Json) -> str:
     return words.get(value, value) if isinstance(value, str) else label(value)
 
 
-def _confusion(pairs: Mapping[tuple[str, str], int], name: str) -> Html | None:
+def _confusion(pairs: Mapping[tuple[str, str], int], name: str, where: str = "dev") -> Html | None:
     if not pairs:
         return None
-    said = join(["What ", code(name), " answered on dev. Each row is shaded by its own share. "])
+    said = join(["What ", code(name), f" answered on {where}. Each row is shaded by its own share. "])
     table = confusion_of(pairs)
     if table is None:
         told = "The answers of this task are no labels, or were recorded without text: there is nothing to confuse."

@@ -112,6 +112,11 @@ def score_of(rung: Record, claim: Record) -> float | None:
     return min(count(rung, "dev_right") / among, 1.0) if among else number(rung, "dev_score")
 
 
+def looked_at(rung: Record) -> str:
+    """Where a rung's evidence is from: "dev", or "train and dev, out of fold"."""
+    return "train and dev, out of fold" if rung.get("out_of_fold") is True else "dev"
+
+
 def cases_seen(rung: Record) -> str:
     """ "169 dev cases"; out of fold, a rung that learns is judged on the train cases, too."""
     return counted(count(rung, "dev_seen"), "train and dev case" if rung.get("out_of_fold") is True else "dev case")
@@ -224,7 +229,11 @@ def _coverage(decision: Record, rung: Record) -> Html | None:
     lines = [(name, v) for name, v in (("bar", bar), ("claim", shown)) if v is not None]
     band = " The band is its 95% interval, point by point." if points[0].interval is not None else ""
     alone = " on its own" if len(members) > 1 else ""
-    lead = ["How often ", last, f"{alone} is right on dev, if it answers only what it is surest of.{band}"]
+    lead = [
+        "How often ",
+        last,
+        f"{alone} is right on {looked_at(rung)}, if it answers only what it is surest of.{band}",
+    ]
     where = "answered" if threshold is not None else "It hands nothing on:"
     note = f"{figure(chosen.rate)} right at {chosen.coverage:.0%} answered"
     note += f", where its confidence is at least {figure(threshold)}." if threshold is not None else "."

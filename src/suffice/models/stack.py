@@ -31,7 +31,7 @@ class Leg:
     """One model on the way: where it is, and how it is called."""
 
     address: Address
-    key: str | None
+    key: str | None = field(repr=False)
     terms: Terms
     limiter: Limiter
     retry: Retry

@@ -1,0 +1,154 @@
+"""A key in the environment goes into one header of one host, and into nothing that can be read later."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import traceback
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from upstream_faults import (
+    ErrorInside,
+    Fault,
+    Html200,
+    Ok,
+    ResetBefore,
+    Status,
+    StreamOk,
+    WrongJson,
+    always,
+)
+
+from suffice.errors import SufficeError
+from suffice.models.belonging import Belonging, belonging
+from suffice.models.budget import Budget
+from suffice.models.endpoint import Endpoint
+from suffice.models.model import Model
+from suffice.models.openai_chat import OPENAI_CHAT
+from suffice.models.retry import Retry
+from suffice.models.tape import record
+from suffice.models.transport import Outgoing
+from suffice.store.calls import CallJournal
+from suffice.store.database import open_store
+from suffice.store.runs import start_run
+from upstream import Upstream, upstream
+
+KEY = "canary-key-4711-0815-canary"
+
+ECHOES: list[Fault] = [
+    *(
+        Status(status, body=json.dumps({"error": {"message": f"the key {KEY} is bad", "code": KEY}}))
+        for status in (400, 401, 403, 404, 429, 500)
+    ),
+    Status(403, body=f"<html>{KEY}</html>"),
+    WrongJson(f'{{"key":"{KEY}"}}'),
+    WrongJson(f"Bearer {KEY}"),
+    ErrorInside(("a ",), message=f"bad key {KEY}"),
+    Ok(f"the key is {KEY}"),
+    StreamOk(("the key ", f"is {KEY}")),
+    Html200(),
+    ResetBefore(),
+]
+
+
+def model(up: Upstream, **options: Any) -> Model:
+    """A model at the upstream that has a key."""
+    return Model(f"{up.url}#any", **{"retry": Retry(base=0.001, cap=0.01, attempts=2), "key_env": "MY_KEY", **options})
+
+
+@pytest.fixture(autouse=True)
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", KEY)
+
+
+async def both_ways(one: Model) -> list[Any]:
+    """What a whole and a streamed call end in."""
+
+    async def streamed() -> Any:
+        async with one.stream("hello") as s:
+            pieces = [piece async for piece in s]
+        return pieces, s.reply
+
+    return await asyncio.gather(one("hello"), streamed(), return_exceptions=True)
+
+
+@pytest.mark.parametrize("fault", ECHOES, ids=lambda f: type(f).__name__ + str(getattr(f, "status", "")))
+@pytest.mark.parametrize("dialect", ["openai", "anthropic"])
+def test_a_key_that_an_endpoint_says_back_is_written_nowhere(
+    fault: Fault,
+    dialect: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(trace, "get_tracer", provider.get_tracer)
+    caplog.set_level(logging.DEBUG)
+    budget = Budget(usd=1)
+    with upstream(always(fault)) as up, open_store(tmp_path / "store") as store, contextlib.ExitStack() as stack:
+        name = f"{up.url}#any" if dialect == "openai" else f"anthropic+{up.origin}#any"
+        one = Model(name, key_env="MY_KEY", retry=Retry(base=0.001, attempts=2), price=(1.0, 1.0))
+        journal = CallJournal(store, start_run(store, "evaluate", "task", {}))
+        stack.callback(journal.close)
+        stack.enter_context(record(tmp_path / "tape.jsonl"))
+        stack.enter_context(belonging(Belonging(journal, budget=budget)))
+        ends = asyncio.run(both_ways(one))
+    said = [repr(one), repr(one.route), repr(budget), caplog.text, *capfd.readouterr()]
+    for end in ends:
+        if isinstance(end, BaseException):
+            assert isinstance(end, SufficeError)
+            said += [str(end), repr(end), *traceback.format_exception(end), repr(vars(end))]
+        else:
+            said.append(repr(end))
+    said += [span.to_json() for span in exporter.get_finished_spans()]
+    said += [file.read_bytes().decode("utf-8", "replace") for file in tmp_path.rglob("*") if file.is_file()]
+    assert not [text for text in said if KEY in text]
+    header = "authorization" if dialect == "openai" else "x-api-key"
+    assert all(header in asked.headers for asked in up.log.asked)  # it was sent, so it could have been said
+
+
+def test_a_word_for_a_key_as_local_servers_take_it_may_stand_in_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", "EMPTY")
+    with upstream(Ok("the set is EMPTY")) as up:
+        assert asyncio.run(model(up)("hello")).value == "the set is EMPTY"
+
+
+def test_a_key_goes_to_no_host_but_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with upstream() as up:
+        asyncio.run(Model("openai:gpt-5-mini", base_url=up.url)("hello"))
+        asyncio.run(Model(f"{up.url}#any")("hello"))
+    assert not any("authorization" in asked.headers for asked in up.log.asked)
+
+
+def test_a_redirect_is_not_followed() -> None:
+    with upstream() as elsewhere:
+        moved = Status(307, headers=(("location", f"{elsewhere.url}/chat/completions"),))
+        with upstream(moved) as up, pytest.raises(SufficeError):
+            asyncio.run(model(up)("hello"))
+        assert elsewhere.log.connections == 0
+
+
+def test_what_goes_out_shows_neither_key_nor_text() -> None:
+    endpoint = Endpoint("x", "http://127.0.0.1:9/v1", OPENAI_CHAT)
+    out = Outgoing(endpoint, "/chat/completions", {"authorization": f"Bearer {KEY}"}, b"zebra", KEY)
+    assert repr(out) == "Outgoing(http://127.0.0.1:9/v1/chat/completions, 5 bytes)"
+
+
+def test_a_key_with_a_line_end_is_refused_without_saying_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", KEY + "\n")
+    with upstream() as up, pytest.raises(SufficeError, match="MY_KEY") as caught:
+        asyncio.run(model(up)("hello"))
+    assert KEY not in "".join(traceback.format_exception(caught.value))
+    assert up.log.connections == 0
