@@ -138,7 +138,7 @@ def test_ctrl_c_while_a_rung_trains_is_heard(suffice: Command) -> None:
 @pytest.mark.slow
 def test_kills_at_many_instants_change_no_verdict(slowly: Command) -> None:
     reference, made = uninterrupted(slowly, *CLIMB)
-    for after in range(1, 14):
+    for after in (1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6, 7):  # together fewer calls than the climb makes
         stopped(slowly, signal.SIGKILL if after % 2 else signal.SIGINT, after, *CLIMB)
     final = slowly(*CLIMB)
     assert final.out.splitlines()[0] == reference.out.splitlines()[0]
