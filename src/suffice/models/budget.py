@@ -8,6 +8,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from suffice.errors import BudgetError, UsageError
+from suffice.models.waiting import Place, wake
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Budget:
         self.spent_usd, self.spent_calls, self.spent_tokens = 0.0, 0, 0
         self._held: list[Reservation] = []
         self._lock = threading.Lock()
-        self._waiting: deque[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = deque()
+        self._waiting: deque[Place] = deque()
 
     def __repr__(self) -> str:
         parts = [
@@ -81,11 +82,8 @@ class Budget:
             self.spent_calls += calls
             self.spent_tokens += tokens
             waiting, self._waiting = list(self._waiting), deque()
-        for loop, future in waiting:
-            try:
-                loop.call_soon_threadsafe(_wake, future)
-            except RuntimeError:  # its loop has closed
-                continue
+        if waiting:
+            wake(waiting)
 
     def already(self, usd: float, calls: int, tokens: int) -> None:
         """Count what an interrupted run had spent before."""
@@ -108,8 +106,3 @@ class Budget:
             money = max(self.usd - self.spent_usd, 0.0)
             return f"it may cost ${wanted.usd or 0.0:.4f}, and ${money:.4f} of ${self.usd:g} are left"
         return None
-
-
-def _wake(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)

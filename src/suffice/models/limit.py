@@ -15,6 +15,7 @@ from suffice.errors import CallError, RateLimited, UsageError
 from suffice.exchange import Reply, Request
 from suffice.models.faults import RateLimits, rate_limits
 from suffice.models.flow import Call, Flow
+from suffice.models.waiting import Place, wake
 
 START: Final = 32.0  # calls at once before anything is known
 FLOOR: Final = 4.0  # never fewer: an endpoint that refuses at random must not stop the program
@@ -58,7 +59,7 @@ class Limiter:
         self.cut_at = -COOL
         self.held_until = 0.0
         self.lock = threading.Lock()
-        self.waiting: deque[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = deque()
+        self.waiting: deque[Place] = deque()
         self.requests = _Bucket(said.requests_per_minute, clock)
         self.tokens = _Bucket(said.tokens_per_minute, clock)
 
@@ -92,8 +93,9 @@ class Limiter:
                 self._refused(error)
             elif error is None and busy:
                 self.limit = min(self.most, self.limit + (1.0 if self.limit < self.threshold else 1.0 / self.limit))
-            wake = self._next(int(self.limit) - self.in_flight)
-        _set(wake)
+            woken = self._next(int(self.limit) - self.in_flight)
+        if woken:
+            wake(woken)
 
     def heard(self, headers: Mapping[str, str]) -> None:
         """What an answer's headers say of the rate: nothing left means that everybody waits for the reset."""
@@ -121,21 +123,22 @@ class Limiter:
         with self.lock:
             self.held_until = max(self.held_until, self.clock() + min(seconds, HOLD))
 
-    def _next(self, room: int) -> list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]]:
-        woken: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
+    def _next(self, room: int) -> list[Place]:
+        woken: list[Place] = []
         while self.waiting and len(woken) < room:
             place = self.waiting.popleft()
             if not place[0].is_closed():  # with a loop goes everybody who waited there
                 woken.append(place)
         return woken
 
-    def _give_up(self, place: tuple[asyncio.AbstractEventLoop, asyncio.Future[None]] | None) -> None:
+    def _give_up(self, place: Place | None) -> None:
         with self.lock:
             if place in self.waiting:
                 self.waiting.remove(place)
                 return
-            wake = self._next(1)  # it may have been woken, and does not go: somebody else may
-        _set(wake)
+            woken = self._next(1)  # it may have been woken, and does not go: somebody else may
+        if woken:
+            wake(woken)
 
 
 class _Bucket:
@@ -183,19 +186,6 @@ def limiter_of(name: str, limits: Limits | None = None) -> Limiter:
         if found is None or (limits is not None and limits != found.said):
             found = _made[name] = Limiter(limits)
         return found
-
-
-def _set(places: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]]) -> None:
-    for loop, future in places:
-        try:
-            loop.call_soon_threadsafe(_wake, future)
-        except RuntimeError:  # its loop has closed in this moment
-            continue
-
-
-def _wake(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
 
 
 # A provider counts a key's calls in one place; so the process does, too.
