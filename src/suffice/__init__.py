@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from suffice.evals.task import Task as Task
     from suffice.ladder import rung as rung
     from suffice.ladder.climb import climb as climb
-    from suffice.models.budget import Budget as Budget
+    from suffice.models.concerns.budget import Budget as Budget
     from suffice.models.model import Model as Model
     from suffice.programs.bridge import run as run
     from suffice.programs.bundle import load as load
@@ -36,7 +36,7 @@ _NAMES = {
     "Model": "suffice.models.model",
     "step": "suffice.programs.step",
     "using": "suffice.programs.using",
-    "Budget": "suffice.models.budget",
+    "Budget": "suffice.models.concerns.budget",
     "ABSTAIN": "suffice.values",
     "Answer": "suffice.values",
     "route": "suffice.programs.route",

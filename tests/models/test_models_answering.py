@@ -12,8 +12,8 @@ from pydantic import BaseModel
 from upstream_faults import Asked, Fault, Ok, Status, first
 
 from suffice.errors import ContentFiltered, OutputError, RefusedError, Truncated
+from suffice.models.concerns.retry import Retry
 from suffice.models.model import Model
-from suffice.models.retry import Retry
 from upstream import Upstream, upstream
 
 

@@ -13,7 +13,7 @@ from upstream_faults import Asked, Ok, StreamOk
 
 from suffice.errors import UsageError
 from suffice.exchange import Image, Message, Tool, Usage
-from suffice.models.limit import Limits
+from suffice.models.concerns.limit import Limits
 from suffice.models.model import Model
 from suffice.programs.bridge import run
 from upstream import Upstream, upstream

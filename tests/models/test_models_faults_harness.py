@@ -14,9 +14,9 @@ import pytest
 from upstream_faults import Asked, Fault, Ok, Status, StreamOk, rate_limited, storm
 
 from suffice.errors import BudgetError, CallError, SufficeError
-from suffice.models.budget import Budget
+from suffice.models.concerns.budget import Budget
+from suffice.models.concerns.retry import Retry
 from suffice.models.model import Model
-from suffice.models.retry import Retry
 from upstream import Upstream, upstream
 
 pytestmark = pytest.mark.slow

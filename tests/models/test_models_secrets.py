@@ -29,13 +29,13 @@ from upstream_faults import (
 
 from suffice.errors import SufficeError
 from suffice.models.belonging import Belonging, belonging
-from suffice.models.budget import Budget
-from suffice.models.endpoint import Endpoint
+from suffice.models.concerns.budget import Budget
+from suffice.models.concerns.retry import Retry
+from suffice.models.dialects.openai_chat import OPENAI_CHAT
 from suffice.models.model import Model
-from suffice.models.openai_chat import OPENAI_CHAT
-from suffice.models.retry import Retry
-from suffice.models.tape import record
-from suffice.models.transport import Outgoing
+from suffice.models.places.endpoint import Endpoint
+from suffice.models.sending.tape import record
+from suffice.models.sending.transport import Outgoing
 from suffice.store.calls import CallJournal
 from suffice.store.database import open_store
 from suffice.store.runs import start_run

@@ -12,8 +12,8 @@ from upstream_bodies import whole
 from upstream_faults import Asked, DuplicateChunks, ErrorInside, HalfEvent, Status, StreamOk
 
 from suffice.errors import CallError, OutputError, ServerError, Truncated, UsageError
+from suffice.models.concerns.retry import Retry
 from suffice.models.model import Model
-from suffice.models.retry import Retry
 from upstream import Upstream, upstream
 
 DIALECTS = pytest.mark.parametrize("dialect", ["openai", "anthropic"])

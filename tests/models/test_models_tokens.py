@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suffice.models.address import address
+from suffice.models.places.address import address
 from suffice.models.tokens import Keep, TokenCount, count_tokens, shorten, upper_bound, window_of
 
 SAMPLES = {

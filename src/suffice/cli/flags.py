@@ -146,14 +146,14 @@ class ModelFlags:
             os.environ["SUFFICE_MODEL"] = self.model
         if self.budget is None:
             return {}
-        from suffice.models.budget import Budget
+        from suffice.models.concerns.budget import Budget
 
         return {"budget": Budget(usd=self.budget)}
 
 
 def _check_model(name: str) -> None:
     """Raise UsageError for an address that is none, before anything runs."""
-    from suffice.models.address import address
+    from suffice.models.places.address import address
 
     if not name.startswith("recorded:"):
         address(name)

@@ -24,7 +24,7 @@ def models_command(
 
     Keys are looked for in the environment and never shown.
     """
-    from suffice.models.listing import about, listed
+    from suffice.models.places.listing import about, listed
     from suffice.programs.bridge import run
     from suffice.programs.using import model_configured
 

@@ -23,7 +23,7 @@ from suffice.store.database import Store, open_store
 from suffice.values import Case, Outcome, Split, content_hash
 
 if TYPE_CHECKING:  # what calls a model is heavy, and most evaluations call none
-    from suffice.models.budget import Budget
+    from suffice.models.concerns.budget import Budget
     from suffice.models.model import Model
 
 HOPELESS = 10  # calls in a row, from the first one on, that may fail before a run stops

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from suffice.errors import BudgetError, SolutionError, UsageError
 from suffice.evals.grade import Grader
 from suffice.models.belonging import Belonging, belonging
-from suffice.models.budget import Budget
+from suffice.models.concerns.budget import Budget
 from suffice.programs.solution import Solution, attempt
 from suffice.programs.threads import in_thread
 from suffice.store import journal

@@ -24,7 +24,7 @@ from suffice.store.database import Store
 from suffice.values import Case, Json
 
 if TYPE_CHECKING:  # what calls a model is heavy, and most climbs call none
-    from suffice.models.budget import Budget
+    from suffice.models.concerns.budget import Budget
     from suffice.models.model import Model
 
 

@@ -10,23 +10,23 @@ if TYPE_CHECKING:
     from suffice.exchange import Message as Message
     from suffice.exchange import Reply as Reply
     from suffice.exchange import Tool as Tool
-    from suffice.models.limit import Limits as Limits
-    from suffice.models.policy import Policy as Policy
-    from suffice.models.prices import Price as Price
-    from suffice.models.tape import record as record
-    from suffice.models.tape import replay as replay
+    from suffice.models.concerns.limit import Limits as Limits
+    from suffice.models.places.policy import Policy as Policy
+    from suffice.models.places.prices import Price as Price
+    from suffice.models.sending.tape import record as record
+    from suffice.models.sending.tape import replay as replay
 
 # What stands one level down: sf.models.Policy. Imported when first used.
 _NAMES = {
     "Image": "suffice.exchange",
-    "Limits": "suffice.models.limit",
+    "Limits": "suffice.models.concerns.limit",
     "Message": "suffice.exchange",
-    "Policy": "suffice.models.policy",
-    "Price": "suffice.models.prices",
+    "Policy": "suffice.models.places.policy",
+    "Price": "suffice.models.places.prices",
     "Reply": "suffice.exchange",
     "Tool": "suffice.exchange",
-    "record": "suffice.models.tape",
-    "replay": "suffice.models.tape",
+    "record": "suffice.models.sending.tape",
+    "replay": "suffice.models.sending.tape",
 }
 
 

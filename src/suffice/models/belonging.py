@@ -8,11 +8,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from suffice.models.budget import Budget
+from suffice.models.concerns.budget import Budget
 from suffice.store.calls import CallJournal
 
 if TYPE_CHECKING:
-    from suffice.models.policy import Policy
+    from suffice.models.places.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,24 +9,24 @@ from typing import Any
 
 from suffice.errors import PriceUnknown, UsageError
 from suffice.exchange import Reply, Request
-from suffice.models.account import Terms, account
-from suffice.models.address import address, key_of
 from suffice.models.belonging import Belonging, current
-from suffice.models.budget import Budget
-from suffice.models.embeddings import decode_embeddings, encode_embeddings
+from suffice.models.concerns.account import Terms, account
+from suffice.models.concerns.budget import Budget
+from suffice.models.concerns.limit import limit, limiter_of
+from suffice.models.concerns.retry import Retry, retry
+from suffice.models.concerns.trace import trace
+from suffice.models.dialects.embeddings import decode_embeddings, encode_embeddings
 from suffice.models.flow import Call, Flow
-from suffice.models.limit import limit, limiter_of
 from suffice.models.options import ATTEMPT
-from suffice.models.policy import permits
-from suffice.models.prices import Price, price_line, price_of
-from suffice.models.retry import Retry, retry
-from suffice.models.settings import settings
+from suffice.models.places.address import address, key_of
+from suffice.models.places.policy import permits
+from suffice.models.places.prices import Price, price_line, price_of
+from suffice.models.places.settings import settings
+from suffice.models.sending.tape import Player, replaying
+from suffice.models.sending.tape import current as running_tape
+from suffice.models.sending.wire import post
 from suffice.models.sizes import input_bound
 from suffice.models.stack import Leg, key_of_request, permitted, stack
-from suffice.models.tape import Player, replaying
-from suffice.models.tape import current as running_tape
-from suffice.models.trace import trace
-from suffice.models.wire import post
 from suffice.values import content_hash
 
 

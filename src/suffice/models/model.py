@@ -18,9 +18,9 @@ from suffice.models.messages import messages_of
 from suffice.models.options import CAP, TOTAL, CallOptions, ModelOptions, checked
 from suffice.models.output.arriving import PartialOutput
 from suffice.models.output.typed import OutputType, output_type
+from suffice.models.sending.tape import Player
+from suffice.models.sending.tape import current as running_tape
 from suffice.models.stream import Stream
-from suffice.models.tape import Player
-from suffice.models.tape import current as running_tape
 
 T = TypeVar("T")
 

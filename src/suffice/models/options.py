@@ -11,11 +11,11 @@ from typing_extensions import TypedDict
 
 from suffice.errors import UsageError
 from suffice.exchange import Tool
-from suffice.models.budget import Budget
-from suffice.models.limit import Limits
-from suffice.models.policy import Policy
-from suffice.models.prices import Price
-from suffice.models.retry import Retry
+from suffice.models.concerns.budget import Budget
+from suffice.models.concerns.limit import Limits
+from suffice.models.concerns.retry import Retry
+from suffice.models.places.policy import Policy
+from suffice.models.places.prices import Price
 
 CAP: Final = 4096  # output tokens where nobody says
 ATTEMPT: Final = 120.0  # seconds for one attempt

@@ -7,7 +7,7 @@ from typing import Final
 
 from suffice.errors import InputTooLong
 from suffice.exchange import Image, Message, Request, message_json, request_json
-from suffice.models.endpoint import Address
+from suffice.models.places.endpoint import Address
 from suffice.models.tokens import count_tokens, shorten, upper_bound, window_of
 from suffice.values import canonical
 

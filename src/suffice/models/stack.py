@@ -8,21 +8,21 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 
 from suffice.exchange import Mode, OutputSpec, Reply, Request, request_json
-from suffice.models.account import Terms, account
 from suffice.models.belonging import Belonging
-from suffice.models.breaker import breaker_of, broken
-from suffice.models.budget import Budget
-from suffice.models.cache import cached
-from suffice.models.endpoint import Address, Endpoint
-from suffice.models.fallback import fallback
+from suffice.models.concerns.account import Terms, account
+from suffice.models.concerns.breaker import breaker_of, broken
+from suffice.models.concerns.budget import Budget
+from suffice.models.concerns.cache import cached
+from suffice.models.concerns.fallback import fallback
+from suffice.models.concerns.hedge import Latencies, hedge
+from suffice.models.concerns.limit import Limiter, limit
+from suffice.models.concerns.retry import Retry, retry
+from suffice.models.concerns.trace import trace
 from suffice.models.flow import Call, Flow
-from suffice.models.hedge import Latencies, hedge
-from suffice.models.limit import Limiter, limit
 from suffice.models.output.strict import strict_schema, why_not_strict
-from suffice.models.policy import Policy
-from suffice.models.retry import Retry, retry
-from suffice.models.trace import trace
-from suffice.models.wire import wire
+from suffice.models.places.endpoint import Address, Endpoint
+from suffice.models.places.policy import Policy
+from suffice.models.sending.wire import wire
 from suffice.values import Json, content_hash
 
 

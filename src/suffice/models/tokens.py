@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Literal
 
-from suffice.models.endpoint import Address
-from suffice.models.prices import listed
+from suffice.models.places.endpoint import Address
+from suffice.models.places.prices import listed
 
 Keep = Literal["start", "end", "both"]
 

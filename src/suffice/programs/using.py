@@ -63,7 +63,7 @@ def model_for(said: str | Model | None, who: str) -> Model:
 
 def model_configured() -> str | None:
     """The model that a step without one of its own would call here; None where nothing says so."""
-    from suffice.models.settings import settings
+    from suffice.models.places.settings import settings
 
     around = _around.get()
     return around.name if around is not None else os.environ.get("SUFFICE_MODEL") or settings().default

@@ -1,0 +1,158 @@
+"""The account: every attempt reserves, is timed, is noted and settles, however it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from suffice.errors import CallError, CallTimeout, UsageError
+from suffice.exchange import Attempt, Reply, Request, Usage
+from suffice.models.belonging import current
+from suffice.models.concerns.budget import Budget, Reservation
+from suffice.models.flow import Call, Flow
+from suffice.models.places.prices import Price, cost_of
+from suffice.store.calls import Sent, Settled
+
+NOT_BILLED = frozenset({"refused", "input too long", "rate limited", "server error", "circuit open"})
+"""Kinds of error with which an endpoint took nothing: providers bill no answer that is an HTTP error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an attempt at one address is accounted by. `timeout` is in seconds, for one attempt."""
+
+    text: str  # the address, as the user wrote it
+    endpoint: str
+    price: Price | None
+    timeout: float | None
+    input_bound: Callable[[Request], int]  # the most input tokens that a request can be
+    key: Callable[[Request], str]  # the hash of a request
+
+
+def account(call: Call, terms: Terms, budgets: Callable[[], list[Budget]]) -> Call:
+    """`call`, which may cost at most what was reserved before it was sent: input bound and output cap at list price.
+
+    It settles at what the endpoint counted; at nothing where nothing was taken; and without usage (time-out, cancel,
+    a lost hedge, a broken connection) at the whole reservation, because it may have been billed. Inside a run the
+    reservation is the journal's intent and the settlement its result. Raises BudgetError, and what `call` raises.
+    """
+
+    async def accounted(request: Request, flow: Flow) -> Reply[str]:
+        held = _reservation(terms, request)
+        reserved = list[Budget]()
+        attempt: Attempt | None = None
+        try:
+            for budget in budgets():
+                await budget.reserve(held)
+                reserved.append(budget)
+            number = await _begun(terms, request, held)
+            began = time.perf_counter()
+            try:
+                reply = await _timed(call, request, flow, terms.timeout)
+            except BaseException as error:
+                attempt = _failed(terms, error, held, began, flow)
+                await _ended(number, attempt)
+                raise
+            attempt = _done(terms, reply, held, began, flow)
+            await _ended(number, attempt)
+            return reply
+        finally:
+            if attempt is not None:
+                flow.attempts.append(attempt)
+            for budget in reserved:
+                if attempt is None:
+                    budget.release(held)
+                else:
+                    budget.settle(held, attempt.cost, _tokens(attempt))
+
+    return accounted
+
+
+async def _timed(call: Call, request: Request, flow: Flow, timeout: float | None) -> Reply[str]:
+    clock = asyncio.timeout(timeout)
+    try:
+        async with clock:
+            return await call(request, flow)
+    except TimeoutError:
+        if not clock.expired():
+            raise
+        raise CallTimeout(
+            f"no whole reply within {timeout:.3g} s", hint="allow one attempt more time: timeout="
+        ) from None
+
+
+def _reservation(terms: Terms, request: Request) -> Reservation:
+    bound = terms.input_bound(request)
+    usage = Usage(bound, request.max_output_tokens)
+    return Reservation(cost_of(usage, terms.price), bound + request.max_output_tokens)
+
+
+def _done(terms: Terms, reply: Reply[str], held: Reservation, began: float, flow: Flow) -> Attempt:
+    cost = cost_of(reply.usage, terms.price)
+    known = reply.usage.input_tokens is not None and reply.usage.output_tokens is not None
+    return Attempt(
+        endpoint=terms.text,
+        started=began - flow.began,
+        seconds=time.perf_counter() - began,
+        outcome="ok",
+        status=200,
+        usage=reply.usage,
+        cost=cost if known else held.usd,
+        request_id=reply.request_id,
+    )
+
+
+def _failed(terms: Terms, error: BaseException, held: Reservation, began: float, flow: Flow) -> Attempt:
+    free = isinstance(error, UsageError) or (isinstance(error, CallError) and _is_free(error))
+    return Attempt(
+        endpoint=terms.text,
+        started=began - flow.began,
+        seconds=time.perf_counter() - began,
+        outcome=error.kind if isinstance(error, CallError) else "timeout" if flow.late else "cancelled",
+        status=error.status if isinstance(error, CallError) else None,
+        usage=Usage(0, 0) if free else Usage(),
+        cost=0.0 if free and terms.price is not None else None if free else held.usd,
+        request_id=error.request_id if isinstance(error, CallError) else None,
+    )
+
+
+def _is_free(error: CallError) -> bool:
+    """Whether it took nothing. An error inside a good answer did: part of a reply may have been made before it."""
+    return not error.sent or (error.kind in NOT_BILLED and error.status != 200)
+
+
+def _tokens(attempt: Attempt) -> int | None:
+    usage = attempt.usage
+    if usage.input_tokens is None or usage.output_tokens is None:
+        return None
+    return usage.input_tokens + usage.output_tokens
+
+
+async def _begun(terms: Terms, request: Request, held: Reservation) -> int:
+    run = current()
+    if run is None:
+        return 0
+    return await run.journal.begin(Sent(terms.key(request), request.model, terms.endpoint, held.usd))
+
+
+async def _ended(number: int, attempt: Attempt) -> None:
+    run = current()
+    if run is None:
+        return
+    settled = Settled(
+        attempt.outcome,
+        attempt.status,
+        attempt.seconds,
+        attempt.usage.input_tokens,
+        attempt.usage.output_tokens,
+        attempt.cost,
+        attempt.request_id,
+    )
+    note = asyncio.ensure_future(run.journal.end(number, settled))
+    try:
+        await asyncio.shield(note)
+    except asyncio.CancelledError:
+        await note  # a cancelled call is noted all the same
+        raise

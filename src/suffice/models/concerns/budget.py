@@ -1,0 +1,108 @@
+"""A budget: what calls may cost together. Hard under any concurrency: each attempt reserves before it is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from dataclasses import dataclass
+
+from suffice.errors import BudgetError, UsageError
+from suffice.models.concerns.waiting import Place, wake
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What one attempt may cost at most: US dollars (None: nobody knows its price) and tokens, in and out."""
+
+    usd: float | None
+    tokens: int
+
+
+class Budget:
+    """The most that may be spent: US dollars, calls (attempts on the wire) and tokens (input and output), None: any.
+
+    Share one among any number of models, tasks, threads and event loops of this process. An attempt waits while
+    others hold what it needs and may give some of it back; it is refused with BudgetError when nobody does.
+    """
+
+    def __init__(self, usd: float | None = None, calls: int | None = None, tokens: int | None = None) -> None:
+        for name, value in (("usd", usd), ("calls", calls), ("tokens", tokens)):
+            if value is not None and not value >= 0:
+                raise UsageError(f"a budget of {value!r} {name} allows nothing", hint="Budget(usd=2)")
+        self.usd, self.calls, self.tokens = usd, calls, tokens
+        self.spent_usd, self.spent_calls, self.spent_tokens = 0.0, 0, 0
+        self._held: list[Reservation] = []
+        self._lock = threading.Lock()
+        self._waiting: deque[Place] = deque()
+
+    def __repr__(self) -> str:
+        parts = [
+            f"${self.spent_usd:.4f} of ${self.usd:g}" if self.usd is not None else f"${self.spent_usd:.4f}",
+            f"{self.spent_calls} of {self.calls} calls" if self.calls is not None else f"{self.spent_calls} calls",
+            f"{self.spent_tokens:,}" + (f" of {self.tokens:,} tokens" if self.tokens is not None else " tokens"),
+        ]
+        return f"Budget({', '.join(parts)} spent)"
+
+    async def reserve(self, wanted: Reservation) -> None:
+        """Hold `wanted` back, waiting for others to settle where that may help. Raises BudgetError."""
+        while True:
+            with self._lock:
+                lacking = self._lacking(wanted)
+                if lacking is None:
+                    self._held.append(wanted)
+                    return
+                if not self._held or self._lacking(wanted, held=False) is not None:
+                    raise BudgetError(
+                        f"the budget allows no further attempt: {lacking}",
+                        hint="raise the budget, lower max_output_tokens, or name a cheaper model",
+                    )
+                loop = asyncio.get_running_loop()
+                place = (loop, loop.create_future())
+                self._waiting.append(place)
+            try:
+                await place[1]
+            finally:
+                with self._lock:
+                    if place in self._waiting:
+                        self._waiting.remove(place)
+
+    def settle(self, held: Reservation, usd: float | None, tokens: int | None) -> None:
+        """An attempt has ended: what it cost is spent (all that was held where nobody knows), the rest is free."""
+        self._end(held, usd if usd is not None else held.usd or 0.0, 1, tokens if tokens is not None else held.tokens)
+
+    def release(self, held: Reservation) -> None:
+        """Nothing was sent after all: all that was held is free."""
+        self._end(held, 0.0, 0, 0)
+
+    def _end(self, held: Reservation, usd: float, calls: int, tokens: int) -> None:
+        with self._lock:
+            self._held.remove(held)
+            self.spent_usd += usd
+            self.spent_calls += calls
+            self.spent_tokens += tokens
+            waiting, self._waiting = list(self._waiting), deque()
+        if waiting:
+            wake(waiting)
+
+    def already(self, usd: float, calls: int, tokens: int) -> None:
+        """Count what an interrupted run had spent before."""
+        with self._lock:
+            self.spent_usd, self.spent_calls = self.spent_usd + usd, self.spent_calls + calls
+            self.spent_tokens += tokens
+
+    def _lacking(self, wanted: Reservation, *, held: bool = True) -> str | None:
+        """What does not fit, in words; with `held` False as if everything held were given back."""
+        others = self._held if held else []
+        calls = self.spent_calls + len(others)
+        if self.calls is not None and calls + 1 > self.calls:
+            return f"{self.spent_calls} of {self.calls} calls are spent"
+        tokens = self.spent_tokens + sum(r.tokens for r in others)
+        if self.tokens is not None and tokens + wanted.tokens > self.tokens:
+            left = self.tokens - self.spent_tokens
+            return f"it may take {wanted.tokens:,} tokens, and {left:,} of {self.tokens:,} are left"
+        usd = self.spent_usd + sum(r.usd or 0.0 for r in others)
+        if self.usd is not None and usd + (wanted.usd or 0.0) > self.usd + 1e-12:
+            money = max(self.usd - self.spent_usd, 0.0)
+            return f"it may cost ${wanted.usd or 0.0:.4f}, and ${money:.4f} of ${self.usd:g} are left"
+        return None

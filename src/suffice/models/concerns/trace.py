@@ -1,0 +1,130 @@
+"""The trace: a call as a whole, timed, with its cost, and as an OpenTelemetry span where the program has set that up.
+
+Attributes follow the GenAI semantic conventions of OpenTelemetry. No text of a prompt or an answer, and no key, is in
+a span. A program that never imported opentelemetry pays nothing for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from suffice.errors import CallError, CallTimeout
+from suffice.exchange import Attempt, Reply, Request
+from suffice.models.flow import Call, Flow
+from suffice.models.places.endpoint import Address
+
+
+def trace(call: Call, address: Address, operation: str = "chat") -> Call:
+    """`call` with its latency in seconds, time to the first token, attempts and cost on the reply or its error.
+
+    Raises CallTimeout at the flow's deadline, wherever the call waits then. `operation` is the span's.
+    """
+
+    async def traced(request: Request, flow: Flow) -> Reply[str]:
+        with _span(operation, address, request) as span:
+            try:
+                reply = await _in_time(call, request, flow)
+            except CallError as error:
+                error.attempts = tuple(flow.attempts)
+                _failed(span, error)
+                raise
+            except Exception as error:
+                _failed(span, error)
+                raise
+            made = whole(reply, flow)
+            _ended(span, made)
+            return made
+
+    return traced
+
+
+async def _in_time(call: Call, request: Request, flow: Flow) -> Reply[str]:
+    clock = asyncio.timeout(flow.left)
+    try:
+        async with clock:
+            return await call(request, flow)
+    except TimeoutError:
+        if not clock.expired():
+            raise
+        tried = f" ({len(flow.attempts)} attempts)" if flow.attempts else ""
+        raise CallTimeout(f"no reply in the time that all attempts have together{tried}", hint="total=") from None
+
+
+def whole(reply: Reply[str], flow: Flow) -> Reply[str]:
+    """`reply` with what only the whole call knows: its attempts, cost and times."""
+    if reply.cached:
+        return reply
+    first = flow.first_delta
+    return replace(
+        reply,
+        attempts=tuple(flow.attempts),
+        cost=total(flow.attempts),
+        latency=time.perf_counter() - flow.began,
+        ttft=None if first is None or flow.sink is None else first - flow.began,
+    )
+
+
+def total(attempts: list[Attempt]) -> float | None:
+    """US dollars over all attempts, None where one of them has no known cost."""
+    costs = [a.cost for a in attempts]
+    return None if any(c is None for c in costs) else float(sum(c for c in costs if c is not None))
+
+
+@contextmanager
+def _span(operation: str, address: Address, request: Request) -> Generator[Any]:
+    api: Any = sys.modules.get("opentelemetry.trace")
+    if api is None:
+        yield None
+        return
+    said = {
+        "gen_ai.operation.name": operation,
+        "gen_ai.provider.name": address.endpoint.provider,
+        "gen_ai.request.model": request.model,
+        "gen_ai.request.max_tokens": request.max_output_tokens or None,
+        "gen_ai.request.temperature": request.temperature,
+        "gen_ai.request.top_p": request.top_p,
+        "gen_ai.request.seed": request.seed,
+        "gen_ai.request.stop_sequences": list(request.stop) or None,
+        "server.address": address.endpoint.host,
+    }
+    attributes = {name: value for name, value in said.items() if value is not None}
+    tracer = api.get_tracer("suffice")
+    with tracer.start_as_current_span(
+        f"{operation} {request.model}",
+        kind=api.SpanKind.CLIENT,
+        attributes=attributes,
+        record_exception=False,  # its words may quote the data
+        set_status_on_exception=False,
+    ) as span:
+        yield span
+
+
+def _ended(span: Any, reply: Reply[str]) -> None:
+    if span is None:
+        return
+    said = {
+        "gen_ai.response.model": reply.model or None,
+        "gen_ai.response.id": reply.request_id,
+        "gen_ai.response.finish_reasons": [reply.finish_reason],
+        "gen_ai.usage.input_tokens": reply.usage.input_tokens,
+        "gen_ai.usage.output_tokens": reply.usage.output_tokens,
+        "suffice.attempts": len(reply.attempts),
+        "suffice.cached": reply.cached,
+        "suffice.cost_usd": reply.cost,
+    }
+    span.set_attributes({name: value for name, value in said.items() if value is not None})
+
+
+def _failed(span: Any, error: Exception) -> None:
+    if span is None:
+        return
+    api: Any = sys.modules["opentelemetry.trace"]
+    kind = error.kind if isinstance(error, CallError) else type(error).__name__
+    span.set_attribute("error.type", kind)
+    span.set_status(api.Status(api.StatusCode.ERROR, kind))

@@ -1,0 +1,1 @@
+"""Where models are: addresses, providers, settings, prices, who may see the data."""

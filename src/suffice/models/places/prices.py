@@ -1,0 +1,113 @@
+"""Prices: US dollars per million tokens, from the library's snapshot or from the user; unknown is None, never 0."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any, Final
+
+from suffice.errors import UsageError
+from suffice.exchange import Usage
+from suffice.models.places.endpoint import Address
+
+MILLION: Final = 1_000_000
+_IDS: Final = {"gemini": "google", "xai": "x-ai"}  # where the library's word differs from ours
+_LISTED: Final = frozenset(
+    ("openai", "anthropic", "gemini", "openrouter", "groq", "mistral", "deepseek", "together", "xai")
+)
+
+
+def _plain_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars per million tokens. `cached_input` is what input costs that the provider had in its cache; None: as
+    other input. Raises UsageError for what is no price."""
+
+    input: float
+    output: float
+    cached_input: float | None = None
+
+    def __post_init__(self) -> None:
+        for value in (self.input, self.output, 0 if self.cached_input is None else self.cached_input):
+            if not (_plain_number(value) and math.isfinite(value) and value >= 0):
+                raise UsageError("a price is a number of US dollars per million tokens, at least 0")
+
+
+FREE: Final = Price(0.0, 0.0, 0.0)
+
+
+def price_of(address: Address, override: Price | None = None) -> Price | None:
+    """The list price of a model: `override` where there is one, nothing for an endpoint on this machine, else the
+    library's. A price in tiers counts at its highest, and one that changes with the hour at its dearest hour, because
+    it is what a reservation is made at. None where nobody knows."""
+    if override is not None:
+        return override
+    if address.endpoint.loopback:
+        return FREE
+    model = listed(address)
+    return None if model is None else _dearest(model)
+
+
+def cost_of(usage: Usage, price: Price | None) -> float | None:
+    """US dollars for `usage` at `price`; None where the price or a count that it needs is unknown."""
+    if price is None or (usage.input_tokens is None and price.input) or (usage.output_tokens is None and price.output):
+        return None
+    whole, out = usage.input_tokens or 0, usage.output_tokens or 0
+    cached = min(usage.cached_input_tokens or 0, whole)
+    again = price.input if price.cached_input is None else price.cached_input
+    return ((whole - cached) * price.input + cached * again + out * price.output) / MILLION
+
+
+def price_line(address: Address) -> str:
+    """What to put at the end of suffice.toml so that the model has a price; the dollars are still to be filled in."""
+    name = json.dumps(address.text, ensure_ascii=False)
+    return f"[prices.{name}]\ninput = DOLLARS_PER_MILLION_TOKENS\noutput = DOLLARS_PER_MILLION_TOKENS"
+
+
+def listed(address: Address) -> Any:
+    """The library's entry for a provider's model (`.context_window`, `.get_prices`), None where it has none."""
+    provider = address.endpoint.provider
+    return _entry(provider, address.model) if provider in _LISTED else None
+
+
+@lru_cache(maxsize=256)
+def _entry(provider: str, model: str) -> Any:
+    """The library takes a fifth of a second to import, so it is imported here, for a provider that it lists."""
+    snapshot = importlib.import_module("genai_prices.data_snapshot").get_snapshot()
+    try:
+        return snapshot.find_provider_model(model, None, _IDS.get(provider, provider), None)[1]
+    except LookupError:
+        return None
+
+
+def _dearest(model: Any) -> Price | None:
+    """The highest price of a model over the hours of a day and its tiers."""
+    now = datetime.now(UTC)
+    prices = [model.get_prices(now + timedelta(hours=hour)) for hour in range(24)]
+    given = _highest(price.input_mtok for price in prices)
+    if given is None:
+        return None
+    return Price(
+        given,
+        _highest(price.output_mtok for price in prices) or 0.0,  # embeddings have no output, so no price for it
+        _highest(price.cache_read_mtok for price in prices),
+    )
+
+
+def _highest(values: Iterable[Any]) -> float | None:
+    """The highest of plain prices and of prices in tiers; None where there is none."""
+    found = [float(part) for value in values if value is not None for part in _parts(value)]
+    return max(found, default=None)
+
+
+def _parts(value: Any) -> list[Any]:
+    tiers = getattr(value, "tiers", None)
+    return [value] if tiers is None else [value.base, *(tier.price for tier in tiers)]

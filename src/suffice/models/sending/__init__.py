@@ -1,0 +1,1 @@
+"""One exchange: bytes out, bytes in, and the tape that records them."""

@@ -1,0 +1,94 @@
+"""The wire: a request in the endpoint's dialect, sent once, and what comes back as a reply or a typed error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+from typing import cast
+
+from suffice.exchange import Delta, Reply, Request
+from suffice.models.dialects.dialect import StreamDecoder
+from suffice.models.dialects.sse import Events
+from suffice.models.flow import Call, Flow
+from suffice.models.places.endpoint import Endpoint
+from suffice.models.sending import tape, transport
+from suffice.models.sending.transport import Answer, Outgoing
+
+Heard = Callable[[Mapping[str, str]], None]
+"""Told of the headers of every answer, good or bad: rate limits stand there."""
+
+
+def wire(endpoint: Endpoint, key: str | None, heard: Heard, timeout: float | None = None) -> Call:
+    """The Call that sends a request to `endpoint` once; with a sink in its flow it streams.
+
+    Raises the CallError that it met. What cancelling does, see `transport`. Inside `tape.record` what passes is
+    written down, inside `tape.replay` nothing is sent.
+    """
+    headers = {"content-type": "application/json", **endpoint.dialect.headers(key)}
+
+    async def call(request: Request, flow: Flow) -> Reply[str]:
+        streamed = flow.sink is not None
+        body = endpoint.dialect.encode(request, endpoint.quirks, streamed)
+        out = Outgoing(endpoint, endpoint.dialect.path, headers, body, key, flow.within(timeout))
+        if streamed:
+            return await _streamed(out, flow, heard)
+        return _whole(out, await _send(out), heard)
+
+    return call
+
+
+async def post(
+    endpoint: Endpoint, key: str | None, path: str, body: bytes, heard: Heard, seconds: float | None = None
+) -> bytes:
+    """Send `body` to another path of the endpoint (embeddings): the body of a good answer. Raises as `wire`."""
+    headers = {"content-type": "application/json", **endpoint.dialect.headers(key)}
+    out = Outgoing(endpoint, path, headers, body, key, seconds)
+    answer = await _send(out)
+    heard(answer.headers)
+    if answer.status != 200:
+        raise endpoint.dialect.fault(answer.status, answer.headers, answer.body)
+    return answer.body
+
+
+async def _send(out: Outgoing) -> Answer:
+    running = tape.current()
+    return await (transport.send(out) if running is None else running.send(out))
+
+
+def _whole(out: Outgoing, answer: Answer, heard: Heard) -> Reply[str]:
+    heard(answer.headers)
+    dialect = out.endpoint.dialect
+    if answer.status != 200:
+        raise dialect.fault(answer.status, answer.headers, answer.body)
+    return _identified(dialect.decode(answer.body), answer)
+
+
+async def _streamed(out: Outgoing, flow: Flow, heard: Heard) -> Reply[str]:
+    running = tape.current()
+    parts = transport.stream(out) if running is None else running.stream(out)
+    decoder, events = out.endpoint.dialect.stream(), Events()
+    async with aclosing(parts):
+        head = cast("Answer", await anext(parts))
+        if head.body or head.status != 200:  # an error, or an endpoint that answers whole though asked to stream
+            reply = _whole(out, head, heard)
+            flow.deliver(Delta(reply.text, reply.reasoning or ""))
+            return reply
+        heard(head.headers)
+        async for chunk in parts:
+            _take(decoder, events.feed(cast("bytes", chunk)), flow)
+    events.finish()
+    return _identified(decoder.finish(), head)
+
+
+def _take(decoder: StreamDecoder, events: list[tuple[str, str]], flow: Flow) -> None:
+    for name, data in events:
+        delta = decoder.feed(name, data)
+        if delta is not None:
+            flow.deliver(delta)
+
+
+def _identified(reply: Reply[str], answer: Answer) -> Reply[str]:
+    """With the request id of the answer's header, which is the one that a provider's support asks for."""
+    found = answer.headers.get("x-request-id") or answer.headers.get("request-id")
+    return replace(reply, request_id=found) if found else reply

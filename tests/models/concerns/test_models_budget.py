@@ -1,0 +1,217 @@
+"""A budget is never passed, whatever happens at once, and refuses only when nothing can be given back."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from upstream_faults import Asked, Fault, Hang, Html200, Ok, ResetBefore, Status, first, rate_limited
+
+from suffice.errors import BudgetError, CallTimeout, PriceUnknown, SufficeError, UsageError
+from suffice.models.concerns.budget import Budget, Reservation
+from suffice.models.concerns.retry import Retry
+from suffice.models.model import Model
+from upstream import Upstream, upstream
+
+FAST = Retry(base=0.001, cap=0.01)
+CAP = 50
+PRICE = (10.0, 100.0)  # US dollars per million tokens
+
+
+def model(up: Upstream, **options: Any) -> Model:
+    """A priced model at the upstream."""
+    return Model(f"{up.url}#any", **{"retry": FAST, "price": PRICE, "max_output_tokens": CAP, **options})
+
+
+def dollars(usage: tuple[int, int]) -> float:
+    """What the upstream's usage costs at PRICE."""
+    return (usage[0] * PRICE[0] + usage[1] * PRICE[1]) / 1e6
+
+
+async def tried(one: Model, n: int, **options: Any) -> list[Any]:
+    """`n` calls at once, each its reply or its typed error."""
+    ends = await asyncio.gather(*(one(f"call {i}", **options) for i in range(n)), return_exceptions=True)
+    assert all(isinstance(e, SufficeError) or not isinstance(e, BaseException) for e in ends)
+    return list(ends)
+
+
+def spending(seed: int) -> Any:
+    """A script that counts random tokens within the bounds, and now and then fails; and what it would bill."""
+    billed: list[tuple[int, int]] = []
+
+    def script(asked: Asked) -> Fault:
+        draw = random.Random(seed * 1000 + asked.number)
+        if draw.random() < 0.2:
+            return draw.choice([Status(500), rate_limited(), ResetBefore(), Html200()])
+        usage = (draw.randint(1, 9), draw.randint(1, CAP))
+        billed.append(usage)
+        return Ok(usage=usage, delay=draw.random() * 0.005)
+
+    return script, billed
+
+
+@settings(max_examples=6, deadline=None)
+@given(seed=st.integers(0, 999), usd=st.floats(0.005, 0.2))
+def test_dollars_are_never_passed_at_64_calls_at_once(seed: int, usd: float) -> None:
+    script, billed = spending(seed)
+    budget = Budget(usd=usd)
+    with upstream(script) as up:
+        ends = asyncio.run(tried(model(up, budget=budget), 64))
+    assert sum(map(dollars, billed)) <= budget.spent_usd + 1e-9 <= usd + 2e-9
+    assert budget.spent_calls == len(up.log.asked)
+    refused = [e for e in ends if isinstance(e, BudgetError)]
+    assert refused or budget.spent_usd <= usd
+
+
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers(0, 999), calls=st.integers(0, 70), tokens=st.integers(0, 5000))
+def test_calls_and_tokens_are_never_passed_at_64_calls_at_once(seed: int, calls: int, tokens: int) -> None:
+    script, billed = spending(seed)
+    budget = Budget(calls=calls, tokens=tokens)
+    with upstream(script) as up:
+        asyncio.run(tried(model(up, budget=budget), 64))
+    assert len(up.log.asked) == budget.spent_calls <= calls
+    assert sum(map(sum, billed)) <= budget.spent_tokens <= tokens
+
+
+def test_what_does_not_fit_at_all_is_refused_and_nothing_is_sent() -> None:
+    with upstream() as up:
+        with pytest.raises(BudgetError, match=r"\$0\.0001 are left|\$0\.0001 of"):
+            asyncio.run(model(up, budget=Budget(usd=0.0001))("hello"))
+        with pytest.raises(BudgetError, match="0 of 0 calls"):
+            asyncio.run(model(up, budget=Budget(calls=0))("hello"))
+        with pytest.raises(BudgetError, match="tokens"):
+            asyncio.run(model(up, budget=Budget(tokens=20))("hello"))
+        assert up.log.connections == 0
+
+
+def test_a_call_waits_while_another_may_give_back_what_it_needs() -> None:
+    budget = Budget(tokens=120)  # one reservation at a time
+    with upstream(Ok(usage=(5, 5), delay=0.02)) as up:
+        ends = asyncio.run(tried(model(up, budget=budget), 4))
+    assert [e.value for e in ends] == ["ok"] * 4
+    assert up.log.most_in_flight == 1
+    assert budget.spent_tokens == 40
+
+
+def test_what_was_answered_and_what_took_nothing_settle_at_what_they_cost() -> None:
+    budget = Budget()
+    with upstream(first(Status(500), rate_limited(), then=Ok(usage=(7, 3)))) as up:
+        reply = asyncio.run(model(up, budget=budget)("hello"))
+    assert budget.spent_usd == reply.cost == pytest.approx(dollars((7, 3)))
+    assert (budget.spent_calls, budget.spent_tokens) == (3, 10)
+
+
+@pytest.mark.parametrize("how", ["timeout", "cancelled"])
+def test_a_call_without_an_end_settles_at_its_whole_reservation(how: str) -> None:
+    budget = Budget()
+
+    async def call(one: Model, up: Upstream) -> None:
+        task = asyncio.ensure_future(one("hello", total=0.15 if how == "timeout" else 5.0))
+        while not up.log.asked:
+            await asyncio.sleep(0.005)
+        if how == "cancelled":
+            task.cancel()
+        with pytest.raises(CallTimeout if how == "timeout" else asyncio.CancelledError):
+            await task
+
+    with upstream(Hang()) as up:
+        asyncio.run(call(model(up, budget=budget, timeout=0.5), up))
+    assert budget.spent_usd >= dollars((len("hello"), CAP))
+    assert budget.spent_tokens >= len("hello") + CAP
+    assert budget.spent_calls == 1
+
+
+def test_a_call_that_was_never_sent_spends_nothing_not_even_a_call() -> None:
+    """Two budgets: the first one has room, the second refuses."""
+    room, none = Budget(), Budget(calls=0)
+    with upstream() as up:
+        inner = model(up, budget=none)
+        with pytest.raises(BudgetError):
+            asyncio.run(Model("http://127.0.0.1:9#gone", budget=room, fallbacks=[inner], attempts=1)("hello"))
+        assert up.log.connections == 0
+    assert room.spent_calls == 1  # the model itself, whose port is closed
+
+
+def test_the_budget_of_a_fallback_counts_what_the_fallback_does_and_no_more() -> None:
+    whole, own = Budget(), Budget()
+    with upstream(Status(500)) as bad, upstream(Ok(usage=(4, 2))) as good:
+        one = model(bad, budget=whole, attempts=2, fallbacks=[model(good, budget=own)])
+        asyncio.run(one("hello"))
+    assert (whole.spent_calls, own.spent_calls) == (3, 1)
+    assert own.spent_tokens == 6
+
+
+def test_this_machine_is_free() -> None:
+    budget = Budget(usd=0)
+    with upstream() as up:
+        reply = asyncio.run(Model(f"{up.url}#any", budget=budget)("hello"))
+    assert reply.cost == 0.0
+    assert (budget.spent_usd, budget.spent_calls) == (0.0, 1)
+
+
+@pytest.mark.parametrize("name", ["https://models.invalid/v1#any"])
+def test_dollars_over_an_unknown_price_are_refused_with_the_line_that_sets_it(name: str) -> None:
+    one = Model(name, budget=Budget(usd=1.0), attempts=1)
+    for call in (lambda: one("hello"), lambda: one.embed(["hello"])):
+        with pytest.raises(PriceUnknown, match="DOLLARS_PER_MILLION_TOKENS"):
+            asyncio.run(call())  # type: ignore[arg-type]
+
+
+def test_a_fallback_without_a_price_is_refused_before_the_first_request() -> None:
+    with upstream() as up:
+        one = model(up, budget=Budget(usd=1.0), fallbacks=["https://models.invalid/v1#any"])
+        with pytest.raises(PriceUnknown):
+            asyncio.run(one("hello"))
+        assert up.log.connections == 0
+
+
+def test_a_budget_of_less_than_nothing_is_refused() -> None:
+    for said in ({"usd": -1}, {"calls": -1}, {"tokens": float("nan")}):
+        with pytest.raises(UsageError):
+            Budget(**said)  # type: ignore[arg-type]
+
+
+def test_it_says_what_is_spent() -> None:
+    budget = Budget(usd=2, calls=10)
+    budget.already(0.5, 3, 12345)
+    assert repr(budget) == "Budget($0.5000 of $2, 3 of 10 calls, 12,345 tokens spent)"
+
+
+def test_one_budget_over_two_event_loops_in_two_threads() -> None:
+    budget = Budget(calls=30)
+
+    async def both(one: Model) -> list[Any]:
+        here = tried(one, 25)
+        there = asyncio.to_thread(lambda: asyncio.run(tried(one, 25)))
+        return [e for ends in await asyncio.gather(here, there) for e in ends]
+
+    with upstream(Ok(delay=0.002)) as up:
+        ends = asyncio.run(both(model(up, budget=budget)))
+    assert sum(isinstance(e, BudgetError) for e in ends) == 20
+    assert len(up.log.asked) == budget.spent_calls == 30
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 60)), max_size=40), st.integers(1, 200))
+def test_waiters_are_served_or_refused_and_none_is_forgotten(jobs: list[tuple[int, int]], tokens: int) -> None:
+    budget = Budget(tokens=tokens)
+
+    async def job(spends: int, holds: int) -> str:
+        held = Reservation(None, max(spends, holds))
+        try:
+            await budget.reserve(held)
+        except BudgetError:
+            return "refused"
+        await asyncio.sleep(0)
+        budget.settle(held, None, spends)
+        return "served"
+
+    async def all_of_them() -> list[str]:
+        return await asyncio.wait_for(asyncio.gather(*(job(*j) for j in jobs)), 5)
+
+    ends = asyncio.run(all_of_them())
+    assert sum(s for (s, _), end in zip(jobs, ends, strict=True) if end == "served") == budget.spent_tokens <= tokens
