@@ -49,9 +49,5 @@ class Flow:
         """Whether the deadline has passed."""
         return self.deadline is not None and time.perf_counter() >= self.deadline
 
-    def within(self, seconds: float | None) -> float | None:
-        """What is shorter: so many seconds, or those that are left."""
-        return min((s for s in (seconds, self.left) if s is not None), default=None)
-
 
 Call = Callable[[Request, Flow], Awaitable[Reply[str]]]

@@ -95,8 +95,7 @@ class Route:
 
         async def once(request: Request, flow: Flow) -> Reply[Any]:
             body = encode_embeddings(request.model, [m.text for m in request.messages])
-            seconds = flow.within(leg.terms.timeout)
-            answer = await post(place.endpoint, leg.key, path, body, leg.limiter.heard, seconds)
+            answer = await post(place.endpoint, leg.key, path, body, leg.limiter.heard)
             vectors, usage = decode_embeddings(answer)
             return Reply(value=vectors, usage=replace(usage, output_tokens=0), model=request.model)
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
+from hashlib import blake2b
 
 from suffice.exchange import Mode, OutputSpec, Reply, Request, request_json
 from suffice.models.belonging import Belonging
@@ -18,12 +19,13 @@ from suffice.models.concerns.hedge import Latencies, hedge
 from suffice.models.concerns.limit import Limiter, limit
 from suffice.models.concerns.retry import Retry, retry
 from suffice.models.concerns.trace import trace
+from suffice.models.dialects.body import json_bytes
 from suffice.models.flow import Call, Flow
 from suffice.models.output.strict import strict_schema, why_not_strict
 from suffice.models.places.endpoint import Address, Endpoint
 from suffice.models.places.policy import Policy
 from suffice.models.sending.wire import wire
-from suffice.values import Json, content_hash
+from suffice.values import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def stack(
                                 limit(
                                     broken(
                                         account(
-                                            wire(leg.address.endpoint, leg.key, leg.limiter.heard, leg.terms.timeout),
+                                            wire(leg.address.endpoint, leg.key, leg.limiter.heard),
                                             leg.terms,
                                             partial(budgets, leg),
                                         ),
@@ -116,7 +118,7 @@ def hedged(call: Call, leg: Leg) -> Call:
 def key_of_request(address: Address) -> Callable[[Request], str]:
     """The hash of everything that can change the answer: where it is asked, and all of what is asked."""
     place = [address.endpoint.url, address.endpoint.dialect.name]
-    return lambda request: content_hash([place, request_json(request)])
+    return lambda request: blake2b(json_bytes([place, request_json(request)]), digest_size=16).hexdigest()
 
 
 def asked_of(endpoint: Endpoint, spec: OutputSpec) -> OutputSpec:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from suffice.errors import StoreError
@@ -13,13 +15,13 @@ Statement = tuple[str, tuple[Any, ...]]
 
 
 class Commits:
-    """Writes one store from one event loop. `changed(sql, rows)` hears how many rows each statement changed.
+    """Writes one store from one event loop. `idle(sql, n)` hears how often a statement changed nothing.
 
     When a commit fails, every waiter gets the StoreError, and `check` raises it from then on.
     """
 
-    def __init__(self, store: Store, changed: Callable[[str, int], None] = lambda sql, rows: None) -> None:
-        self._store, self._changed = store, changed
+    def __init__(self, store: Store, idle: Callable[[str, int], None] = lambda sql, n: None) -> None:
+        self._store, self._idle = store, idle
         self._queue: list[tuple[asyncio.Future[None], Sequence[Statement]]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._broken: StoreError | None = None
@@ -43,7 +45,7 @@ class Commits:
         queue, self._queue = self._queue, []
         # An intent whose call was cancelled meanwhile is written all the same: it may only be reported too often.
         try:
-            execute(self._store, [s for _, statements in queue for s in statements], self._changed)
+            execute(self._store, [s for _, statements in queue for s in statements], self._idle)
         except Exception as error:
             if isinstance(error, StoreError):
                 self._broken = error
@@ -57,12 +59,13 @@ class Commits:
 
 
 def execute(
-    store: Store, statements: Sequence[Statement], changed: Callable[[str, int], None] = lambda sql, rows: None
+    store: Store, statements: Sequence[Statement], idle: Callable[[str, int], None] = lambda sql, n: None
 ) -> None:
-    """Execute them in one transaction. Raises StoreError."""
+    """Execute them in their order, in one transaction. Raises StoreError."""
     with transaction(store) as db:
-        for sql, row in statements:
-            changed(sql, db.execute(sql, row).rowcount)
+        for sql, same in groupby(statements, key=itemgetter(0)):
+            rows = [row for _, row in same]
+            idle(sql, len(rows) - db.executemany(sql, rows).rowcount)
 
 
 def again(error: Exception) -> Exception:

@@ -10,22 +10,22 @@ from typing import Any, Final, Literal
 from suffice.store.commit import Commits, Statement, execute
 from suffice.store.database import Store, chunks, mapped, select_in, transaction
 from suffice.store.runs import run_number
-from suffice.values import Answer, Failure, Json, from_json, to_json
+from suffice.values import Answer, Cost, Failure, Json, from_json, to_json
 
 BULK: Final = 2_000  # rows a transaction when many are recorded at once
 
 ANSWER: Final = (
-    "INSERT OR REPLACE INTO answer (solution, inputs, run, value, confidence, answered_by, seconds, cost_usd)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT OR REPLACE INTO answer (solution, inputs, run, value, confidence, answered_by, seconds,"
+    " cost_usd, input_tokens, output_tokens) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 SCORE: Final = (
     "INSERT OR REPLACE INTO sealed_score"
-    " (solution, grading, inputs, run, pass_score, answered, output, seconds, cost_usd)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " (solution, grading, inputs, run, pass_score, answered, output, seconds, cost_usd, input_tokens, output_tokens)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 FAILED: Final = (
-    "INSERT OR REPLACE INTO failed (run, solution, inputs, kind, message, seconds, cost_usd)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+    "INSERT OR REPLACE INTO failed (run, solution, inputs, kind, message, seconds,"
+    " cost_usd, input_tokens, output_tokens) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 NOT_FAILED: Final = "DELETE FROM failed WHERE run = ? AND solution = ? AND inputs = ?"
 INTENT: Final = "INSERT OR IGNORE INTO in_flight (run, solution, inputs) VALUES (?, ?, ?)"
@@ -39,7 +39,7 @@ class Recorded:
     answer: Answer | None
     failure: Failure | None = None
     seconds: float | None = None
-    cost_usd: float | None = None
+    cost: Cost | None = None
 
     def __post_init__(self) -> None:
         if (self.answer is None) == (self.failure is None):
@@ -55,7 +55,7 @@ class Scored:
     output_hash: str | None = None  # 32 hex digits
     failure_kind: str | None = None
     seconds: float | None = None
-    cost_usd: float | None = None
+    cost: Cost | None = None
 
     def __post_init__(self) -> None:
         if (self.pass_score is None) == (self.failure_kind is None):
@@ -75,15 +75,15 @@ def lookup(store: Store, solution: str, inputs_hashes: Iterable[str], *, run: st
         return {}
     wanted = list(inputs_hashes)
     answers = (
-        "SELECT inputs, value, confidence, answered_by, seconds, cost_usd FROM answer"
+        "SELECT inputs, value, confidence, answered_by, seconds, cost_usd, input_tokens, output_tokens FROM answer"
         " WHERE solution = ? AND inputs IN ({})"
     )
     found = {
-        inputs.hex(): Recorded(Answer(from_json(json.loads(value)), confidence, by), None, seconds, cost)
-        for inputs, value, confidence, by, seconds, cost in select_in(store, answers, wanted, (number,))
+        inputs.hex(): Recorded(Answer(from_json(json.loads(value)), confidence, by), None, seconds, _cost(*cost))
+        for inputs, value, confidence, by, seconds, *cost in select_in(store, answers, wanted, (number,))
     }
-    for inputs, kind, message, seconds, cost in _failures(store, number, wanted, run):
-        found[inputs.hex()] = Recorded(None, Failure(kind, message), seconds, cost)
+    for inputs, kind, message, seconds, *cost in _failures(store, number, wanted, run):
+        found[inputs.hex()] = Recorded(None, Failure(kind, message), seconds, _cost(*cost))
     return found
 
 
@@ -96,15 +96,15 @@ def lookup_sealed(
         return {}
     wanted = list(inputs_hashes)
     scores = (
-        "SELECT inputs, pass_score, answered, output, seconds, cost_usd FROM sealed_score"
+        "SELECT inputs, pass_score, answered, output, seconds, cost_usd, input_tokens, output_tokens FROM sealed_score"
         " WHERE solution = ? AND grading = ? AND inputs IN ({})"
     )
     found = {
-        inputs.hex(): Scored(score, bool(answered), output and output.hex(), None, seconds, cost)
-        for inputs, score, answered, output, seconds, cost in select_in(store, scores, wanted, (number, graded))
+        inputs.hex(): Scored(score, bool(answered), output and output.hex(), None, seconds, _cost(*cost))
+        for inputs, score, answered, output, seconds, *cost in select_in(store, scores, wanted, (number, graded))
     }
-    for inputs, kind, _, seconds, cost in _failures(store, number, wanted, run):
-        found[inputs.hex()] = Scored(None, False, None, kind, seconds, cost)
+    for inputs, kind, _, seconds, *cost in _failures(store, number, wanted, run):
+        found[inputs.hex()] = Scored(None, False, None, kind, seconds, _cost(*cost))
     return found
 
 
@@ -183,8 +183,8 @@ class Writer:
         """Note how a call on a sealed case ended. Raises StoreError."""
         await self._commits.write(self._rows.of_score(solution, grading, inputs_hash, call))
 
-    def _counted(self, sql: str, rows: int) -> None:
-        self.sent_again += sql is INTENT and not rows
+    def _counted(self, sql: str, idle: int) -> None:
+        self.sent_again += idle if sql is INTENT else 0
 
 
 class _Rows:
@@ -203,11 +203,11 @@ class _Rows:
         """What records a call on an open case."""
         key = run, number, blob = self.key(solution, inputs)
         if call.answer is None:
-            return self._failed(key, call.failure, call.seconds, call.cost_usd)
+            return self._failed(key, call.failure, call.seconds, call.cost)
         answer = call.answer
         row = (_text(to_json(answer.value)), _float(answer.confidence), answer.by)
         return [
-            (ANSWER, (number, blob, run, *row, _float(call.seconds), _float(call.cost_usd))),
+            (ANSWER, (number, blob, run, *row, _float(call.seconds), *_columns(call.cost))),
             (NOT_FAILED, key),
             (NO_INTENT, key),
         ]
@@ -216,9 +216,9 @@ class _Rows:
         """What records a call on a sealed case."""
         key = run, number, blob = self.key(solution, inputs)
         if call.pass_score is None:
-            return self._failed(key, Failure(call.failure_kind or "", ""), call.seconds, call.cost_usd)
+            return self._failed(key, Failure(call.failure_kind or "", ""), call.seconds, call.cost)
         output = None if call.output_hash is None else bytes.fromhex(call.output_hash)
-        row = (float(call.pass_score), bool(call.answered), output, _float(call.seconds), _float(call.cost_usd))
+        row = (float(call.pass_score), bool(call.answered), output, _float(call.seconds), *_columns(call.cost))
         return [
             (SCORE, (number, self._number("grading", grading), blob, run, *row)),
             (NOT_FAILED, key),
@@ -226,12 +226,12 @@ class _Rows:
         ]
 
     def _failed(
-        self, key: tuple[int, int, bytes], failure: Failure | None, seconds: float | None, cost: float | None
+        self, key: tuple[int, int, bytes], failure: Failure | None, seconds: float | None, cost: Cost | None
     ) -> list[Statement]:
         assert failure is not None
         # A traceback may hold half a surrogate pair, which SQLite's UTF-8 cannot.
         message = failure.message.encode("utf-8", "backslashreplace").decode()
-        return [(FAILED, (*key, failure.kind, message, _float(seconds), _float(cost))), (NO_INTENT, key)]
+        return [(FAILED, (*key, failure.kind, message, _float(seconds), *_columns(cost))), (NO_INTENT, key)]
 
     def _number(self, table: Literal["solution", "grading"], name: str) -> int:
         known = self._numbers.get((table, name))
@@ -256,7 +256,8 @@ def _failures(store: Store, solution: int, wanted: list[str], run: str | None) -
         if store.connection.execute("SELECT 1 FROM failed WHERE run = ? AND solution = ?", key).fetchone() is None:
             return ()
     sql = (
-        "SELECT inputs, kind, message, seconds, cost_usd FROM failed WHERE run = ? AND solution = ? AND inputs IN ({})"
+        "SELECT inputs, kind, message, seconds, cost_usd, input_tokens, output_tokens FROM failed"
+        " WHERE run = ? AND solution = ? AND inputs IN ({})"
     )
     return select_in(store, sql, wanted, key)
 
@@ -269,6 +270,16 @@ def _text(value: Json) -> str:
     except UnicodeEncodeError:
         return json.dumps(value, separators=(",", ":"))
     return text
+
+
+def _cost(usd: float | None, input_tokens: int | None, output_tokens: int | None) -> Cost | None:
+    """What was recorded of a case's cost; None where nothing was."""
+    known = usd is not None or input_tokens is not None or output_tokens is not None
+    return Cost(usd, input_tokens, output_tokens) if known else None
+
+
+def _columns(cost: Cost | None) -> tuple[float | None, int | None, int | None]:
+    return (None, None, None) if cost is None else (_float(cost.usd), cost.input_tokens, cost.output_tokens)
 
 
 def _float(value: float | None) -> float | None:

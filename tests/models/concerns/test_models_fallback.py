@@ -332,7 +332,6 @@ def test_a_hedged_stream_never_mixes_two_replies_and_the_loser_is_closed() -> No
     assert reply.ttft is not None and reply.ttft <= reply.latency
 
 
-@pytest.mark.xfail(reason="the HTTP library lets a request without an answer run on", strict=True)
 def test_the_slower_of_two_whole_calls_is_closed_at_once() -> None:
     with upstream(slow_first(Ok("slow", delay=3.0), Ok("fast"))) as up:
         one = model(up, hedge=0.95)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from suffice.errors import CallError, CallTimeout, UsageError
 from suffice.exchange import Attempt, Reply, Request, Usage
 from suffice.models.belonging import current
 from suffice.models.concerns.budget import Budget, Reservation
+from suffice.models.concerns.deadline import in_time
 from suffice.models.flow import Call, Flow
 from suffice.models.places.prices import Price, cost_of
 from suffice.store.calls import Sent, Settled
@@ -39,6 +40,8 @@ def account(call: Call, terms: Terms, budgets: Callable[[], list[Budget]]) -> Ca
     reservation is the journal's intent and the settlement its result. Raises BudgetError, and what `call` raises.
     """
 
+    late = partial(_late, terms.timeout)
+
     async def accounted(request: Request, flow: Flow) -> Reply[str]:
         held = _reservation(terms, request)
         reserved = list[Budget]()
@@ -50,7 +53,7 @@ def account(call: Call, terms: Terms, budgets: Callable[[], list[Budget]]) -> Ca
             number = await _begun(terms, request, held)
             began = time.perf_counter()
             try:
-                reply = await _timed(call, request, flow, terms.timeout)
+                reply = await in_time(call, request, flow, terms.timeout, late)
             except BaseException as error:
                 attempt = _failed(terms, error, held, began, flow)
                 await _ended(number, attempt)
@@ -70,17 +73,8 @@ def account(call: Call, terms: Terms, budgets: Callable[[], list[Budget]]) -> Ca
     return accounted
 
 
-async def _timed(call: Call, request: Request, flow: Flow, timeout: float | None) -> Reply[str]:
-    clock = asyncio.timeout(timeout)
-    try:
-        async with clock:
-            return await call(request, flow)
-    except TimeoutError:
-        if not clock.expired():
-            raise
-        raise CallTimeout(
-            f"no whole reply within {timeout:.3g} s", hint="allow one attempt more time: timeout="
-        ) from None
+def _late(seconds: float | None) -> CallTimeout:
+    return CallTimeout(f"no whole reply within {seconds:.3g} s", hint="allow one attempt more time: timeout=")
 
 
 def _reservation(terms: Terms, request: Request) -> Reservation:
@@ -150,9 +144,4 @@ async def _ended(number: int, attempt: Attempt) -> None:
         attempt.cost,
         attempt.request_id,
     )
-    note = asyncio.ensure_future(run.journal.end(number, settled))
-    try:
-        await asyncio.shield(note)
-    except asyncio.CancelledError:
-        await note  # a cancelled call is noted all the same
-        raise
+    await run.journal.end(number, settled)  # handed in at once: a call that is cancelled here is noted all the same

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 from suffice.errors import CallError
 from suffice.exchange import Delta, Reply, Request
 from suffice.models.belonging import Belonging
 from suffice.models.concerns.reply_json import reply_from_json, reply_to_json
-from suffice.models.concerns.trace import whole
+from suffice.models.concerns.trace import total
 from suffice.models.flow import Call, Flow
 
 
@@ -78,9 +79,11 @@ async def _shared(name: str, run: Belonging, call: Call, request: Request, flow:
         raise copy(error) from error.__cause__  # the attempts on it are those of one call
     finally:
         found.waiting -= 1
-    if not mine and not flow.delivered:
+    if mine:
+        return reply
+    if not flow.delivered:
         flow.deliver(Delta(reply.text, reply.reasoning or ""))
-    return reply
+    return replace(reply, attempts=(), cached=True)  # as if it had been looked up a moment later
 
 
 def _gone(here: dict[Place, _Shared], place: Place, task: asyncio.Task[Reply[str]]) -> None:
@@ -90,6 +93,7 @@ def _gone(here: dict[Place, _Shared], place: Place, task: asyncio.Task[Reply[str
 
 
 async def _recorded(name: str, run: Belonging, call: Call, request: Request, flow: Flow) -> Reply[str]:
-    reply = whole(await call(request, flow), flow)
-    await run.journal.keep(name, request.model, reply_to_json(reply))
+    reply = await call(request, flow)
+    told = reply_to_json(reply, total(flow.attempts), time.perf_counter() - flow.began)
+    await run.journal.keep(name, request.model, told)
     return reply

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
+
+from msgspec import to_builtins
 
 from suffice.exchange import Reply, TokenLogprob, ToolCall, Usage
 from suffice.values import Json
 
 
-def reply_to_json(reply: Reply[str]) -> Json:
-    """What of a reply is worth recording: not how it was sent."""
+def reply_to_json(reply: Reply[str], cost: float | None, seconds: float) -> Json:
+    """What of a reply is worth recording: not how it was sent. `cost` (US dollars) and `seconds` are the call's."""
     return {
         "text": reply.text,
         "reasoning": reply.reasoning,
-        "tool_calls": [asdict(c) for c in reply.tool_calls],
-        "usage": asdict(reply.usage),
-        "cost": reply.cost,
+        "tool_calls": to_builtins(reply.tool_calls),
+        "usage": to_builtins(reply.usage),
+        "cost": cost,
         "finish_reason": reply.finish_reason,
-        "latency": reply.latency,
+        "latency": seconds,
         "request_id": reply.request_id,
         "model": reply.model,
         "guarantee": reply.guarantee,
-        "logprobs": [[p.token, p.logprob] for p in reply.logprobs],
+        "logprobs": [[p.token, p.logprob, *([p.data.hex()] if p.data else [])] for p in reply.logprobs],
     }
 
 
@@ -41,6 +42,6 @@ def reply_from_json(value: Json) -> Reply[str]:
         request_id=told["request_id"],
         model=told["model"],
         guarantee=told["guarantee"],
-        logprobs=tuple(TokenLogprob(token, logprob) for token, logprob in told["logprobs"]),
+        logprobs=tuple(TokenLogprob(token, p, *map(bytes.fromhex, data)) for token, p, *data in told["logprobs"]),
         cached=True,
     )

@@ -6,18 +6,20 @@ a span. A program that never imported opentelemetry pays nothing for it.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from suffice.errors import CallError, CallTimeout
 from suffice.exchange import Attempt, Reply, Request
+from suffice.models.concerns.deadline import in_time
 from suffice.models.flow import Call, Flow
 from suffice.models.places.endpoint import Address
+from suffice.models.telemetry import noted
 
 
 def trace(call: Call, address: Address, operation: str = "chat") -> Call:
@@ -29,7 +31,7 @@ def trace(call: Call, address: Address, operation: str = "chat") -> Call:
     async def traced(request: Request, flow: Flow) -> Reply[str]:
         with _span(operation, address, request) as span:
             try:
-                reply = await _in_time(call, request, flow)
+                reply = await in_time(call, request, flow, flow.left, partial(_late, flow))
             except CallError as error:
                 error.attempts = tuple(flow.attempts)
                 _failed(span, error)
@@ -41,19 +43,12 @@ def trace(call: Call, address: Address, operation: str = "chat") -> Call:
             _ended(span, made)
             return made
 
-    return traced
+    return noted(traced, address, operation)
 
 
-async def _in_time(call: Call, request: Request, flow: Flow) -> Reply[str]:
-    clock = asyncio.timeout(flow.left)
-    try:
-        async with clock:
-            return await call(request, flow)
-    except TimeoutError:
-        if not clock.expired():
-            raise
-        tried = f" ({len(flow.attempts)} attempts)" if flow.attempts else ""
-        raise CallTimeout(f"no reply in the time that all attempts have together{tried}", hint="total=") from None
+def _late(flow: Flow) -> CallTimeout:
+    tried = f" ({len(flow.attempts)} attempts)" if flow.attempts else ""
+    return CallTimeout(f"no reply in the time that all attempts have together{tried}", hint="total=")
 
 
 def whole(reply: Reply[str], flow: Flow) -> Reply[str]:

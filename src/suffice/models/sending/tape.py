@@ -24,7 +24,7 @@ from suffice.models.places.address import address
 from suffice.models.places.endpoint import Address
 from suffice.models.places.providers import PROVIDERS
 from suffice.models.sending import transport
-from suffice.models.sending.transport import Answer, Outgoing
+from suffice.models.sending.outgoing import Answer, Outgoing
 from suffice.values import Json, canonical, content_hash
 
 KEPT: Final = ("content-type", "x-request-id", "request-id", "retry-after", "retry-after-ms")
@@ -119,7 +119,7 @@ class _Recorder:
             return
         line = {
             "model": _name(out),
-            "url": out.url,
+            "url": out.target.url,
             "request": json.loads(out.body),
             "status": head.status,
             "headers": {name: head.headers[name] for name in KEPT if name in head.headers},
@@ -166,7 +166,7 @@ class Player:
 
     def _next(self, out: Outgoing) -> dict[str, Json]:
         asked = json.loads(out.body)
-        key = _key(out.url, asked)
+        key = _key(out.target.url, asked)
         with self.lock:
             lines = self.lines.get(key)
             if not lines:
@@ -199,10 +199,10 @@ class Player:
 def _name(out: Outgoing) -> str:
     """The model that was called, as a user would write it."""
     name = json.loads(out.body).get("model", "")
-    provider = out.endpoint.provider
-    if provider in PROVIDERS and PROVIDERS[provider].url == out.endpoint.url:
+    provider = out.target.endpoint.provider
+    if provider in PROVIDERS and PROVIDERS[provider].url == out.target.endpoint.url:
         return f"{provider}:{name}"
-    return f"{'anthropic+' if out.endpoint.dialect.name == 'anthropic' else ''}{out.endpoint.url}#{name}"
+    return f"{'anthropic+' if out.target.endpoint.dialect.name == 'anthropic' else ''}{out.target.endpoint.url}#{name}"
 
 
 def _key(url: str, request: Json) -> str:

@@ -1,178 +1,138 @@
-"""Sockets: HTTP POST to an endpoint, whole or in chunks. The only file that opens a connection to a model."""
+"""Sockets: HTTP POST to an endpoint, whole or in chunks. With `pool`, the only place that connects to a model."""
 
 from __future__ import annotations
 
 import asyncio
-import atexit
-import os
-import threading
-import time
-from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, Final
+import re
+import ssl
+from collections.abc import AsyncGenerator
+from functools import lru_cache
+from typing import Final
+from urllib.parse import urlsplit
 
-from pyreqwest.client import Client, ClientBuilder
-from pyreqwest.exceptions import BuilderError, ConnectError, ConnectTimeoutError, PyreqwestError, RequestTimeoutError
-from pyreqwest.request import RequestBuilder
-
-from suffice.errors import CallTimeout, ConnectionLost, UsageError
-from suffice.models.places.endpoint import Endpoint
+from suffice.errors import ConnectionLost, UsageError
+from suffice.models.places.endpoint import Endpoint, is_loopback
+from suffice.models.sending.connection import Broken, Connection
+from suffice.models.sending.outgoing import Answer, Outgoing, Target
+from suffice.models.sending.pool import Server, idle, kept, opened
+from suffice.models.sending.proxies import proxy_for
 from suffice.version import __version__
 
 CONNECT: Final = 10.0  # seconds to connect
-GRACE: Final = 0.05  # seconds by which the caller's own clock is first
-HIDDEN: Final = b"(key)"
-SECRET: Final = 12  # characters; local servers are given words such as "EMPTY", which a reply may hold
-IDLE: Final = 60.0  # seconds that an idle connection is kept
-SETTLE: Final = 0.05  # seconds at the end of the process
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """One POST: where to, with what. `headers` hold the key and are written down nowhere."""
-
-    endpoint: Endpoint
-    path: str
-    headers: Mapping[str, str]
-    body: bytes
-    key: str | None = None
-    seconds: float | None = None  # after which nobody waits for the answer any more
-
-    @property
-    def url(self) -> str:
-        """The whole URL."""
-        return self.endpoint.url.rstrip("/") + self.path
-
-    def without_key(self, data: bytes) -> bytes:
-        """What came back, without the key: an endpoint may say it back, and answers are quoted and recorded."""
-        if self.key is None or len(self.key) < SECRET:
-            return data
-        return data.replace(self.key.encode(), HIDDEN)
-
-    def __repr__(self) -> str:
-        return f"Outgoing({self.url}, {len(self.body)} bytes)"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back; header names in lower case. In a stream `body` is empty and the chunks follow."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes = b""
+NO_TEXT: Final = re.compile(r"[^\t\x20-\x7e\x80-\xff]")  # what no header value may hold (RFC 9110, section 5.5)
 
 
 async def send(out: Outgoing) -> Answer:
-    """The whole answer. Raises ConnectionLost, CallTimeout, UsageError.
-
-    Cancelling it ends the waiting at once, but the connection only with the answer or after `out.seconds`: the library
-    lets a request that has no answer yet run on.
-    """
+    """The whole answer. Cancelling it closes the connection. Raises ConnectionLost, UsageError."""
+    server, head = _place(out.target)
+    connection = idle(server) or await _opened(server, out.target.endpoint)
     try:
-        response = await _post(out).build().send()
-        return Answer(response.status, _lower(response), out.without_key(bytes(await response.bytes())))
-    except PyreqwestError as error:
-        raise lost(error, out.endpoint) from None
+        connection.begin(_request(head, out.body))
+        body = await connection.whole()
+    except BaseException as error:
+        raise _left(connection, error, out.target.endpoint) from None
+    kept(server, connection)
+    return Answer(connection.status, connection.headers, out.target.without_key(body))
 
 
 async def stream(out: Outgoing) -> AsyncGenerator[Answer | bytes]:
-    """First the head of the answer, then its chunks as they come. Raises as `send`.
+    """First the head of the answer, then its chunks as they come. Closing it early closes the connection.
 
-    Closing it after the head closes the connection.
-
-    What is not a good event stream comes whole, in the head.
+    What is not a good event stream comes whole, in the head. Raises as `send`.
     """
+    server, head = _place(out.target)
+    connection = idle(server) or await _opened(server, out.target.endpoint)
     try:
-        async with _post(out).streamed_read_buffer_limit(0).build_streamed() as response:
-            headers = _lower(response)
-            if response.status != 200 or "event-stream" not in headers.get("content-type", ""):
-                yield Answer(response.status, headers, out.without_key(bytes(await response.bytes())))
-                return
-            yield Answer(response.status, headers)
-            while (chunk := await response.body_reader.read_chunk()) is not None:
-                yield out.without_key(bytes(chunk))
-    except PyreqwestError as error:
-        raise lost(error, out.endpoint) from None
+        connection.begin(_request(head, out.body))
+        await connection.head()
+        if connection.status != 200 or "event-stream" not in connection.headers.get("content-type", ""):
+            body = out.target.without_key(await connection.whole())
+            yield Answer(connection.status, connection.headers, body)
+        else:
+            yield Answer(connection.status, connection.headers)
+            while (chunk := await connection.chunk()) is not None:
+                yield out.target.without_key(chunk)
+    except BaseException as error:
+        raise _left(connection, error, out.target.endpoint) from None
+    kept(server, connection)
 
 
 async def reachable(endpoint: Endpoint, seconds: float = 2.0) -> bool:
     """Whether something answers HTTP at the endpoint's address. Sends no key and no data."""
+    server, head = _place(Target(endpoint, "", {}), "GET")
     try:
         async with asyncio.timeout(seconds):
-            await _client(endpoint).get(endpoint.url).build().send()
-    except (PyreqwestError, TimeoutError):
+            connection = await opened(server)
+            try:
+                connection.begin(_request(head, b""))
+                await connection.head()
+            finally:
+                connection.abort()
+    except (OSError, TimeoutError):
         return False
     return True
 
 
-def lost(error: PyreqwestError, endpoint: Endpoint) -> Exception:
-    """What a transport error means to the caller. Mapped by class; the text is for people alone."""
-    details: Any = getattr(error, "details", None)
-    causes: Any = details.get("causes") if details else None
-    why = str(causes[-1]["message"]) if causes else error.message
-    where = endpoint.host
-    if isinstance(error, BuilderError):
-        return UsageError(f"the request to {where} cannot be made: {why}", hint="mend the URL or the key")
-    if isinstance(error, ConnectTimeoutError):
-        return ConnectionLost(f"no connection to {where} within {CONNECT:g} s", sent=False, hint=_is_up(endpoint))
-    if isinstance(error, RequestTimeoutError):
-        return CallTimeout(f"{where} did not answer in time: {why}")
-    if isinstance(error, ConnectError):
-        return ConnectionLost(f"cannot connect to {where}: {why}", sent=False, hint=_is_up(endpoint))
-    return ConnectionLost(f"the connection to {where} broke: {why}")
+async def _opened(server: Server, endpoint: Endpoint) -> Connection:
+    try:
+        async with asyncio.timeout(CONNECT):
+            return await opened(server)
+    except TimeoutError:
+        text = f"no connection to {endpoint.host} within {CONNECT:g} s"
+        raise ConnectionLost(text, sent=False, hint=_is_up(endpoint)) from None
+    except OSError as error:
+        text = f"cannot connect to {endpoint.host}: {_why(error)}"
+        raise ConnectionLost(text, sent=False, hint=_is_up(endpoint)) from None
 
 
-def _post(out: Outgoing) -> RequestBuilder:
-    sending = _client(out.endpoint).post(out.url).headers(out.headers).body_bytes(out.body)
-    return sending if out.seconds is None else sending.timeout(timedelta(seconds=max(out.seconds, 0.0) + GRACE))
+def _left(connection: Connection, error: BaseException, endpoint: Endpoint) -> BaseException:
+    """The connection is closed, whatever ended the exchange; a fault of its own is told to the caller."""
+    connection.abort()
+    if isinstance(error, OSError):
+        return ConnectionLost(f"the connection to {endpoint.host} broke: {_why(error)}")
+    return error
+
+
+def _why(error: OSError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({error.verify_message})"
+    return str(error) if isinstance(error, Broken) else error.strerror or str(error) or type(error).__name__
 
 
 def _is_up(endpoint: Endpoint) -> str:
     return f"is a server running at {endpoint.url}?" if endpoint.loopback else "is the network there?"
 
 
-def _lower(response: Any) -> dict[str, str]:
-    return {str(name).lower(): str(value) for name, value in response.headers.items()}
+def _request(head: bytes, body: bytes) -> bytes:
+    return b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body)
 
 
-def _client(endpoint: Endpoint) -> Client:
-    """The process's HTTP client for this kind of endpoint. It belongs to no event loop: any may use it.
+def _place(target: Target, method: str = "POST") -> tuple[Server, bytes]:
+    return worked_out(target.url, tuple(target.headers.items()), method)
+
+
+@lru_cache(maxsize=256)
+def worked_out(url: str, headers: tuple[tuple[str, str], ...], method: str) -> tuple[Server, bytes]:
+    """Where a URL leads, and the head of a request there, up to its length. Raises UsageError.
 
     A loopback endpoint is never reached through a proxy, any other by the proxies of the environment. Redirects are
     not followed: a body must not travel to a host that no policy was asked about.
     """
-    found = _clients.made.get(endpoint.loopback)
-    if found is not None:
-        return found
-    with _clients.lock:
-        return _clients.made.setdefault(endpoint.loopback, _built(endpoint.loopback))
-
-
-def _built(loopback: bool) -> Client:
-    builder = (
-        ClientBuilder()
-        .follow_redirects(False)
-        .referer(False)
-        .user_agent(f"suffice/{__version__}")
-        .connect_timeout(timedelta(seconds=CONNECT))
-        .pool_idle_timeout(timedelta(seconds=IDLE))
-    )
-    return (builder.no_proxy() if loopback else builder).build()
-
-
-class _Clients:
-    """The process's clients, made when first used; by whether they are for loopback."""
-
-    def __init__(self) -> None:
-        self.made: dict[bool, Client] = {}
-        self.lock = threading.Lock()
-        # A thread of the client's that lets go of a Python object while the interpreter ends aborts the process
-        # (PyO3/pyo3-async-runtimes#40). It does so within milliseconds of the last reply: give it these.
-        atexit.register(lambda: time.sleep(SETTLE) if self.made else None)
-
-
-_clients = _Clients()
-
-if hasattr(os, "register_at_fork"):  # what a client has of threads does not live on in a forked process
-    os.register_at_fork(after_in_child=_clients.made.clear)
+    parts = urlsplit(url)
+    host, secure = parts.hostname or "", parts.scheme == "https"
+    try:
+        port = parts.port or (443 if secure else 80)
+        host.encode("idna")
+        url.encode("ascii")
+    except (ValueError, UnicodeError) as error:
+        raise UsageError(f"no request can be sent to {url!r}: {error}", hint="mend the URL") from None
+    proxy = None if is_loopback(host) else proxy_for(parts.scheme, host)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    forwarded = proxy is not None and not secure  # such a proxy is asked for the whole URL
+    said = {"host": parts.netloc.rpartition("@")[2], "user-agent": f"suffice/{__version__}", **dict(headers)}
+    for name, value in said.items():
+        if NO_TEXT.search(value):
+            raise UsageError(f"the header {name} of a request to {host} holds what no header may", hint="mend the key")
+    lines = [f"{method} {url if forwarded else path} HTTP/1.1", *(f"{name}: {value}" for name, value in said.items())]
+    head = "\r\n".join(lines) + "\r\n" + (proxy.header if proxy and forwarded else "")
+    return Server(host, port, secure, proxy), head.encode("latin-1")

@@ -13,24 +13,24 @@ from suffice.models.dialects.sse import Events
 from suffice.models.flow import Call, Flow
 from suffice.models.places.endpoint import Endpoint
 from suffice.models.sending import tape, transport
-from suffice.models.sending.transport import Answer, Outgoing
+from suffice.models.sending.outgoing import Answer, Outgoing, Target
 
 Heard = Callable[[Mapping[str, str]], None]
 """Told of the headers of every answer, good or bad: rate limits stand there."""
 
 
-def wire(endpoint: Endpoint, key: str | None, heard: Heard, timeout: float | None = None) -> Call:
+def wire(endpoint: Endpoint, key: str | None, heard: Heard) -> Call:
     """The Call that sends a request to `endpoint` once; with a sink in its flow it streams.
 
-    Raises the CallError that it met. What cancelling does, see `transport`. Inside `tape.record` what passes is
-    written down, inside `tape.replay` nothing is sent.
+    Raises the CallError that it met. Cancelling it closes the connection. Inside `tape.record` what passes is written
+    down, inside `tape.replay` nothing is sent.
     """
-    headers = {"content-type": "application/json", **endpoint.dialect.headers(key)}
+    target = _target(endpoint, key, endpoint.dialect.path)
 
     async def call(request: Request, flow: Flow) -> Reply[str]:
         streamed = flow.sink is not None
         body = endpoint.dialect.encode(request, endpoint.quirks, streamed)
-        out = Outgoing(endpoint, endpoint.dialect.path, headers, body, key, flow.within(timeout))
+        out = Outgoing(target, body)
         if streamed:
             return await _streamed(out, flow, heard)
         return _whole(out, await _send(out), heard)
@@ -38,17 +38,17 @@ def wire(endpoint: Endpoint, key: str | None, heard: Heard, timeout: float | Non
     return call
 
 
-async def post(
-    endpoint: Endpoint, key: str | None, path: str, body: bytes, heard: Heard, seconds: float | None = None
-) -> bytes:
+async def post(endpoint: Endpoint, key: str | None, path: str, body: bytes, heard: Heard) -> bytes:
     """Send `body` to another path of the endpoint (embeddings): the body of a good answer. Raises as `wire`."""
-    headers = {"content-type": "application/json", **endpoint.dialect.headers(key)}
-    out = Outgoing(endpoint, path, headers, body, key, seconds)
-    answer = await _send(out)
+    answer = await _send(Outgoing(_target(endpoint, key, path), body))
     heard(answer.headers)
     if answer.status != 200:
         raise endpoint.dialect.fault(answer.status, answer.headers, answer.body)
     return answer.body
+
+
+def _target(endpoint: Endpoint, key: str | None, path: str) -> Target:
+    return Target(endpoint, path, {"content-type": "application/json", **endpoint.dialect.headers(key)}, key)
 
 
 async def _send(out: Outgoing) -> Answer:
@@ -58,7 +58,7 @@ async def _send(out: Outgoing) -> Answer:
 
 def _whole(out: Outgoing, answer: Answer, heard: Heard) -> Reply[str]:
     heard(answer.headers)
-    dialect = out.endpoint.dialect
+    dialect = out.target.endpoint.dialect
     if answer.status != 200:
         raise dialect.fault(answer.status, answer.headers, answer.body)
     return _identified(dialect.decode(answer.body), answer)
@@ -67,7 +67,7 @@ def _whole(out: Outgoing, answer: Answer, heard: Heard) -> Reply[str]:
 async def _streamed(out: Outgoing, flow: Flow, heard: Heard) -> Reply[str]:
     running = tape.current()
     parts = transport.stream(out) if running is None else running.stream(out)
-    decoder, events = out.endpoint.dialect.stream(), Events()
+    decoder, events = out.target.endpoint.dialect.stream(), Events()
     async with aclosing(parts):
         head = cast("Answer", await anext(parts))
         if head.body or head.status != 200:  # an error, or an endpoint that answers whole though asked to stream
