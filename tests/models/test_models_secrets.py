@@ -34,8 +34,9 @@ from suffice.models.concerns.retry import Retry
 from suffice.models.dialects.openai_chat import OPENAI_CHAT
 from suffice.models.model import Model
 from suffice.models.places.endpoint import Endpoint
-from suffice.models.sending.outgoing import Outgoing, Target
+from suffice.models.sending.outgoing import Outgoing
 from suffice.models.sending.tape import record
+from suffice.models.sending.target import target_of
 from suffice.store.calls import CallJournal
 from suffice.store.database import open_store
 from suffice.store.runs import start_run
@@ -142,7 +143,7 @@ def test_a_redirect_is_not_followed() -> None:
 
 def test_what_goes_out_shows_neither_key_nor_text() -> None:
     endpoint = Endpoint("x", "http://127.0.0.1:9/v1", OPENAI_CHAT)
-    target = Target(endpoint, "/chat/completions", {"authorization": f"Bearer {KEY}"}, KEY)
+    target = target_of(endpoint, "/chat/completions", {"authorization": f"Bearer {KEY}"}, KEY)
     out = Outgoing(target, b"zebra")
     assert repr(out) == "Outgoing(http://127.0.0.1:9/v1/chat/completions, 5 bytes)"
 

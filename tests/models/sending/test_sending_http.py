@@ -21,7 +21,8 @@ from suffice.errors import ConnectionLost, UsageError
 from suffice.models.dialects.openai_chat import OPENAI_CHAT
 from suffice.models.places.endpoint import Endpoint
 from suffice.models.sending import pool, transport
-from suffice.models.sending.outgoing import Answer, Outgoing, Target
+from suffice.models.sending.outgoing import Answer, Outgoing
+from suffice.models.sending.target import target_of
 
 OK = b"HTTP/1.1 200 OK\r\n"
 HELLO = OK + b"content-length: 5\r\n\r\nhello"
@@ -95,7 +96,7 @@ async def server(
 
 def posting(url: str, key: str | None = None, body: bytes = b"{}") -> Outgoing:
     headers = {"authorization": f"Bearer {key}"} if key else {}
-    return Outgoing(Target(Endpoint("x", url, OPENAI_CHAT), "/chat", headers, key), body)
+    return Outgoing(target_of(Endpoint("x", url, OPENAI_CHAT), "/chat", headers, key), body)
 
 
 async def answered(*pieces: bytes, close: bool = False) -> Answer:
@@ -115,7 +116,7 @@ def test_a_request_is_one_that_a_strict_server_takes() -> None:
     assert lines[0] == "POST /chat HTTP/1.1"
     assert lines[1] == "host: HOST"
     assert lines[2].startswith("user-agent: suffice/")
-    assert lines[3:] == [f"authorization: Bearer {KEY}", "content-length: 7"]
+    assert lines[3:] == ["accept-encoding: identity", f"authorization: Bearer {KEY}", "content-length: 7"]
 
 
 WHOLE = [
@@ -301,14 +302,9 @@ def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[trust
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
-    forget()
-    yield authority
-    forget()
-
-
-def forget() -> None:
     pool.trusted.cache_clear()
-    transport.worked_out.cache_clear()
+    yield authority
+    pool.trusted.cache_clear()
 
 
 def secure(authority: trustme.CA, *names: str) -> ssl.SSLContext:
@@ -374,6 +370,29 @@ def test_a_secure_call_goes_through_the_proxy_of_the_environment_which_sees_no_k
     assert not any(KEY.encode() in data for data in through)
 
 
+def test_uvloop_serves_as_well(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
+    uvloop = pytest.importorskip("uvloop")
+
+    async def sent() -> list[bytes]:
+        tls = secure(authority, "api.example.test")
+        async with server(HELLO) as plain, server(HELLO, tls=tls) as seen, tunnelling(seen.url) as proxy:
+            monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+            places = (plain.url, plain.url, "https://api.example.test")
+            bodies = [(await transport.send(posting(url))).body for url in places]
+            assert plain.connections == 1
+        async with server(b"", script=held) as hanging:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(transport.send(posting(hanging.url)), 0.05)
+            await hanging.until_closed()
+        return bodies
+
+    async def held(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(sent()) == [b"hello"] * 3
+
+
 def test_a_proxy_that_refuses_is_named(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
     async def sent() -> None:
         refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n"
@@ -397,7 +416,6 @@ def test_a_plain_call_asks_its_proxy_for_the_whole_url_and_no_proxy_is_obeyed(
 
     first = b"POST http://models.example.test:8000/v1/chat HTTP/1.1\r\nhost: models.example.test:8000\r\n"
     assert asyncio.run(sent()).startswith(first)
-    forget()
     monkeypatch.setenv("NO_PROXY", "example.test")
     with pytest.raises(ConnectionLost, match="cannot connect to models.example.test"):
         asyncio.run(sent())

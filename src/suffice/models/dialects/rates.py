@@ -26,6 +26,9 @@ class RateLimits:
     tokens_reset: float | None = None
 
 
+NONE_SAID: Final = RateLimits()
+
+
 def rate_limits(headers: Mapping[str, str]) -> RateLimits:
     """The rate limits in the headers (names in lower case).
 
@@ -34,7 +37,7 @@ def rate_limits(headers: Mapping[str, str]) -> RateLimits:
     headers"); its `tokens` are those of the limit that is the nearest, else its input tokens count.
     """
     if not any("ratelimit" in name for name in headers):
-        return RateLimits()
+        return NONE_SAID
 
     def said(what: str, kind: str) -> str | None:
         theirs = headers.get(f"anthropic-ratelimit-{kind}-{what}")

@@ -7,26 +7,16 @@ import ssl
 import time
 from collections import defaultdict, deque
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from suffice.models.sending.connection import Broken, Connection
 from suffice.models.sending.proxies import Proxy
+from suffice.models.sending.target import Server
 
 IDLE: Final = 30.0  # seconds that an unused connection is kept
 RACE: Final = 0.25  # seconds after which a second address of a host is tried as well (RFC 8305)
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """Where a connection leads to, and how."""
-
-    host: str
-    port: int
-    secure: bool
-    proxy: Proxy | None = None
 
 
 def idle(server: Server) -> Connection | None:
@@ -72,7 +62,8 @@ def trusted() -> ssl.SSLContext:
 
 async def _connected(host: str, port: int, context: ssl.SSLContext | None) -> Connection:
     loop = asyncio.get_running_loop()
-    _, connection = await loop.create_connection(Connection, host, port, ssl=context, happy_eyeballs_delay=RACE)
+    race: dict[str, Any] = {"happy_eyeballs_delay": RACE} if isinstance(loop, asyncio.BaseEventLoop) else {}
+    _, connection = await loop.create_connection(Connection, host, port, ssl=context, **race)  # uvloop has no race
     return connection
 
 

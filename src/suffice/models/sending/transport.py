@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import ssl
 from collections.abc import AsyncGenerator
-from functools import lru_cache
 from typing import Final
-from urllib.parse import urlsplit
 
-from suffice.errors import ConnectionLost, UsageError
-from suffice.models.places.endpoint import Endpoint, is_loopback
+from suffice.errors import ConnectionLost
+from suffice.models.places.endpoint import Endpoint
 from suffice.models.sending.connection import Broken, Connection
-from suffice.models.sending.outgoing import Answer, Outgoing, Target
-from suffice.models.sending.pool import Server, idle, kept, opened
-from suffice.models.sending.proxies import proxy_for
-from suffice.version import __version__
+from suffice.models.sending.outgoing import Answer, Outgoing
+from suffice.models.sending.pool import idle, kept, opened
+from suffice.models.sending.target import Server, target_of
 
 CONNECT: Final = 10.0  # seconds to connect
-NO_TEXT: Final = re.compile(r"[^\t\x20-\x7e\x80-\xff]")  # what no header value may hold (RFC 9110, section 5.5)
 
 
 async def send(out: Outgoing) -> Answer:
-    """The whole answer. Cancelling it closes the connection. Raises ConnectionLost, UsageError."""
-    server, head = _place(out.target)
-    connection = idle(server) or await _opened(server, out.target.endpoint)
+    """The whole answer. Cancelling it closes the connection. Raises ConnectionLost.
+
+    Redirects are not followed: a body must not travel to a host that no policy was asked about.
+    """
+    server, endpoint = out.target.server, out.target.endpoint
+    connection = idle(server) or await _opened(server, endpoint)
     try:
-        connection.begin(_request(head, out.body))
+        connection.begin(_request(out))
         body = await connection.whole()
     except BaseException as error:
-        raise _left(connection, error, out.target.endpoint) from None
+        raise _left(connection, error, endpoint) from None
     kept(server, connection)
     return Answer(connection.status, connection.headers, out.target.without_key(body))
 
@@ -40,10 +38,10 @@ async def stream(out: Outgoing) -> AsyncGenerator[Answer | bytes]:
 
     What is not a good event stream comes whole, in the head. Raises as `send`.
     """
-    server, head = _place(out.target)
-    connection = idle(server) or await _opened(server, out.target.endpoint)
+    server, endpoint = out.target.server, out.target.endpoint
+    connection = idle(server) or await _opened(server, endpoint)
     try:
-        connection.begin(_request(head, out.body))
+        connection.begin(_request(out))
         await connection.head()
         if connection.status != 200 or "event-stream" not in connection.headers.get("content-type", ""):
             body = out.target.without_key(await connection.whole())
@@ -53,18 +51,18 @@ async def stream(out: Outgoing) -> AsyncGenerator[Answer | bytes]:
             while (chunk := await connection.chunk()) is not None:
                 yield out.target.without_key(chunk)
     except BaseException as error:
-        raise _left(connection, error, out.target.endpoint) from None
+        raise _left(connection, error, endpoint) from None
     kept(server, connection)
 
 
 async def reachable(endpoint: Endpoint, seconds: float = 2.0) -> bool:
     """Whether something answers HTTP at the endpoint's address. Sends no key and no data."""
-    server, head = _place(Target(endpoint, "", {}), "GET")
+    out = Outgoing(target_of(endpoint, "", {}, method="GET"), b"")
     try:
         async with asyncio.timeout(seconds):
-            connection = await opened(server)
+            connection = await opened(out.target.server)
             try:
-                connection.begin(_request(head, b""))
+                connection.begin(_request(out))
                 await connection.head()
             finally:
                 connection.abort()
@@ -103,36 +101,5 @@ def _is_up(endpoint: Endpoint) -> str:
     return f"is a server running at {endpoint.url}?" if endpoint.loopback else "is the network there?"
 
 
-def _request(head: bytes, body: bytes) -> bytes:
-    return b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body)
-
-
-def _place(target: Target, method: str = "POST") -> tuple[Server, bytes]:
-    return worked_out(target.url, tuple(target.headers.items()), method)
-
-
-@lru_cache(maxsize=256)
-def worked_out(url: str, headers: tuple[tuple[str, str], ...], method: str) -> tuple[Server, bytes]:
-    """Where a URL leads, and the head of a request there, up to its length. Raises UsageError.
-
-    A loopback endpoint is never reached through a proxy, any other by the proxies of the environment. Redirects are
-    not followed: a body must not travel to a host that no policy was asked about.
-    """
-    parts = urlsplit(url)
-    host, secure = parts.hostname or "", parts.scheme == "https"
-    try:
-        port = parts.port or (443 if secure else 80)
-        host.encode("idna")
-        url.encode("ascii")
-    except (ValueError, UnicodeError) as error:
-        raise UsageError(f"no request can be sent to {url!r}: {error}", hint="mend the URL") from None
-    proxy = None if is_loopback(host) else proxy_for(parts.scheme, host)
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    forwarded = proxy is not None and not secure  # such a proxy is asked for the whole URL
-    said = {"host": parts.netloc.rpartition("@")[2], "user-agent": f"suffice/{__version__}", **dict(headers)}
-    for name, value in said.items():
-        if NO_TEXT.search(value):
-            raise UsageError(f"the header {name} of a request to {host} holds what no header may", hint="mend the key")
-    lines = [f"{method} {url if forwarded else path} HTTP/1.1", *(f"{name}: {value}" for name, value in said.items())]
-    head = "\r\n".join(lines) + "\r\n" + (proxy.header if proxy and forwarded else "")
-    return Server(host, port, secure, proxy), head.encode("latin-1")
+def _request(out: Outgoing) -> bytes:
+    return b"%bcontent-length: %d\r\n\r\n%b" % (out.target.head, len(out.body), out.body)

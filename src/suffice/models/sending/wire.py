@@ -13,7 +13,8 @@ from suffice.models.dialects.sse import Events
 from suffice.models.flow import Call, Flow
 from suffice.models.places.endpoint import Endpoint
 from suffice.models.sending import tape, transport
-from suffice.models.sending.outgoing import Answer, Outgoing, Target
+from suffice.models.sending.outgoing import Answer, Outgoing
+from suffice.models.sending.target import Target, target_of
 
 Heard = Callable[[Mapping[str, str]], None]
 """Told of the headers of every answer, good or bad: rate limits stand there."""
@@ -48,7 +49,7 @@ async def post(endpoint: Endpoint, key: str | None, path: str, body: bytes, hear
 
 
 def _target(endpoint: Endpoint, key: str | None, path: str) -> Target:
-    return Target(endpoint, path, {"content-type": "application/json", **endpoint.dialect.headers(key)}, key)
+    return target_of(endpoint, path, {"content-type": "application/json", **endpoint.dialect.headers(key)}, key)
 
 
 async def _send(out: Outgoing) -> Answer:
