@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import gc
+import socket
 import ssl
+import threading
+import time
 import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
@@ -180,6 +183,33 @@ def test_a_connection_serves_one_request_after_another() -> None:
     assert asyncio.run(calls(HELLO, close=True)) == 3
     assert asyncio.run(calls(OK + b"connection: close\r\ncontent-length: 5\r\n\r\nhello")) == 3
     assert asyncio.run(calls(b"HTTP/1.0 200 OK\r\ncontent-length: 5\r\n\r\nhello")) == 3
+
+
+def test_a_connection_closed_while_the_loop_was_busy_is_not_used_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pool, "STALE", 0.05)
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        for _ in range(2):
+            accepted, _ = listening.accept()
+            with accepted:
+                accepted.recv(1 << 16)
+                accepted.sendall(HELLO)
+                time.sleep(0.01)
+
+    async def calls() -> list[bytes]:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        first = await transport.send(posting(url))
+        time.sleep(0.1)  # something that blocks
+        return [first.body, (await transport.send(posting(url))).body]
+
+    with listening:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        assert asyncio.run(calls()) == [b"hello", b"hello"]
+        thread.join()
 
 
 def test_what_a_server_says_out_of_turn_answers_no_request() -> None:

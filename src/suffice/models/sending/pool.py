@@ -16,14 +16,20 @@ from suffice.models.sending.proxies import Proxy
 from suffice.models.sending.target import Server
 
 IDLE: Final = 30.0  # seconds that an unused connection is kept
+STALE: Final = 1.0  # seconds after which a server may well have closed one
 RACE: Final = 0.25  # seconds after which a second address of a host is tried as well (RFC 8305)
 
 
-def idle(server: Server) -> Connection | None:
+async def idle(server: Server) -> Connection | None:
     """A connection to `server` that is there and not in use."""
     there = _pool().idle[server]
     while there:
         found = there.pop()
+        if found.idle_since < time.monotonic() - STALE:
+            # The loop may have been busy since the server closed it. It looks at its sockets in one turn, and tells
+            # the connection in the next.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
         if found.reusable:
             return found
         found.abort()

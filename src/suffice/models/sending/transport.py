@@ -23,7 +23,7 @@ async def send(out: Outgoing) -> Answer:
     Redirects are not followed: a body must not travel to a host that no policy was asked about.
     """
     server, endpoint = out.target.server, out.target.endpoint
-    connection = idle(server) or await _opened(server, endpoint)
+    connection = await idle(server) or await _opened(server, endpoint)
     try:
         connection.begin(_request(out))
         body = await connection.whole()
@@ -39,7 +39,7 @@ async def stream(out: Outgoing) -> AsyncGenerator[Answer | bytes]:
     What is not a good event stream comes whole, in the head. Raises as `send`.
     """
     server, endpoint = out.target.server, out.target.endpoint
-    connection = idle(server) or await _opened(server, endpoint)
+    connection = await idle(server) or await _opened(server, endpoint)
     try:
         connection.begin(_request(out))
         await connection.head()
