@@ -1,4 +1,4 @@
-"""What all tests share: the scriptable upstream of tests/models can be imported everywhere, and no model is set."""
+"""What all tests share: the upstream of tests/models can be imported everywhere; no model is set, and no telemetry."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ sys.path.append(str(Path(__file__).parent / "models"))
 
 @pytest.fixture(autouse=True)
 def no_model_of_the_callers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test calls the model that it names, and none that the caller's environment does."""
+    """A test calls the model that it names, not the one of the caller's environment, and writes to no store there."""
     monkeypatch.delenv("SUFFICE_MODEL", raising=False)
+    monkeypatch.setenv("SUFFICE_TELEMETRY", "off")
 
 
 # How long an example takes depends on who else uses the machine: no test is a timed one.

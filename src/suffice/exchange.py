@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal
@@ -132,10 +133,17 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
-    """One output token with its natural-log probability."""
+    """One output token with its natural-log probability. `data` are its bytes where `token` cannot show them: a piece
+    of a character."""
 
     token: str
     logprob: float
+    data: bytes | None = None
+
+    @property
+    def spelled(self) -> bytes:
+        """What the token writes, in UTF-8."""
+        return self.token.encode("utf-8", "surrogatepass") if self.data is None else self.data
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,26 +194,33 @@ def message_json(message: Message) -> Json:
 
 
 def request_json(request: Request) -> dict[str, Json]:
-    """The JSON form of a request: what was not said is left out, so a new option moves no old key."""
+    """The JSON form of a request: what was not said is left out, so a new option moves no old key.
+
+    Schemas (also those in `extra`) stand in it as text: in the order of their fields a model answers them.
+    """
     spec = request.output
     made: dict[str, Json] = {
         "model": request.model,
         "messages": [message_json(m) for m in request.messages],
         "max_output_tokens": request.max_output_tokens,
-        "tools": [[t.name, t.description, dict(t.parameters)] for t in request.tools],
-        "output": None if spec is None else {"name": spec.name, "schema": dict(spec.schema), "mode": spec.mode},
+        "tools": [[t.name, t.description, _in_order(t.parameters)] for t in request.tools],
+        "output": None if spec is None else {"name": spec.name, "schema": _in_order(spec.schema), "mode": spec.mode},
         "temperature": request.temperature,
         "top_p": request.top_p,
         "stop": list(request.stop),
         "seed": request.seed,
         "logprobs": request.logprobs,
         "sample": request.sample or None,
-        "extra": dict(request.extra),
+        "extra": _in_order(request.extra) if request.extra else None,
     }
     # By identity, because a temperature or seed of 0 is said, though it equals False.
     return {
         key: value for key, value in made.items() if value is not None and value is not False and value not in ([], {})
     }
+
+
+def _in_order(value: Mapping[str, Json]) -> str:
+    return json.dumps(dict(value), ensure_ascii=False, separators=(",", ":"))
 
 
 def _image_json(image: Image) -> Json:

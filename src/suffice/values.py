@@ -100,6 +100,32 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """What the model calls made for one case take: US dollars, tokens in and out; None where unknown.
+
+    A reply that was looked up counts as when it was made: this is what the case costs where nothing is recorded.
+    """
+
+    usd: float | None
+    input_tokens: int | None
+    output_tokens: int | None
+
+    def __add__(self, other: Cost) -> Cost:
+        """Both together; what is unknown of one is unknown of both."""
+        usd = None if self.usd is None or other.usd is None else self.usd + other.usd
+        tokens_in = _both(self.input_tokens, other.input_tokens)
+        return Cost(usd, tokens_in, _both(self.output_tokens, other.output_tokens))
+
+
+def _both(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other
+
+
+NO_COST: Final = Cost(0.0, 0, 0)
+"""No model was called."""
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What one solution did on one case. `score` is None exactly when `failure` is set."""
 
@@ -109,6 +135,7 @@ class Outcome:
     failure: Failure | None
     seconds: float | None  # wall-clock of the call, None where unknown
     recorded: bool = False  # taken from the journal, not called now
+    cost: Cost | None = None  # None: unknown, as of an answer that was recorded without it
 
     @property
     def right(self) -> bool:

@@ -335,10 +335,10 @@ def test_a_free_rung_runs_every_case_and_says_fail_only_at_the_end(tmp_path):
     assert failed.verdict == "FAIL" and failed.rungs[0].tested.used == 200
 
 
-def test_what_a_call_costs_is_unknown_unless_every_call_was_free(tmp_path):
+def test_what_an_input_costs_is_unknown_unless_the_solution_is_free_or_calls_a_model(tmp_path):
     assert climbed(a_task(), [good()], tmp_path).cost is None
     mixed = climbed(a_task(), [solver("poor", 0.1), good("free", free=True)], tmp_path / "mixed")
-    assert mixed.verdict == "PASS" and mixed.cost is None
+    assert mixed.verdict == "PASS" and mixed.cost == 0.0
 
 
 def test_without_coverage_an_abstention_counts_as_wrong(tmp_path):

@@ -28,8 +28,20 @@ def dumped(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def whole(dialect: str, model: str, text: str, usage: Usage, finish: str, tool: tuple[str, str] | None) -> bytes:
-    """A whole reply. `tool` is the name and the arguments (JSON) of a tool call."""
+Token = tuple[str | bytes, float]
+"""A token with its log-probability; bytes where it is a piece of a character."""
+
+
+def whole(
+    dialect: str,
+    model: str,
+    text: str,
+    usage: Usage,
+    finish: str,
+    tool: tuple[str, str] | None,
+    tokens: Sequence[Token] = (),
+) -> bytes:
+    """A whole reply. `tool` is the name and the arguments (JSON) of a tool call, `tokens` those of the text."""
     if dialect == "anthropic":
         return dumped(_anthropic_message(model, text, usage, finish, tool))
     message: dict[str, Any] = {"role": "assistant", "content": None if tool else text, "refusal": None}
@@ -37,7 +49,8 @@ def whole(dialect: str, model: str, text: str, usage: Usage, finish: str, tool: 
         message["tool_calls"] = [
             {"id": "call_1", "type": "function", "function": {"name": tool[0], "arguments": tool[1]}}
         ]
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "tool_calls" if tool else finish}
+    logprobs = {"content": [_token(*t) for t in tokens], "refusal": None} if tokens else None
+    choice = {"index": 0, "message": message, "logprobs": logprobs, "finish_reason": "tool_calls" if tool else finish}
     made: dict[str, Any] = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": model}
     made["choices"] = [choice]
     if usage:
@@ -126,6 +139,12 @@ def _anthropic_message(
 
 def _openai_usage(usage: tuple[int, int]) -> dict[str, int]:
     return {"prompt_tokens": usage[0], "completion_tokens": usage[1], "total_tokens": sum(usage)}
+
+
+def _token(token: str | bytes, logprob: float) -> dict[str, Any]:
+    data = token.encode() if isinstance(token, str) else token
+    shown = data.decode("utf-8", "backslashreplace")
+    return {"token": shown, "logprob": logprob, "bytes": list(data), "top_logprobs": []}
 
 
 def _chunk_of(model: str) -> dict[str, Any]:

@@ -59,7 +59,10 @@ class Asked:
 
 @dataclass(frozen=True)
 class Ok:
-    """A good reply after `delay` seconds; as a stream of one chunk, or of vectors, where that was asked for."""
+    """A good reply after `delay` seconds; as a stream of one chunk, or of vectors, where that was asked for.
+
+    `tokens` are those of its text with their log-probabilities, given where they were asked for.
+    """
 
     text: str = "ok"
     usage: bodies.Usage = (12, 3)
@@ -67,6 +70,7 @@ class Ok:
     headers: Headers = ()
     finish: str = "stop"
     tool: tuple[str, str] | None = None
+    tokens: tuple[bodies.Token, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -278,7 +282,8 @@ def _good(fault: Ok | RateHeaders, asked: Asked) -> Iterator[Step]:
     if asked.path.endswith("/embeddings"):
         body = bodies.embeddings(asked.model, asked.body["input"])
     else:
-        body = bodies.whole(asked.dialect, asked.model, fault.text, fault.usage, fault.finish, fault.tool)
+        tokens = fault.tokens if asked.said.get("logprobs") else ()
+        body = bodies.whole(asked.dialect, asked.model, fault.text, fault.usage, fault.finish, fault.tool, tokens)
     yield Send(_head(200, len(body), JSON, fault.headers) + body)
 
 

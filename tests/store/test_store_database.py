@@ -88,7 +88,7 @@ def test_a_garbage_file_is_refused_and_left_alone(tmp_path: Path, content: bytes
 
 def test_damage_in_the_middle_of_the_file_is_a_store_error(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
-        for number in range(200):
+        for number in range(600):
             start_run(store, "climb", f"task {number}", {"text": "x" * 400})
     with store.path.open("r+b") as file:
         file.seek(store.path.stat().st_size // 2 // 4096 * 4096)

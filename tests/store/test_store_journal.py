@@ -27,10 +27,10 @@ from suffice.store.journal import (
     record_many_sealed,
 )
 from suffice.store.runs import start_run
-from suffice.values import ABSTAIN, Answer, Failure, content_hash
+from suffice.values import ABSTAIN, Answer, Cost, Failure, content_hash
 
 A, B, C = (content_hash(name) for name in "abc")
-YES = Recorded(Answer("shipping", 0.8, "words"), None, 0.25, 0.001)
+YES = Recorded(Answer("shipping", 0.8, "words"), None, 0.25, Cost(0.001, 40, 2))
 NO = Recorded(None, Failure("timeout", "no answer in 30 s"), 30.0, None)
 
 
@@ -129,8 +129,8 @@ def test_a_run_id_that_is_none_is_a_usage_error(store: Store) -> None:
 
 def test_sealed_scores_come_back_and_hold_no_text(store: Store, run: str) -> None:
     secret = "the parcel of Mrs Miller"
-    right = Scored(1.0, True, content_hash(secret), None, 0.5, 0.002)
-    handed_on, failed = Scored(0.0, False), Scored(None, False, None, "timeout", 30.0)
+    right = Scored(1.0, True, content_hash(secret), None, 0.5, Cost(0.002, 80, None))
+    handed_on, failed = Scored(0.0, False), Scored(None, False, None, "timeout", 30.0, Cost(0.0, 0, 0))
 
     async def main() -> None:
         writer = Writer(store, run)

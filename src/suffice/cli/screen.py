@@ -107,7 +107,7 @@ class Ladder:
                 self.told.add((row.name, row.state))
                 met = row.tested is not None  # the dev figure was said before, and is not what decided
                 shown = f"{row.state} on sealed cases" if met else row.state
-                text = None if met else dev_text(row, self.coverage)
+                text = None if met else ", ".join(filter(None, (dev_text(row, self.coverage), cost_of(row))))
                 line = ": ".join(filter(None, (row.candidate, text, shown)))
                 self.screen.print(Text(harmless(line)), soft_wrap=True)
 
@@ -115,7 +115,9 @@ class Ladder:
 def ladder_table(rungs: Sequence[Climbed], coverage: bool) -> Table:
     """Rung, dev score with its interval, predicted chance, verdict, sealed cases used, what was saved."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for head in ("rung", "dev", "chance", "verdict", "test cases", "calls saved"):
+    costly = any(map(cost_of, rungs))
+    heads = ("rung", "dev", "chance", "verdict", "test cases", "calls saved")
+    for head in (*heads, "cost") if costly else heads:
         table.add_column(head, overflow="fold")
     for row in rungs:
         used = str(row.tested.used) if row.tested is not None else ""
@@ -126,8 +128,16 @@ def ladder_table(rungs: Sequence[Climbed], coverage: bool) -> Table:
             Text(harmless(row.state), style=STYLES.get(row.state, "")),
             used,
             str(row.saved) if row.saved else "",
+            *((cost_of(row),) if costly else ()),
         )
     return table
+
+
+def cost_of(row: Climbed) -> str:
+    """ "$1.20 per 1,000 cases" of the candidate on dev; "" where it is free or no model was called."""
+    from suffice.evals.cost import short_cost
+
+    return "" if row.cost is None or row.cost.usd == 0 else short_cost(row.cost)
 
 
 def dev_text(row: Climbed, coverage: bool) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from suffice.cli.flags import RunFlags, shares
+from suffice.cli.flags import ModelFlags, RunFlags, shares
 from suffice.cli.talk import rows, talk
 
 
@@ -29,6 +29,7 @@ def apply_command(
     exact: Annotated[bool, typer.Option("--exact", help="Leave texts that look like formulas alone (CSV).")] = False,
     *,
     how: RunFlags,
+    calls: ModelFlags,
 ) -> None:
     """Answer every row of a file.
 
@@ -38,11 +39,12 @@ def apply_command(
     from suffice.cli.guest import aside
     from suffice.cli.screen import console, counting
     from suffice.evals.apply import ApplyOptions, apply
+    from suffice.evals.cost import spent_text
     from suffice.programs.bridge import run
     from suffice.programs.load import find_solution
 
     named = tuple(c.strip() for c in columns.split(",")) if columns else None
-    options = ApplyOptions(named, encoding, overwrite=overwrite, exact=exact, **how.options())
+    options = ApplyOptions(named, encoding, overwrite=overwrite, exact=exact, **how.options(), **calls.options())
     with rows() as stdout, aside(), console() as screen:
         solution = find_solution(bundle)
         seen = out is None and stdout.isatty()  # the rows themselves show how far it is
@@ -57,5 +59,7 @@ def apply_command(
     failed = [f"{applied.failed:,} failed"] if applied.failed else []
     again = [f"{applied.resumed:,} were there already"] if applied.resumed else []
     talk(f"{applied.rows:,} rows: {', '.join([*parts, *failed, *again])}")
+    if applied.spent is not None and applied.spent.attempts:
+        talk(f"spent {spent_text(applied.spent)}")
     for note in applied.notes:
         talk(f"note: {note}")

@@ -16,11 +16,12 @@ from contextlib import aclosing, nullcontext, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, TextIO, cast
+from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
 from suffice.errors import DataError, SolutionError, StoreBusy, UsageError
 from suffice.evals.answered import ADDED, Kept, Layout, OutFile, OutText, added_names, kept
 from suffice.evals.columns import INPUT
+from suffice.evals.cost import count_before
 from suffice.evals.evaluate import opened
 from suffice.evals.grade import Grader
 from suffice.evals.runner import BATCH, Job, Tally, outcomes
@@ -28,9 +29,13 @@ from suffice.evals.shown import counted, listed
 from suffice.evals.stream import Record, Table, records, scan
 from suffice.evals.trespass import asked, refuse_sealed_rows
 from suffice.programs.solution import Solution, check_inputs, from_function
-from suffice.store import runs
+from suffice.store import calls, runs
+from suffice.store.calls import Spent
 from suffice.store.database import Store, chunks
 from suffice.values import Case, Json, Outcome, Score, content_hash
+
+if TYPE_CHECKING:
+    from suffice.models.concerns.budget import Budget
 
 CHUNK: Final = 10_000  # rows of a solution that costs which are held in memory at once
 AHEAD: Final = (
@@ -45,7 +50,8 @@ class ApplyOptions:
     `concurrency` calls run side by side, each for at most `timeout` seconds. `fresh` asks again what is recorded,
     `journal=False` records nothing. `overwrite` replaces an output file that is complete or of something else.
     `exact` leaves texts that look like formulas as they are in a CSV. After `give_up` failed calls in a row (None:
-    never) the run stops, and these rows are asked again by the next.
+    never) the run stops, and these rows are asked again by the next. `budget` is what all model calls may cost
+    together; what an interrupted run had spent counts, and so it needs the journal.
     """
 
     inputs: tuple[str, ...] | None = None
@@ -57,6 +63,7 @@ class ApplyOptions:
     overwrite: bool = False
     exact: bool = False
     give_up: int | None = 10
+    budget: Budget | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,7 @@ class Applied:
     inputs: tuple[str, ...]
     columns: tuple[str, ...]  # added
     notes: tuple[str, ...] = ()
+    spent: Spent | None = None  # by model calls, before the run was interrupted and since; None without a journal
 
 
 async def apply(
@@ -94,6 +102,8 @@ async def apply(
     failing, StoreError.
     """
     how = options or ApplyOptions()
+    if how.budget is not None and not how.journal:
+        raise UsageError("a budget is kept by the journal, and journal=False writes none", hint="leave journal= out")
     solved = from_function(solution)
     path = Path(out).expanduser() if isinstance(out, str | Path) else None
     table = scan(Path(source).expanduser(), encoding=how.encoding)
@@ -112,16 +122,13 @@ async def apply(
     written = _Written(target, layout, before.statuses, how.give_up, solved.free, on_done)
     try:
         with nullcontext() if solved.free or not how.journal else opened(store) as home:
-            again = await _answer(solved, table, inputs, written, how, home)
+            again, spent = await _answer(solved, table, inputs, written, how, home)
         written.rest()
     finally:
         target.close()
     if path is not None:
         _side(path).unlink(missing_ok=True)
-    if again:
-        were = "was" if again == 1 else "were"
-        flying = f"{counted(again, 'call')} that {were} in flight when the last run was cut off"
-        notes.append(f"{flying} {were} possibly paid twice")
+    notes += _paid_twice(again)
     counts = written.statuses
     return Applied(
         rows=table.rows,
@@ -133,7 +140,14 @@ async def apply(
         inputs=inputs,
         columns=layout.names,
         notes=tuple(notes),
+        spent=spent,
     )
+
+
+def _paid_twice(calls: int) -> list[str]:
+    were = "was" if calls == 1 else "were"
+    flying = f"{counted(calls, 'call')} that {were} in flight when the last run was cut off"
+    return [f"{flying} {were} possibly paid twice"] if calls else []
 
 
 def input_columns(
@@ -186,10 +200,13 @@ async def _answer(
     written: _Written,
     how: ApplyOptions,
     store: Store | None,
-) -> int:
-    """Ask for every row that is not written yet, and write it; how many calls an interrupted run may have paid, too."""
+) -> tuple[int, Spent | None]:
+    """Ask for every row that is not written yet, and write it; how many calls an interrupted run may have paid, too,
+    and what the run has spent."""
     run = "" if store is None else _run(store, solution, table, inputs)
-    job = Job(solution, _UNGRADED, store, run, how.concurrency, how.timeout, how.fresh, retry=True)
+    if store is not None:
+        count_before(store, run, how.budget)
+    job = Job(solution, _UNGRADED, store, run, how.concurrency, how.timeout, how.fresh, retry=True, budget=how.budget)
     tally = Tally()
     window = None if store is not None else lambda: AHEAD * how.concurrency
     size = BATCH if solution.free and solution.batch is not None else CHUNK
@@ -202,9 +219,11 @@ async def _answer(
         if store is not None:
             runs.finish_run(store, run, "failed" if isinstance(error, Exception) else "interrupted")
         raise
-    if store is not None:
-        runs.finish_run(store, run, "done", dict(written.statuses))
-    return tally.sent_again
+    if store is None:
+        return tally.sent_again, None
+    runs.finish_run(store, run, "done", dict(written.statuses))
+    spent = calls.spent(store, run)
+    return max(tally.sent_again, spent.open), spent  # at the last kill, at all of them
 
 
 def _run(store: Store, solution: Solution, table: Table, inputs: tuple[str, ...]) -> str:

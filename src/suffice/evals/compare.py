@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from suffice.errors import UsageError
+from suffice.evals.cost import PerCase, per_case, short_cost
 from suffice.evals.evaluate import How, evaluated, opened, refuse_sealed
 from suffice.evals.report import Report, figure, shortened
 from suffice.evals.task import Task
 from suffice.programs.using import maybe_using
 from suffice.stats.intervals import exact_sign_test, tango
 from suffice.store.database import Store
-from suffice.values import ABSTAIN, Json, to_json
+from suffice.values import ABSTAIN, Cost, Json, to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Comparison:
     difference: float  # share right after - share right before
     interval: tuple[float, float]  # 95%, Tango (1998)
     p_value: float  # exact sign test over the flips, two-sided
+    costs: tuple[PerCase | None, PerCase | None] = (None, None)  # before, after; None where no model was called
 
     def __str__(self) -> str:
         low, high = (f"{v:+.3f}" for v in self.interval)
@@ -52,6 +54,9 @@ class Comparison:
             f"  difference {self.difference:+.3f} ({low} to {high} at 95%; sign test {self._p()})",
             f"  flips      {len(self.gained)} gained, {len(self.lost)} lost",
         ]
+        if any(c is not None and c.usd != 0 for c in self.costs):
+            old, new = map(short_cost, self.costs)
+            out.insert(3, f"  cost       {new} against {old}")
         for mark, flips in (("+", self.gained), ("-", self.lost)):
             out += [
                 f"    {mark} {f.source}  {_text(f.before)} -> {_text(f.after)}  | {shortened(f.inputs)}" for f in flips
@@ -110,6 +115,7 @@ def paired(before: Report | Mapping[str, Any], after: Report | Mapping[str, Any]
         difference=(len(gained) - len(lost)) / len(pairs),
         interval=(between.low, between.high),
         p_value=exact_sign_test(len(gained), len(lost)),
+        costs=(_cost([a for a, _ in pairs], old), _cost([b for _, b in pairs], new)),
     )
 
 
@@ -119,6 +125,12 @@ def _common(
     rows = {(r["id"], r["key"]): r for r in old}
     pairs = [(rows[k], r) for r in new if (k := (r["id"], r["key"])) in rows]
     return [(a, b) for a, b in pairs if not same_expected or a["expected"] == b["expected"]]
+
+
+def _cost(rows: Sequence[Mapping[str, Json]], report: Mapping[str, Json]) -> PerCase | None:
+    """What these cases of a report take; of one that was saved by an older version nothing is known."""
+    costs = [Cost(**c) if (c := row.get("cost")) is not None else None for row in rows]
+    return per_case(costs, free=bool(report.get("free")))
 
 
 def _right(row: Mapping[str, Json]) -> bool:

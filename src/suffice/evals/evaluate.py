@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Protocol, TypedDict, cast, runtime_checka
 from typing_extensions import Unpack
 
 from suffice.errors import SealedError, StoreBusy, StoreError, UsageError
+from suffice.evals.cost import costs_nothing, count_before
 from suffice.evals.report import Report
 from suffice.evals.runner import Job, Tally, outcomes
 from suffice.evals.seal import dev_cases
 from suffice.evals.task import Task
 from suffice.programs.solution import Solution, check_inputs, from_function
 from suffice.programs.using import maybe_using
-from suffice.store import runs
+from suffice.store import calls, runs
 from suffice.store.database import Store, open_store
 from suffice.values import Case, Outcome, Split, content_hash
 
@@ -79,7 +80,9 @@ async def evaluate(
 
     A rung that learns is fitted on train first. Answers already recorded for the same solution and inputs are not
     asked for again unless `fresh`; calls that failed are. `how` is described at Calling. An interrupted evaluation
-    goes on where it was. Raises SealedError for the test split, UsageError for options that make no sense and for a
+    goes on where it was, and what it had spent counts against `budget`.
+
+    Raises SealedError for the test split, UsageError for options that make no sense and for a
     rung that does not suit the task, SolutionError for a solution
     whose parameters do not fit, StoreError when answers cannot be recorded: those that were are kept.
     """
@@ -95,6 +98,7 @@ async def evaluated(db: Store, task: Task, solution: Any, how: How) -> Report:
     solved, fitted_on = await _solution(task, solution)
     check_inputs(solved, task.columns.inputs)
     run = _begun(db, task, solved, how.split)
+    count_before(db, run, how.budget)
     tally = Tally()
     try:
         job = Job(solved, task.grader, db, run, how.concurrency, how.timeout, how.fresh, retry=True, budget=how.budget)
@@ -103,6 +107,7 @@ async def evaluated(db: Store, task: Task, solution: Any, how: How) -> Report:
         with suppress(StoreError):  # a full disk cannot note this, either, and the first error is the one to tell
             runs.finish_run(db, run, "failed" if isinstance(error, Exception) else "interrupted", None)
         raise
+    spent = calls.spent(db, run)
     report = Report(
         task=task.name,
         solution=solved.name,
@@ -113,9 +118,12 @@ async def evaluated(db: Store, task: Task, solution: Any, how: How) -> Report:
         fingerprint=task.fingerprint,
         grader=task.grader.identity,
         run=run,
-        possibly_paid_twice=tally.sent_again,
+        possibly_paid_twice=max(tally.sent_again, spent.open),  # at the last kill, at all of them
         stopped=stopped,
         fitted_on=fitted_on,
+        confidence_from=solved.confidence_from,
+        free=costs_nothing(solved),
+        spent=spent,
     )
     runs.finish_run(db, run, "done", report.to_record())
     return report

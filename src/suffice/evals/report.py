@@ -7,13 +7,15 @@ import math
 import statistics
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from suffice.errors import DataError, MissingExtra
+from suffice.evals.cost import PerCase, cost_text, per_case, spent_json, spent_text
 from suffice.stats.intervals import mean_interval, wilson, wilson_clustered
 from suffice.stats.selective import Cells, Curve, abstention_cells, coverage_curve
+from suffice.store.calls import Spent
 from suffice.values import Json, Outcome, Split, to_json
 
 ROWS_KEPT = 200  # failures, and errors, that the store remembers with their texts
@@ -43,6 +45,9 @@ class Report:
     possibly_paid_twice: int = 0
     stopped: str = ""  # why it ended before the last case, if it did
     fitted_on: str = ""  # "143 train cases" for a rung that learns
+    confidence_from: str | None = None  # "vote share", "log-probabilities"; None where nobody knows
+    free: bool = False  # asking the solution costs nothing
+    spent: Spent | None = None  # what the run's model calls cost, before it was interrupted and since
 
     @property
     def n(self) -> int:
@@ -87,6 +92,12 @@ class Report:
         if not times:
             return None
         return statistics.median(times), times[min(len(times) - 1, int(0.95 * len(times)))]
+
+    @property
+    def cost(self) -> PerCase | None:
+        """US dollars and tokens a case in production, errors included; None where no model was called. What was looked
+        up now counts as when it was made: `spent` is what this run paid."""
+        return per_case([o.cost for o in self.outcomes], free=self.free)
 
     @property
     def curve(self) -> Curve | None:
@@ -165,6 +176,10 @@ class Report:
             "abstained": len(self.abstained),
             "stopped": self.stopped,
             "run": self.run,
+            "free": self.free,
+            "cost": None if self.cost is None else self.cost.to_json(),
+            "spent": None if self.spent is None else spent_json(self.spent),
+            "confidence_from": self.confidence_from,
         }
 
 
@@ -204,8 +219,13 @@ def lines(report: Report, failures: int = 5) -> list[str]:
     if report.abstained:
         answered = answered_of(report.outcomes)
         out.append(f"  handed on  {len(report.abstained)} of {report.n}; of those answered {rate_text(answered)}")
+    if report.confidence_from:
+        out.append(f"  confidence {report.confidence_from}")
     out += _coverage_lines(report)
     out.append(f"  latency    {latency_text(report)}")
+    if report.cost is not None and not report.free:
+        out.append(f"  cost       {cost_text(report.cost)}")
+        out += [f"  spent      {spent_text(report.spent)}"] if report.spent is not None else []
     if report.possibly_paid_twice:
         out.append(f"  note       {report.possibly_paid_twice} calls of an interrupted run were possibly paid twice")
     if report.stopped:
@@ -328,6 +348,7 @@ def _row(outcome: Outcome) -> dict[str, Json]:
         "reason": "" if score is None else score.reason,
         "error": None if failure is None else f"{failure.kind}: {failure.message}",
         "seconds": outcome.seconds,
+        "cost": None if outcome.cost is None else asdict(outcome.cost),
     }
 
 

@@ -6,18 +6,19 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 from suffice.errors import BudgetError, SolutionError, UsageError
 from suffice.evals.grade import Grader
-from suffice.models.belonging import Belonging, belonging
+from suffice.models.belonging import Belonging, Meter, belonging, current
 from suffice.models.concerns.budget import Budget
 from suffice.programs.solution import Solution, attempt
 from suffice.programs.threads import in_thread
 from suffice.store import journal
 from suffice.store.calls import CallJournal
 from suffice.store.database import Store
-from suffice.values import ABSTAIN, Answer, Case, Failure, Graded, Outcome, Score, content_hash, to_json
+from suffice.values import ABSTAIN, Answer, Case, Cost, Failure, Graded, Outcome, Score, content_hash, to_json
 
 BATCH = 2_000  # cases looked up, or answered by a free solution, at a time
 
@@ -78,12 +79,22 @@ async def outcomes(
     known = _recorded(job, cases)
     line = _Line(job, cases, window, on_done, known)
     try:
-        async for outcome in line.outcomes():
-            yield outcome
+        with _untold(job):
+            async for outcome in line.outcomes():
+                yield outcome
     finally:
         await line.close()
         if tally is not None and line.writer is not None:
             tally.sent_again += line.writer.sent_again
+
+
+def _untold(job: Job) -> AbstractContextManager[None]:
+    """While sealed cases run, a model call that has lost its way out of the run (a thread's own) is noted nowhere."""
+    if not job.sealed:
+        return nullcontext()
+    from suffice.models.telemetry import no_telemetry  # heavy, and of no use on dev
+
+    return no_telemetry()
 
 
 def graded(grader: Grader, answer: Answer, case: Case) -> Score:
@@ -163,7 +174,7 @@ class _Line:
         self.changed.set()
 
     async def _inside(self, run: Belonging, i: int) -> None:
-        with belonging(run):
+        with belonging(replace(run, meter=Meter())):
             await self._one(i)
 
     async def _one(self, i: int) -> None:
@@ -199,17 +210,24 @@ async def _call(job: Job, case: Case, writer: journal.Writer | None) -> Outcome:
         if writer is not None:
             await writer.withdraw(job.solution.identity, _noted_as(job, case))
         raise
-    outcome = _outcome(job, case, answer, failure, time.perf_counter() - began)
+    outcome = replace(_outcome(job, case, answer, failure, time.perf_counter() - began), cost=_metered())
     if writer is not None:
         await _write(job, outcome, writer)
     return outcome
+
+
+def _metered() -> Cost | None:
+    """What the model calls of the case in hand cost; None where nobody counts."""
+    run = current()
+    return None if run is None or run.meter is None else run.meter.total
 
 
 def _shared(job: Job, case: Case, first: Outcome) -> Outcome:
     """What another case with the same input gets: the same answer, graded by its own expected value."""
     if job.sealed or first.answer is None:
         return replace(first, case=case, recorded=True)
-    return Outcome(case, first.answer, graded(job.grader, first.answer, case), None, first.seconds, recorded=True)
+    score = graded(job.grader, first.answer, case)
+    return replace(first, case=case, score=score, recorded=True)
 
 
 def _outcome(job: Job, case: Case, answer: Answer | None, failure: Failure | None, seconds: float | None) -> Outcome:
@@ -245,15 +263,16 @@ async def _write(job: Job, outcome: Outcome, writer: journal.Writer) -> None:
     if job.sealed:
         await writer.record_sealed(solution, job.grader.identity, inputs, _scored(outcome))
     else:
-        await writer.record(solution, inputs, journal.Recorded(outcome.answer, outcome.failure, outcome.seconds))
+        call = journal.Recorded(outcome.answer, outcome.failure, outcome.seconds, outcome.cost)
+        await writer.record(solution, inputs, call)
 
 
 def _scored(outcome: Outcome) -> journal.Scored:
     """What the journal keeps of a sealed case: no text, and no hash of the answer, which a short list would undo."""
     if outcome.score is None:
         kind = outcome.failure.kind if outcome.failure is not None else "raised"
-        return journal.Scored(None, answered=False, failure_kind=kind, seconds=outcome.seconds)
-    return journal.Scored(outcome.score.value, answered=not outcome.abstained, seconds=outcome.seconds)
+        return journal.Scored(None, False, None, kind, outcome.seconds, outcome.cost)
+    return journal.Scored(outcome.score.value, not outcome.abstained, None, None, outcome.seconds, outcome.cost)
 
 
 async def _batched(
@@ -308,13 +327,14 @@ def _noted_as(job: Job, case: Case) -> str:
 
 def _from_open(job: Job, case: Case, row: journal.Recorded) -> Outcome:
     if row.answer is None:
-        return Outcome(case, None, None, row.failure, row.seconds, recorded=True)
-    return Outcome(case, row.answer, graded(job.grader, row.answer, case), None, row.seconds, recorded=True)
+        return Outcome(case, None, None, row.failure, row.seconds, recorded=True, cost=row.cost)
+    score = graded(job.grader, row.answer, case)
+    return Outcome(case, row.answer, score, None, row.seconds, recorded=True, cost=row.cost)
 
 
 def _from_sealed(case: Case, row: journal.Scored) -> Outcome:
     if row.pass_score is None:
         failure = Failure(row.failure_kind or "raised", "held back: the case is sealed")
-        return Outcome(case, None, None, failure, row.seconds, recorded=True)
+        return Outcome(case, None, None, failure, row.seconds, recorded=True, cost=row.cost)
     value = Graded(row.pass_score) if row.answered else ABSTAIN
-    return Outcome(case, Answer(value), Score(row.pass_score, "sealed"), None, row.seconds, recorded=True)
+    return Outcome(case, Answer(value), Score(row.pass_score, "sealed"), None, row.seconds, True, row.cost)

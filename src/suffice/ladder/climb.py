@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Unpack
 
 from suffice.errors import BarError, UsageError
 from suffice.evals.claim import Stated
+from suffice.evals.cost import count_before
 from suffice.evals.evaluate import opened
 from suffice.evals.plan import Plan, plan_of, refuse_hopeless
 from suffice.evals.seal import Sealed, choose_block, dev_cases, looked_at_note, sealed_blocks
@@ -44,7 +46,8 @@ async def climb(
     `rungs` is a list of rungs, functions, bundles or rung names, easiest first, or one of them; without it the ladder
     is proposed. `bar`, `tolerance` and `coverage` (a share, or "max") override the task's. Dev is run first and costs
     no error; a candidate that dev makes likely meets the sealed test, where verdict and bound are all that is learned.
-    The same climb again goes on where it was interrupted, or looks its verdicts up.
+    The same climb again goes on where it was interrupted, or looks its verdicts up; what an interrupted one had spent
+    counts against `budget`.
 
     Raises UsageError without a bar or without sealed cases, BarError for a bar that these cases cannot show,
     SolutionError for a solution that does not fit the task, StoreError when nothing can be recorded.
@@ -206,6 +209,7 @@ def _begin(
     if base == sealed.passed and not decided:
         refuse_hopeless(stated.bar, stated.tolerance, sealed)
     shown = frozenset(k for k, t in decided.items() if t.verdict == "PASS")
+    since = _budget_since(last)
     settings = {
         "claim": stated.to_json(),
         "n": stated.n,
@@ -220,10 +224,12 @@ def _begin(
         "path": str(task.path) if task.path is not None else None,
         "command": options.get("command"),
     }
+    noted = {**settings, "budget_since": since}
     if last is None:
-        run = runs.start_run(store, "climb", task.name, settings, identity=identity)
+        run = runs.start_run(store, "climb", task.name, noted, identity=identity)
     else:
-        run = runs.resume_run(store, last.id, settings).id
+        run = runs.resume_run(store, last.id, noted).id
+    count_before(store, run, options.get("budget"), since)
     rows = [Climbed(name=r.name, candidate=r.name, state="waiting") for r in ladder]
     return Climb(
         task, dev, ladder, stated, sealed, store, run, base, base, shown, rule, options, rows, settings=settings
@@ -238,6 +244,13 @@ def _first_seen(last: runs.Run | None, tries: Sequence[ledger.Try], sealed: Seal
     looked_up = last.state == "done" and any(rung["tested"] for rung in result["rungs"])
     met = looked_up or any(t.run == last.id for t in tries)
     return tuple(last.settings["base"]) if met else sealed.passed
+
+
+def _budget_since(last: runs.Run | None) -> float:
+    """From when on a run's spending counts against its budget: one that was interrupted goes on with the old one."""
+    if last is None or last.state == "done":
+        return time.time()
+    return float(last.settings.get("budget_since", last.started))
 
 
 def _check(options: Options) -> None:

@@ -7,14 +7,16 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
+from suffice.evals.cost import spent_json
 from suffice.evals.report import shortened
 from suffice.ladder import sentence
 from suffice.ladder.decision import Climbed, Decision
-from suffice.ladder.evidence import largest_coverage, shared
+from suffice.ladder.evidence import largest_coverage
 from suffice.ladder.state import Candidate, Climb
 from suffice.stats.ledger import TOTAL
 from suffice.stats.plan import cases_to_settle
 from suffice.stats.selective import coverage_curve
+from suffice.store import calls
 from suffice.values import Json, Outcome, Verdict
 from suffice.values import to_json as value_json
 
@@ -34,19 +36,21 @@ def decide(c: Climb, winner: int | None) -> Decision:
     tested = row.tested
     assert tested is not None
     candidate = c.candidates[winner]
+    cost = tested.cost or row.cost  # a verdict of an older version has none of its own
     note = next((m.rung.note for m, _ in candidate.kept if m.rung.note), "")
     seen_share = row.dev_answered / row.dev_seen if row.dev_seen else None
     return Decision(
         task=c.task.name,
         verdict="PASS",
-        sentence=sentence.decided(row.candidate, c.stated, tested, seen_share, note),
+        sentence=sentence.decided(row.candidate, c.stated, tested, seen_share, note) + sentence.costs(cost),
         claim=c.stated,
         rungs=tuple(c.rows),
         solution=replace(c.solutions[winner], name=row.candidate),
         bound=tested.bound,
         share=tested.share,
         error=tested.alpha,
-        cost=0.0 if c.solutions[winner].free and all(r.calls == 0 for r in c.rows) else None,
+        cost=None if cost is None else cost.usd,
+        spent=calls.spent(c.store, c.run),
         run=c.run,
         advice=tuple(advice),
         settings=c.settings,
@@ -66,6 +70,7 @@ def to_json_decision(decision: Decision) -> dict[str, Json]:
         "share": decision.share,
         "error": decision.error,
         "cost_usd": decision.cost,
+        "spent": None if decision.spent is None else spent_json(decision.spent),
         "run": decision.run,
         "advice": list(decision.advice),
         "settings": decision.settings,
@@ -75,16 +80,16 @@ def to_json_decision(decision: Decision) -> dict[str, Json]:
 
 
 def _row_json(row: Climbed) -> dict[str, Json]:
-    return {**asdict(row), "thresholds": list(row.thresholds), "dev_score": row.dev_score}
+    cost = None if row.cost is None else row.cost.to_json()
+    return {**asdict(row), "cost": cost, "thresholds": list(row.thresholds), "dev_score": row.dev_score}
 
 
 def _remarks(c: Climb) -> list[str]:
     """What to know whatever was decided: calls paid twice, verdicts that were looked up, rungs that paused."""
     out: list[str] = []
-    if c.tally.sent_again:
-        out.append(
-            f"{c.tally.sent_again} calls that were in flight when the last run was cut off were possibly paid twice."
-        )
+    twice = max(c.tally.sent_again, calls.spent(c.store, c.run).open)  # at the last kill, at all of them
+    if twice:
+        out.append(f"{twice} calls that were in flight when the run was cut off were possibly paid twice.")
     for row in c.rows:
         tested = row.tested
         if tested is not None and tested.known and tested.verdict == "PASS":
@@ -124,6 +129,7 @@ def _undecided(c: Climb, advice: list[str]) -> Decision:
         sentence=said,
         claim=c.stated,
         rungs=tuple(c.rows),
+        spent=calls.spent(c.store, c.run),
         run=c.run,
         advice=tuple(advice),
         settings=c.settings,
@@ -218,14 +224,7 @@ def _pages(c: Climb, k: int) -> dict[str, Json]:
 
 def _composed(candidate: Candidate) -> list[tuple[Outcome, str]]:
     """What the route did on each dev case that it did not hand on to a person, and which member did it."""
-    members = list(zip(shared([m.evidence for m in candidate.members]), candidate.members, strict=True))
-    out: list[tuple[Outcome, str]] = []
-    for i in range(candidate.fit.seen):
-        for (member, run), threshold in zip(members, candidate.fit.thresholds, strict=True):
-            if member.failed[i] or (member.answered[i] and (threshold is None or member.confidence[i] >= threshold)):
-                out.append((member.outcomes[i], run.rung.name))
-                break
-    return out
+    return [(asked[-1][1], asked[-1][0].rung.name) for asked, kept in candidate.walked() if kept]
 
 
 def _failure(outcome: Outcome, by: str) -> dict[str, Json]:

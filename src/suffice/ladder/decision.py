@@ -8,9 +8,12 @@ from typing import Any
 
 from suffice.errors import SolutionError
 from suffice.evals.claim import Stated
+from suffice.evals.cost import PerCase, short_cost
 from suffice.evals.report import figure
+from suffice.ladder import sentence
 from suffice.programs.bundle import save_bundle
 from suffice.programs.solution import Solution
+from suffice.store.calls import Spent
 from suffice.values import Json, Verdict
 
 
@@ -33,6 +36,7 @@ class Tested:
     known: bool
     paused: bool = False
     pauses: int = 0  # of the few that a try may have, this one included
+    cost: PerCase | None = None  # of the sealed cases that it was called on; None where no model was called
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,8 @@ class Climbed:
     calls: int = 0  # cases put to it, on dev and test, where that is not free
     saved: int = 0  # cases that running all of dev and test would have put to it on top
     note: str = ""
+    cost: PerCase | None = None  # of the candidate on dev, its easier members included; None: no model was called
+    confidence_from: tuple[str | None, ...] = ()  # of each member: "vote share", "log-probabilities"
 
     @property
     def dev_score(self) -> float | None:
@@ -69,8 +75,9 @@ class Decision:
     """The end of a climb. `print(decision)` says it; `solution` can be called; `save` makes a bundle of it.
 
     `verdict` is PASS when a candidate was shown to suffice; `solution` is None otherwise. `bound` is the largest rate
-    right that was certified, `share` the largest share answered where the claim has a coverage. `cost` is US dollars,
-    None where unknown.
+    right that was certified, `share` the largest share answered where the claim has a coverage. `cost` is the US
+    dollars that the solution takes for one input in production, None where unknown; `spent` is what the climb paid for
+    model calls.
     """
 
     task: str
@@ -83,6 +90,7 @@ class Decision:
     share: float | None = None
     error: float | None = None  # alpha of the try that decided
     cost: float | None = None
+    spent: Spent | None = None
     run: str = ""
     advice: tuple[str, ...] = ()  # what else there is to know: what came closest, what would settle it
     settings: dict[str, Json] = field(default_factory=dict[str, Json])
@@ -136,9 +144,11 @@ def _line(rung: Climbed) -> str:
         else f"{rung.dev_right} of {rung.dev_seen}"
     )
     text = f"{rung.candidate}: dev {among} right ({figure(low)} to {figure(high)} at 95%)"
+    text += f", {short_cost(rung.cost)}" if rung.cost is not None and rung.cost.usd != 0 else ""
     if rung.chance is not None:
         text += f", predicted chance {rung.chance:.0%}"
     text += f": {rung.state}"
     if rung.tested is not None:
         text += f" after {rung.tested.used} sealed cases"
-    return text
+    sure = sentence.confidence(rung.members, rung.thresholds, rung.confidence_from)
+    return f"{text}; {sure}" if sure else text

@@ -212,9 +212,11 @@ def _show(c: Climb, k: int, candidate: Candidate, judgement: Judgement) -> None:
         chance=fit.chance,
         thresholds=tuple(t for _, t in candidate.kept),
         members=tuple(m.rung.name for m, _ in candidate.kept),
+        confidence_from=tuple(m.confidence_from for m, _ in candidate.kept),
         handled=fit.handled,
         calls=run.calls,
         saved=0 if run.free else run.total - len(run.evidence),
+        cost=candidate.cost,
         note=note,
     )
 

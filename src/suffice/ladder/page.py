@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from suffice.evals.cost import money
 from suffice.evals.report import duration, figure
 from suffice.evals.shown import counted
 from suffice.ladder.page_cases import confusion_of, confusion_table, failure_list, label
@@ -86,6 +87,8 @@ def _facts(decision: Record) -> list[tuple[str, str, str]]:
         facts.append(("Coverage", "max" if coverage == 0 else f"{coverage:.0%}", "of inputs, asked for"))
     if alpha is not None:
         facts.append(("Error", percent(alpha), "chance of a wrong PASS, at most"))
+    cost = number(decision, "cost_usd")
+    facts += [("Cost", money(1000 * cost), "for 1,000 inputs")] if cost else []
     n, used = number(claim, "n"), _used(decision)
     if n is not None:
         per = clipped(string(claim, "per"), 40)
@@ -178,13 +181,19 @@ def _settings(decision: Record) -> Html:
     rows += [("rungs, easiest first", join([code(n) for n in names], ", "))] if names else []
     rows += [("tries before this climb", f"{len(items(told, 'base'))}")] if "base" in told else []
     rows += [(SETTINGS.get(k, k), _setting(v)) for k, v in told.items() if k not in ELSEWHERE and v is not None]
-    cost = number(decision, "cost_usd")
-    rows.append(("cost", "unknown" if cost is None else f"US$ {cost:,.2f}"))
+    cost, spent = number(decision, "cost_usd"), part(decision, "spent")
+    rows.append(("cost of 1,000 inputs", "unknown" if cost is None else money(1000 * cost)))
+    rows += [("spent on model calls", _spent(spent))] if count(spent, "attempts") else []
     rows += [("run", code(string(decision, "run")))] if string(decision, "run") else []
     said = "The same command on the same data looks the verdict up and spends nothing."
     command, note = _command(decision, told, claim, names)
     parts_ = [el("pre", el("code", command), tabindex="0"), *([el("p", note, class_="note")] if note else [])]
     return section("repeat", "To repeat it", said, *parts_, terms(rows, "settings"))
+
+
+def _spent(spent: Record) -> str:
+    usd = number(spent, "usd")
+    return f"{'unknown' if usd is None else money(usd)} in {counted(count(spent, 'attempts'), 'attempt')}"
 
 
 def _setting(value: Json) -> Html | str:
@@ -292,6 +301,10 @@ def _eval_facts(report: Record, seconds: list[float]) -> list[tuple[str, str, st
     if len(seconds) == 2:
         facts.append(("Median", duration(seconds[0]), "for a call"))
         facts.append(("p95", duration(seconds[1]), "for a call"))
+    cost = part(report, "cost")
+    if number(cost, "usd") != 0 and count(cost, "n"):
+        usd = number(cost, "usd")
+        facts.append(("Cost", "unknown" if usd is None else money(1000 * usd), "for 1,000 cases"))
     return facts
 
 
@@ -303,6 +316,8 @@ def _score_picture(report: Record, name: str) -> Html | None:
     interval = (ends[0], ends[1]) if len(ends) == 2 else None
     picture = el("div", strip(name, score, interval, [], "none"), axis_bottom(), class_="one-strip")
     said = "The mean score; the whisker is its 95% interval." if interval is not None else "The mean score."
+    sure = clipped(string(report, "confidence_from"), 60)
+    said += f" Its confidence: {sure}." if sure else ""
     return section("score", "The score", said, picture)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from suffice.evals.cost import PerCase, cost_text
 from suffice.evals.report import figure
 from suffice.evals.shown import counted
 from suffice.ladder.page_figures import Member, Point, axis_bottom, axis_top, curve, gauge, route, strip
@@ -21,9 +22,10 @@ from suffice.ladder.page_text import (
     numbers,
     part,
     parts,
+    plain,
     string,
 )
-from suffice.ladder.sentence import floor_percent, percent, rate, when
+from suffice.ladder.sentence import confidence, floor_percent, percent, rate, when
 from suffice.stats.intervals import wilson
 from suffice.values import Json
 
@@ -93,7 +95,8 @@ def _rung(k: int, rung: Record, claim: Record) -> Html:
     mark = MARKS.get(state, "none")
     route_name = string(rung, "candidate")
     via = [el("span", "as ", code(clipped(route_name, 120)), class_="via")] if route_name not in ("", name) else []
-    note = [el("span", clipped(string(rung, "note"), 300), class_="note")] if string(rung, "note") else []
+    said = [clipped(string(rung, "note"), 300), cost_said(part(rung, "cost"))]
+    note = [el("span", text, class_="note") for text in said if text]
     number_ = el("span", f"{k}", class_="step", aria_hidden="true")
     first = el("th", number_, el("div", code(clipped(name, 60)), *via, *note), scope="row", role="rowheader")
     score, interval = score_of(rung, claim), _interval(rung)
@@ -110,6 +113,14 @@ def score_of(rung: Record, claim: Record) -> float | None:
     """The dev score: right among answered where the claim has a coverage, right among all else."""
     among = count(rung, "dev_answered" if number(claim, "coverage") is not None else "dev_seen")
     return min(count(rung, "dev_right") / among, 1.0) if among else number(rung, "dev_score")
+
+
+def cost_said(cost: Record) -> str:
+    """ "$1.20 per 1,000 cases; tokens a case: 412 in, 23 out", as recorded; "" where no model was called."""
+    usd, tokens = number(cost, "usd"), [number(cost, f"{way}_tokens") for way in ("input", "output")]
+    if not count(cost, "n") or usd == 0:
+        return ""
+    return cost_text(PerCase(count(cost, "n"), usd, *tokens))
 
 
 def looked_at(rung: Record) -> str:
@@ -194,8 +205,16 @@ def _route(decision: Record, rung: Record) -> Html | None:
     cases = f"all inputs ({cases_seen(rung)})" if count(rung, "dev_seen") else "all inputs"
     said = "Each member answers what it is sure enough of and hands the rest on."
     said = said if len(members) > 1 or rest else "One member answers every input."
+    sure = _confidence(rung)
+    said += f" {sure[:1].upper()}{sure[1:]}." if sure else ""
     title = "The route" if string(decision, "verdict") == "PASS" else "The closest route"
     return section("route", title, said, route(members, rest, "a person" if to_person else "no answer", cases))
+
+
+def _confidence(rung: Record) -> str:
+    names = [clipped(plain(n), 60) for n in items(rung, "members")]
+    sources = [clipped(s, 60) if isinstance(s, str) else None for s in items(rung, "confidence_from")]
+    return confidence(names, items(rung, "thresholds"), sources)
 
 
 def _members(rung: Record, pages: Record) -> list[Member]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal, Union
 
@@ -10,6 +10,7 @@ from suffice.errors import UsageError
 from suffice.evals.task import Task
 from suffice.ladder.rung import Rung
 from suffice.models.output.typed import output_type
+from suffice.programs.confidence import Confidence, checked_confidence, why_none
 from suffice.programs.example_solution import Shown, example_solution
 from suffice.programs.prompt import Example, Prompt
 from suffice.programs.solution import Solution
@@ -23,31 +24,38 @@ NOT_TRIED: Final = "no model: export SUFFICE_MODEL=openai:gpt-5-mini (and its ke
 KINDS: Final = ("label", "choice", "number", "text")
 
 
-def prompt(name: str = "prompt") -> Rung:
-    """Zero-shot: a prompt made from the task alone, its labels and its columns, with no code."""
-    return _rung(name, lambda task: asking_for(task, name))
+def prompt(name: str = "prompt", *, confidence: Confidence | None = None) -> Rung:
+    """Zero-shot: a prompt made from the task alone, its labels and its columns, with no code.
+
+    `confidence` says where that of its answers comes from: "logprobs" (`token_probability`), "self-check"
+    (`self_check`), or None: it has none, and a route asks it last. Raises UsageError for another word.
+    """
+    return _rung(name, None, confidence)
 
 
-def step(function: Step[Any, Any], name: str | None = None) -> Rung:
-    """A step as it is; its model is what holds when the climb begins."""
-    label = name or function.name
-    return _rung(label, lambda task: replace(function.asking(), name=label), function)
+def step(base: Step[Any, Any], *, confidence: Confidence | None = None, name: str | None = None) -> Rung:
+    """A step as it is; its model is what holds when the climb begins. `confidence` as for `prompt`."""
+    return _rung(name or base.name, base, confidence)
 
 
-def examples(base: Step[Any, Any] | None = None, *, k: int = 8, name: str = "examples") -> Rung:
+def examples(
+    base: Step[Any, Any] | None = None, *, k: int = 8, confidence: Confidence | None = None, name: str = "examples"
+) -> Rung:
     """Few-shot: before each input stand the `k` train cases most like it (words in common, weighted by rarity).
 
     `base` is a step, else the prompt made from the task. It learns: before test it gets dev's cases, too.
+    `confidence` as for `prompt`.
     """
+    sure = checked_confidence(confidence)
 
     async def fit(task: Task, cases: Sequence[Case]) -> Solution:
-        asking = _asking(task, base, name)
+        asking = replace(_asking(task, base, name), confidence=sure)
         names = asking.prompt.inputs
         pool = tuple(Example(named(c.inputs, names), c.expected) for c in cases)
         return example_solution(Shown(asking, pool, k, tuple(c.cluster for c in cases)))
 
-    identity = _identity("examples", base, k)
-    return Rung(name, fit, identity, learns=True, unsuited=lambda task: _unsuited(task, base), asks=True)
+    identity = _identity("examples", base, k, sure)
+    return Rung(name, fit, identity, learns=True, unsuited=lambda task: _unsuited(task, base, sure), asks=True)
 
 
 def vote(base: Step[Any, Any] | None = None, *, n: int = 5, temperature: float = 0.7, name: str = "vote") -> Rung:
@@ -111,18 +119,23 @@ def _answers(task: Task) -> Any:
     return Union[inner, None] if task.nothing else inner  # noqa: UP007 - made of values
 
 
-def _unsuited(task: Task, base: Step[Any, Any] | None) -> str | None:
+def _unsuited(task: Task, base: Step[Any, Any] | None, sure: Confidence | None = None) -> str | None:
     if base is None and task.output is None and task.kind not in KINDS:
         return f"it has no prompt for answers of kind {task.kind}: bring a step"
-    said = base is not None and base.said_model is not None
-    return None if said or model_configured() else NOT_TRIED
+    said = base.said_model if base is not None else None
+    if said is None and not model_configured():
+        return NOT_TRIED
+    return why_none(model_for(said, "a rung"), sure)
 
 
-def _rung(name: str, asking: Callable[[Task], Asking], base: Step[Any, Any] | None = None) -> Rung:
+def _rung(name: str, base: Step[Any, Any] | None, confidence: Confidence | None) -> Rung:
+    sure = checked_confidence(confidence)
+
     async def fit(task: Task, cases: Sequence[Case]) -> Solution:
-        return step_solution(asking(task))
+        return step_solution(replace(_asking(task, base, name), confidence=sure))
 
-    return Rung(name, fit, _identity("asks", base, name), unsuited=lambda task: _unsuited(task, base), asks=True)
+    identity = _identity("asks", base, name, sure)
+    return Rung(name, fit, identity, unsuited=lambda task: _unsuited(task, base, sure), asks=True)
 
 
 def _identity(kind: str, base: Step[Any, Any] | None, *more: Any) -> str:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from suffice.errors import SolutionError, UsageError
 from suffice.evals.read import inside
@@ -19,9 +19,12 @@ from suffice.programs.load import find
 from suffice.programs.solution import Solution, from_function
 from suffice.programs.threads import in_thread
 from suffice.programs.using import model_configured
-from suffice.programs.words import text_of, words_solution
+from suffice.programs.words import CALIBRATED, text_of, words_solution
 from suffice.values import Answer, Case, Json, canonical, content_hash, to_json
 from suffice.version import __version__
+
+if TYPE_CHECKING:  # what calls a model is heavy
+    from suffice.programs.confidence import Confidence
 
 ASKING = ("prompt", "examples", "vote")
 """Built-in rungs that ask a language model."""
@@ -54,6 +57,7 @@ class Rung:
     as_is: bool = False
     claim: Mapping[str, Json] | None = None  # what was shown of a loaded bundle
     asks: bool = False  # it asks the model that holds when it is fitted
+    confidence_from: str | None = None  # of the answers out of fold; else its solution says it
 
 
 def constant() -> Rung:
@@ -98,8 +102,15 @@ def words(name: str = "words", *, folds: int = 5, seed: int = 0) -> Rung:
             return "every train and dev case has the same answer"
         return None
 
-    identity = content_hash(["words", __version__, folds, seed])
-    return Rung(name, fit, identity=identity, learns=True, out_of_fold=out_of_fold, unsuited=unsuited)
+    return Rung(
+        name,
+        fit,
+        identity=content_hash(["words", __version__, folds, seed]),
+        learns=True,
+        out_of_fold=out_of_fold,
+        unsuited=unsuited,
+        confidence_from=CALIBRATED,
+    )
 
 
 def function(solution: Any, name: str | None = None) -> Rung:
@@ -149,18 +160,26 @@ def family(name: str, *variants: Any) -> Rung:
     return Rung(name, fit, identity, learns=learns, unsuited=unsuited, family=rungs, asks=asks)
 
 
-def prompt(name: str = "prompt") -> Rung:
-    """Zero-shot: a prompt made from the task alone (`prompting.prompt`)."""
+def prompt(name: str = "prompt", *, confidence: Confidence | None = None) -> Rung:
+    """Zero-shot: a prompt made from the task alone; `confidence` is "logprobs", "self-check" or none
+    (`prompting.prompt`)."""
     from suffice.ladder import prompting  # what calls a model is heavy
 
-    return prompting.prompt(name)
+    return prompting.prompt(name, confidence=confidence)
 
 
-def examples(base: Any = None, *, k: int = 8, name: str = "examples") -> Rung:
+def step(base: Any, *, confidence: Confidence | None = None, name: str | None = None) -> Rung:
+    """A step as it is, where it needs a confidence; a step alone is a rung without (`prompting.step`)."""
+    from suffice.ladder import prompting
+
+    return prompting.step(base, confidence=confidence, name=name)
+
+
+def examples(base: Any = None, *, k: int = 8, confidence: Confidence | None = None, name: str = "examples") -> Rung:
     """Few-shot: the `k` train cases most like an input stand before it (`prompting.examples`)."""
     from suffice.ladder import prompting
 
-    return prompting.examples(base, k=k, name=name)
+    return prompting.examples(base, k=k, confidence=confidence, name=name)
 
 
 def vote(base: Any = None, *, n: int = 5, temperature: float = 0.7, name: str = "vote") -> Rung:

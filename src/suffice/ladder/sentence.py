@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from suffice.evals.claim import Stated
+from suffice.evals.cost import PerCase, money
 from suffice.evals.report import figure
 from suffice.evals.report import rate as rate
-from suffice.ladder.decision import Tested
 from suffice.ladder.rule import PAUSES
 from suffice.stats.trial import ALPHA_FAIL, SHARE_TOLERANCE
+
+if TYPE_CHECKING:
+    from suffice.ladder.decision import Tested
 
 
 def decided(name: str, claim: Stated, tested: Tested, seen_share: float | None, note: str = "") -> str:
@@ -67,9 +72,26 @@ def used(claim: Stated, tested: Tested) -> str:
     return f"{tested.used} of {claim.n} sealed cases{per}"
 
 
+def costs(cost: PerCase | None) -> str:
+    """ " It costs $1.20 per 1,000 inputs (mean of 141 cases)." after the sentence; "" where no model was called."""
+    if cost is None or cost.usd == 0:
+        return ""
+    of = f"mean of {cost.n:,} cases"
+    if cost.usd is None:
+        return f" What it costs is unknown: no price is known of some of its model calls ({of})."
+    return f" It costs {money(1000 * cost.usd)} per 1,000 inputs ({of})."
+
+
 def before_test(number: int, alpha: float, total: float, chance: float) -> str:
     """The line that stands before a try is spent."""
     return f"try {number}: uses {rate(alpha)} of {rate(total)}; predicted chance {chance:.0%}"
+
+
+def confidence(members: Sequence[str], thresholds: Sequence[float | None], sources: Sequence[str | None]) -> str:
+    """What the thresholds of a route go by: "confidence: log-probabilities (prompt), vote share (vote)"; "" without."""
+    rows = zip(members, thresholds, sources, strict=False)
+    said = [f"{source or 'its own'} ({name})" for name, threshold, source in rows if threshold is not None]
+    return f"confidence: {', '.join(said)}" if said else ""
 
 
 def at_least(bound: float) -> str:

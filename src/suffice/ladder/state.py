@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from suffice.evals.claim import Stated
+from suffice.evals.cost import PerCase, costs_nothing, per_case
 from suffice.evals.runner import Job, Tally
 from suffice.evals.seal import Sealed
 from suffice.evals.task import Task
 from suffice.ladder.decision import Climbed
-from suffice.ladder.evidence import OUT, Evidence, Fit, Threshold
+from suffice.ladder.evidence import OUT, Evidence, Fit, Threshold, shared
 from suffice.ladder.rule import Rule
 from suffice.ladder.rung import Rung
 from suffice.programs.route import Leg, route_of
@@ -21,7 +22,7 @@ from suffice.stats.ledger import alpha_of_try
 from suffice.stats.trial import Claim
 from suffice.store import ledger
 from suffice.store.database import Store
-from suffice.values import Case, Json
+from suffice.values import NO_COST, Case, Cost, Json, Outcome
 
 if TYPE_CHECKING:  # what calls a model is heavy, and most climbs call none
     from suffice.models.concerns.budget import Budget
@@ -78,9 +79,25 @@ class DevRun:
         return self.lost + (0 if self.free else len(self.evidence))
 
     @property
+    def confidence_from(self) -> str | None:
+        """Where the confidence of its answers comes from, None where nobody knows."""
+        return (self.rung if self.solution is None else self.solution).confidence_from
+
+    @property
+    def costs_nothing(self) -> bool:
+        """Whether asking it is free, as far as is known."""
+        return self.free if self.solution is None else costs_nothing(self.solution)
+
+    @property
     def whole(self) -> bool:
         """Whether it has seen every dev case."""
         return self.solution is None or len(self.evidence) == self.total
+
+
+def _together(asked: Sequence[tuple[DevRun, Outcome]]) -> Cost | None:
+    """What one case took of all of them; None where that is unknown of one."""
+    costs = [NO_COST if run.costs_nothing else outcome.cost for run, outcome in asked]
+    return None if None in costs else sum((c for c in costs if c is not None), NO_COST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +116,27 @@ class Candidate:
     def kept(self) -> list[tuple[DevRun, Threshold]]:
         """The members that are not left out, with their thresholds."""
         return [(m, t) for m, t in zip(self.members, self.fit.thresholds, strict=True) if t != OUT]
+
+    def walked(self) -> list[tuple[list[tuple[DevRun, Outcome]], bool]]:
+        """For each dev case the members that it was put to, with what they did, and whether the last one kept it."""
+        seen = shared([m.evidence for m in self.members])
+        rows: list[tuple[list[tuple[DevRun, Outcome]], bool]] = []
+        for i in range(self.fit.seen):
+            asked, kept = list[tuple[DevRun, Outcome]](), False
+            for member, evidence, threshold in zip(self.members, seen, self.fit.thresholds, strict=True):
+                asked.append((member, evidence.outcomes[i]))
+                sure = threshold is None or evidence.confidence[i] >= threshold
+                kept = bool(evidence.failed[i] or (evidence.answered[i] and sure))
+                if kept:
+                    break
+            rows.append((asked, kept))
+        return rows
+
+    @property
+    def cost(self) -> PerCase | None:
+        """What a dev case takes, all the members together that it was put to; None where no model was called."""
+        free = all(m.costs_nothing for m in self.members)
+        return per_case([_together(asked) for asked, _ in self.walked()], free=free)
 
     async def refitted(self, task: Task, dev: Sequence[Case]) -> Solution:
         """The route as it goes to test: rungs that learn are fitted again on train and dev together."""

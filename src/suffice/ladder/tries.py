@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
+from suffice.evals.cost import PerCase, costs_nothing, per_case
 from suffice.evals.runner import outcomes
 from suffice.evals.seal import hushed
 from suffice.ladder.decision import Tested
@@ -52,7 +53,7 @@ async def run_try(c: Climb, k: int) -> Tested:
         s = c.stated
         trial = Trial(Claim(s.bar, s.tolerance, s.n, began.alpha, s.coverage), free=solution.free)
         done, stopped = await _run(c, k, solution, trial, may_pause=began.pauses < PAUSES)
-        details = _details(done, trial)
+        details = _details(done, trial, solution)
         if stopped:
             journal.forgive(c.store, c.run)
             ledger.note_pause(c.store, began.id)
@@ -87,9 +88,15 @@ async def _run(c: Climb, k: int, solution: Solution, trial: Trial, *, may_pause:
     return done, False
 
 
-def _details(done: list[Outcome], trial: Trial) -> dict[str, Any]:
+def _details(done: list[Outcome], trial: Trial, solution: Solution) -> dict[str, Any]:
     kinds = Counter(o.failure.kind for o in done if o.failure is not None)
-    return {"calls": len(done), "failed": sum(kinds.values()), "failures": dict(kinds), "used": trial.used}
+    cost = per_case([o.cost for o in done], free=costs_nothing(solution))
+    said = {"calls": len(done), "failed": sum(kinds.values()), "failures": dict(kinds), "used": trial.used}
+    return said | {"cost": None if cost is None else asdict(cost)}
+
+
+def _cost(details: dict[str, Any]) -> PerCase | None:
+    return PerCase(**details["cost"]) if details.get("cost") else None
 
 
 def _tested(t: ledger.Try, known: bool) -> Tested:
@@ -107,6 +114,7 @@ def _tested(t: ledger.Try, known: bool) -> Tested:
         share=details.get("share"),
         at=t.finished or t.started,
         known=known,
+        cost=_cost(details),
     )
 
 
@@ -125,4 +133,5 @@ def _paused(t: ledger.Try, details: dict[str, Any]) -> Tested:
         known=False,
         paused=True,
         pauses=t.pauses + 1,
+        cost=_cost(details),
     )

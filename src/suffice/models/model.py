@@ -18,6 +18,7 @@ from suffice.models.messages import messages_of
 from suffice.models.options import CAP, TOTAL, CallOptions, ModelOptions, checked
 from suffice.models.output.arriving import PartialOutput
 from suffice.models.output.typed import OutputType, output_type
+from suffice.models.places.address import address
 from suffice.models.sending.tape import Player
 from suffice.models.sending.tape import current as running_tape
 from suffice.models.stream import Stream
@@ -91,6 +92,20 @@ class Model:
         route.ready()
         request = Request(route.first.address.model, tuple(Message("user", t) for t in texts), 0)
         return cast("Reply[list[list[float]]]", await route.embed(request, self._flow({}, None)))
+
+    @property
+    def gives_logprobs(self) -> bool:
+        """False where its endpoint, or that of a fallback, is known to give no log-probabilities.
+
+        Sends nothing and reads no key. Raises UsageError for a name that cannot be.
+        """
+        others = [Model(o) if isinstance(o, str) else o for o in self.options.get("fallbacks") or ()]
+        if not all(other.gives_logprobs for other in others):
+            return False
+        if self.name.startswith("recorded:"):
+            return True
+        said = {name: self.options[name] for name in ("base_url", "key_env") if name in self.options}
+        return address(self.name, **said).endpoint.quirks.logprobs
 
     @property
     def route(self) -> Route:

@@ -16,8 +16,11 @@ import os
 import threading
 from collections.abc import Awaitable
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, Final, TypeVar
+
+from suffice.models.standing import standing
 
 T = TypeVar("T")
 
@@ -37,7 +40,7 @@ def run(awaitable: Awaitable[T]) -> T:
     loop, thread = _loop()
     if threading.current_thread() is thread or _bridge_waits.get():
         return _on_own_thread(awaitable)
-    context = contextvars.copy_context()
+    context = _context()
     result: Future[T] = Future()
     started: list[asyncio.Task[None]] = []
 
@@ -58,6 +61,15 @@ def run(awaitable: Awaitable[T]) -> T:
         raise
 
 
+def _context() -> contextvars.Context:
+    """The caller's, which says whether a loop on this thread stands still meanwhile."""
+    context = contextvars.copy_context()
+    with suppress(RuntimeError):  # there is none
+        asyncio.get_running_loop()
+        context.run(standing.set, True)
+    return context
+
+
 async def _into(result: Future[T], awaitable: Awaitable[T]) -> None:
     try:
         value = await awaitable
@@ -74,7 +86,7 @@ def _end(result: Future[Any], task: asyncio.Task[None]) -> None:
 
 def _on_own_thread(awaitable: Awaitable[T]) -> T:
     result: Future[T] = Future()
-    context = contextvars.copy_context()
+    context = _context()
     context.run(_bridge_waits.set, True)
     work = functools.partial(context.run, asyncio.run, _into(result, awaitable))
     thread = threading.Thread(target=work, name="suffice-nested", daemon=True)

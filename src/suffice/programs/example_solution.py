@@ -11,7 +11,7 @@ from typing import Any
 from suffice.programs.ngrams import split_words
 from suffice.programs.prompt import Example
 from suffice.programs.solution import Form, Solution
-from suffice.programs.step_solution import Asking, asking_of, asking_solution, named, written
+from suffice.programs.step_solution import Asking, asking_of, asking_solution, named
 from suffice.values import Answer, Json, canonical, case_key, to_json
 
 
@@ -41,7 +41,7 @@ def example_solution(shown: Shown, saved: dict[str, Json] | None = None) -> Solu
         told = named(inputs, names)
         chosen = tuple(shown.pool[i] for i in reversed(nearest(_text(told), shown.k)))
         prompt = replace(asking.prompt, examples=(*asking.prompt.examples, *chosen))
-        return Answer(written((await replace(asking, prompt=prompt).reply(told)).value))
+        return await replace(asking, prompt=prompt).answer(told)
 
     return asking_solution(asking, "examples", data, ask)
 

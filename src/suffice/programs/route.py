@@ -52,6 +52,7 @@ def route_of(legs: Sequence[Leg], name: str | None = None) -> Solution:
         identity=identity,
         free=all(s.free for s in solutions),
         confident=solutions[-1].confident,
+        confidence_from=solutions[-1].confidence_from,
         batch=_batch(legs) if all(b is not None for b in batches) else None,
         form=None if None in forms else Form("route", {"thresholds": [leg.threshold for leg in legs]}),
         parameters=tuple(p for p in parameters[0] if all(p in other for other in parameters)) if parameters else None,

@@ -15,6 +15,7 @@ from typing import Any, Generic, cast
 from typing_extensions import TypeVar
 
 from suffice.errors import BudgetError, NoKey, NoModel, PolicyError, PriceUnknown, SolutionError, StoreError
+from suffice.models.serving import serving
 from suffice.programs.identity import function_identity
 from suffice.programs.leaving import HardExit
 from suffice.programs.place import place_of_error, place_of_function
@@ -50,7 +51,8 @@ class Solution(Generic[R]):
 
     `identity` changes when its behaviour may change. `free` says that a call costs nothing and touches nothing
     outside the process, so it may be repeated at will. `batch`, where there is one, answers many inputs at once.
-    `form` is None for a solution that cannot be saved. `claim` is what a loaded bundle's manifest says was shown of it.
+    `form` is None for a solution that cannot be saved. `confidence_from` says in words where the confidence of its
+    answers comes from, None where nobody knows. `claim` is what a loaded bundle's manifest says was shown of it.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Solution(Generic[R]):
     identity: str
     free: bool = False
     confident: bool = False  # whether its answers carry a confidence
+    confidence_from: str | None = None  # "vote share", "log-probabilities"
     batch: Callable[[Sequence[Json]], list[Answer]] | None = None
     form: Form | None = None
     parameters: tuple[str, ...] | None = None  # names it can bind; None: takes anything
@@ -72,7 +75,8 @@ class Solution(Generic[R]):
 
     async def reply(self, *args: Any, **kwargs: Any) -> Answer:
         """The answer with its confidence and who gave it; inputs as one value or as keyword arguments."""
-        answer = await self.ask(gathered(args, kwargs))
+        with serving(self.identity):
+            answer = await self.ask(gathered(args, kwargs))
         return answer if answer.by or answer.value is ABSTAIN else replace(answer, by=self.name)
 
     async def __call__(self, *args: Any, **kwargs: Any) -> R:

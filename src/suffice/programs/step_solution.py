@@ -14,6 +14,7 @@ from suffice.exchange import Reply
 from suffice.models.model import Model
 from suffice.models.output.from_schema import type_of_schema
 from suffice.models.output.typed import OutputType, output_type
+from suffice.programs.confidence import SOURCES, Confidence, self_check, token_probability, why_none
 from suffice.programs.prompt import Example, Prompt, blank, messages
 from suffice.programs.solution import Ask, Form, Solution
 from suffice.values import Answer, Json, content_hash, to_json
@@ -43,20 +44,37 @@ REACHED: Final = ("base_url", "key_env")
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """A prompt, a type, a model, and the options of the call."""
+    """A prompt, a type, a model, the options of the call, and where the confidence of an answer comes from."""
 
     name: str
     model: Model
     prompt: Prompt
     typed: OutputType
     options: Mapping[str, Any]
+    confidence: Confidence | None = None
 
     async def reply(self, inputs: Mapping[str, Any]) -> Reply[Any]:
         """Ask. A blank input never reaches a model. Raises UsageError for one that needs an answer, and as a call."""
         if blank(inputs):
             return Reply(value=self._nothing())
         turns = messages(self.prompt, inputs)
-        return await self.model(turns, output=cast("Any", self.typed), **self.options)
+        told = {**self.options, "logprobs": True} if self.confidence == "logprobs" else self.options
+        return await self.model(turns, output=cast("Any", self.typed), **told)
+
+    async def answer(self, inputs: Mapping[str, Any]) -> Answer:
+        """Ask, and give the answer with its confidence, where one is stated. A blank input is answered by rule, so
+        that answer is certain. Raises as `reply`, and SolutionError where there are no log-probabilities of it."""
+        reply = await self.reply(inputs)
+        return Answer(written(reply.value), await self._confidence(inputs, reply))
+
+    async def _confidence(self, inputs: Mapping[str, Any], reply: Reply[Any]) -> float | None:
+        if self.confidence is None:
+            return None
+        if blank(inputs):
+            return 1.0
+        if self.confidence == "logprobs":
+            return token_probability(reply, plain=self.typed.spec_schema is None)
+        return await self_check(self.model, messages(self.prompt, inputs), reply, self.options)
 
     def form(self) -> dict[str, Json]:
         """All of it as data."""
@@ -74,6 +92,7 @@ class Asking:
             "output": self.typed.name,
             "wrapped": p.wrapped,
             "options": {k: self._option(k) for k in SAVED if self._option(k) is not None},
+            **({} if self.confidence is None else {"confidence": self.confidence}),
         }
 
     def _option(self, name: str) -> Json:
@@ -98,18 +117,28 @@ def step_solution(asking: Asking, saved: Mapping[str, Json] | None = None) -> So
     names = asking.prompt.inputs
 
     async def ask(inputs: Json) -> Answer:
-        return Answer(written((await asking.reply(named(inputs, names))).value))
+        return await asking.answer(named(inputs, names))
 
     return asking_solution(asking, "step", data, ask)
 
 
-def asking_solution(asking: Asking, kind: str, data: dict[str, Json], ask: Ask, *, confident: bool = False) -> Solution:
-    """A solution of a kind that asks a model, from its data. The order of fields counts: it is that of the request."""
+def asking_solution(
+    asking: Asking, kind: str, data: dict[str, Json], ask: Ask, *, confidence_from: str | None = None
+) -> Solution:
+    """A solution of a kind that asks a model, from its data. The order of fields counts: it is that of the request.
+
+    Raises UsageError where its model is known to give no confidence as it is stated.
+    """
+    reason = why_none(asking.model, asking.confidence)
+    if reason is not None:
+        raise UsageError(f"{asking.name} has no confidence: {reason}")
+    source = confidence_from if asking.confidence is None else SOURCES[asking.confidence]
     return Solution(
         name=asking.name,
         ask=ask,
         identity=content_hash([kind, json.dumps(data, ensure_ascii=False)]),
-        confident=confident,
+        confident=source is not None,
+        confidence_from=source,
         form=Form(kind, data),
         parameters=asking.prompt.inputs,
         required=asking.prompt.required,
@@ -151,4 +180,7 @@ def asking_of(form: Form) -> Asking:
         plain=schema is None,
         defaults=told["defaults"],
     )
-    return Asking("step", Model(told["model"], **told["reached"]), prompt, typed, told["options"])
+    model, sure = Model(told["model"], **told["reached"]), told.get("confidence")
+    if sure is not None and sure not in SOURCES:
+        raise ValueError(f"there is no confidence {sure!r:.40}")
+    return Asking("step", model, prompt, typed, told["options"], sure)

@@ -45,7 +45,7 @@ def vote_solution(voting: Voting, saved: dict[str, Json] | None = None) -> Solut
         chosen = next(value for value in values if canonical(value) == best)
         return Answer(chosen, confidence=votes / voting.n)
 
-    return asking_solution(asking, "vote", data, ask, confident=True)
+    return asking_solution(asking, "vote", data, ask, confidence_from="vote share")
 
 
 def load_vote(form: Form) -> Solution:

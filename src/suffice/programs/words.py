@@ -21,6 +21,8 @@ from suffice.programs.solution import Form, Solution
 from suffice.values import Answer, Json, canonical, content_hash
 
 KIND = "words"
+CALIBRATED = "calibrated probability"
+"""Where its confidence comes from."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,6 +102,7 @@ def words_solution(name: str, model: WordsModel, columns: Sequence[str] = ()) ->
         identity=_identity(form),
         free=True,
         confident=True,
+        confidence_from=CALIBRATED,
         batch=batch,
         form=form,
         parameters=fixed or None,

@@ -15,8 +15,12 @@ from suffice.store.database import Store, beside, mapped
 from suffice.store.runs import run_number
 from suffice.values import Json
 
+_encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 REPLY: Final = "INSERT OR REPLACE INTO reply (request, model, value, at) VALUES (?, ?, ?, ?)"
-BEGUN: Final = "INSERT INTO attempt (id, run, request, model, endpoint, at, reserved_usd) VALUES (?, ?, ?, ?, ?, ?, ?)"
+BEGUN: Final = (
+    "INSERT INTO attempt (id, run, request, model, endpoint, at, reserved_usd, reserved_tokens)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
 DROPPED: Final = "DELETE FROM attempt WHERE id = ?"
 ENDED: Final = (
     "UPDATE attempt SET outcome = ?, status = ?, seconds = ?, input_tokens = ?, output_tokens = ?, cost_usd = ?,"
@@ -26,12 +30,14 @@ ENDED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One attempt as it begins. `request` is 32 hex digits, `reserved_usd` US dollars, None where no price is known."""
+    """One attempt as it begins. `request` is 32 hex digits; reserved is the most that it may cost: US dollars (None
+    where no price is known), and tokens, in and out (None where nobody says)."""
 
     request: str
     model: str
     endpoint: str
     reserved_usd: float | None
+    reserved_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,8 @@ class Settled:
 class CallJournal:
     """Records the model calls of one run (None: of no run). Any event loop of the process may use it.
 
-    Every loop gets a connection of its own. `begin` before an attempt, `end` after it; both return once on disk.
+    Every loop gets a connection of its own. `begin` before an attempt returns once it is on disk; `end` after it goes
+    there with the next commit.
     """
 
     def __init__(self, store: Store, run: str | None) -> None:
@@ -62,7 +69,8 @@ class CallJournal:
     def close(self) -> None:
         """Close the connections. Calls still under way can no longer be recorded."""
         with self._lock:
-            for store, _ in self._desks.values():
+            for store, commits in self._desks.values():
+                commits.flush()
                 store.close()
             self._desks.clear()
 
@@ -76,7 +84,7 @@ class CallJournal:
 
     async def keep(self, request: str, model: str, value: Json) -> None:
         """Record what a request was answered. Raises StoreError."""
-        text = json.dumps(value, separators=(",", ":"))
+        text = _encode(value)
         await self._write([(REPLY, (bytes.fromhex(request), model, text, time.time()))])
 
     async def begin(self, sent: Sent) -> int:
@@ -88,18 +96,18 @@ class CallJournal:
         if self._run is not None:
             row = (number, self._run, bytes.fromhex(sent.request), sent.model, sent.endpoint, time.time())
             try:
-                await commits.write([(BEGUN, (*row, sent.reserved_usd))])
+                await commits.write([(BEGUN, (*row, sent.reserved_usd, sent.reserved_tokens))])
             except asyncio.CancelledError:  # nothing was sent
                 await commits.write([(DROPPED, (number,))])
                 raise
         return number
 
-    async def end(self, number: int, settled: Settled) -> None:
-        """Note how it ended. Raises StoreError."""
+    def end(self, number: int, settled: Settled) -> None:
+        """Note how it ended: in one commit with its reply, where that is kept in the same turn of the loop."""
         if self._run is not None:
             s = settled
             row = (s.outcome, s.status, s.seconds, s.input_tokens, s.output_tokens, s.cost_usd, s.request_id)
-            await self._write([(ENDED, (*row, number))])
+            self._desk()[1].hand_in([(ENDED, (*row, number))])
 
     async def _write(self, statements: list[Statement]) -> None:
         await self._desk()[1].write(statements)
@@ -122,7 +130,11 @@ class CallJournal:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What the model calls of a run cost. `open` attempts never settled: they were in flight at a kill."""
+    """What the model calls of a run cost, in tokens and US dollars.
+
+    `open` attempts never settled: they were in flight at a kill. `tokens` are what a budget counts: an attempt whose
+    tokens nobody counted has all that were reserved for it.
+    """
 
     attempts: int
     open: int
@@ -130,18 +142,23 @@ class Spent:
     output_tokens: int
     usd: float
     unpriced: int  # attempts whose cost nobody knows
+    tokens: int = 0
 
 
-def spent(store: Store, run: str) -> Spent:
-    """The attempts of `run` so far; one that never settled counts with its whole reservation. Raises StoreError."""
+def spent(store: Store, run: str, since: float = 0.0) -> Spent:
+    """The attempts of `run` since then (seconds since 1970); one that never settled counts with its whole reservation.
+
+    Raises StoreError.
+    """
     sql = (
         "SELECT count(*), sum(outcome IS NULL), sum(input_tokens), sum(output_tokens),"
         " sum(coalesce(cost_usd, CASE WHEN outcome IS NULL THEN reserved_usd END)),"
-        " sum(cost_usd IS NULL AND (outcome IS NOT NULL OR reserved_usd IS NULL)) FROM attempt WHERE run = ?"
+        " sum(cost_usd IS NULL AND (outcome IS NOT NULL OR reserved_usd IS NULL)),"
+        " sum(coalesce(input_tokens + output_tokens, reserved_tokens)) FROM attempt WHERE run = ? AND at >= ?"
     )
     with mapped(store.path):
-        row: tuple[Any, ...] = store.connection.execute(sql, (run_number(run),)).fetchone()
-    return Spent(row[0], row[1] or 0, row[2] or 0, row[3] or 0, row[4] or 0.0, row[5] or 0)
+        row: tuple[Any, ...] = store.connection.execute(sql, (run_number(run), since)).fetchone()
+    return Spent(row[0], row[1] or 0, row[2] or 0, row[3] or 0, row[4] or 0.0, row[5] or 0, row[6] or 0)
 
 
 def _first_number(store: Store) -> int:

@@ -22,7 +22,7 @@ class Commits:
 
     def __init__(self, store: Store, idle: Callable[[str, int], None] = lambda sql, n: None) -> None:
         self._store, self._idle = store, idle
-        self._queue: list[tuple[asyncio.Future[None], Sequence[Statement]]] = []
+        self._queue: list[tuple[asyncio.Future[None] | None, Sequence[Statement]]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._broken: StoreError | None = None
 
@@ -33,15 +33,25 @@ class Commits:
 
     async def write(self, statements: Sequence[Statement]) -> None:
         """Returns once `statements` are on disk. Raises StoreError."""
+        done = asyncio.get_running_loop().create_future()
+        self._add(done, statements)
+        await done
+
+    def hand_in(self, statements: Sequence[Statement]) -> None:
+        """`statements` go to disk with whatever is written next in this turn. Where that fails, `check` says so."""
+        self._add(None, statements)
+
+    def _add(self, done: asyncio.Future[None] | None, statements: Sequence[Statement]) -> None:
         loop = asyncio.get_running_loop()
         if not self._queue or self._loop is not loop:  # an earlier loop may have closed with its turn unfinished
             self._loop = loop
-            loop.call_soon(self._flush)
-        done = loop.create_future()
+            loop.call_soon(self.flush)
         self._queue.append((done, statements))
-        await done
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what was handed in, now."""
+        if not self._queue:
+            return
         queue, self._queue = self._queue, []
         # An intent whose call was cancelled meanwhile is written all the same: it may only be reported too often.
         try:
@@ -50,11 +60,11 @@ class Commits:
             if isinstance(error, StoreError):
                 self._broken = error
             for done, _ in queue:
-                if not done.done():
+                if done is not None and not done.done():
                     done.set_exception(again(error))
         else:
             for done, _ in queue:
-                if not done.done():
+                if done is not None and not done.done():
                     done.set_result(None)
 
 

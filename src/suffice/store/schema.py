@@ -80,5 +80,23 @@ VERSION_3: Final = (
     "CREATE INDEX attempt_run ON attempt (run)",
 )
 
-VERSIONS: Final = (VERSION_1, VERSION_2, VERSION_3)
+VERSION_4: Final = (
+    # Tokens beside the dollars of a case: what its model calls take, recorded replies counted as when they were made.
+    "ALTER TABLE answer ADD COLUMN input_tokens INTEGER",
+    "ALTER TABLE answer ADD COLUMN output_tokens INTEGER",
+    "ALTER TABLE sealed_score ADD COLUMN input_tokens INTEGER",
+    "ALTER TABLE sealed_score ADD COLUMN output_tokens INTEGER",
+    "ALTER TABLE failed ADD COLUMN input_tokens INTEGER",
+    "ALTER TABLE failed ADD COLUMN output_tokens INTEGER",
+    "ALTER TABLE attempt ADD COLUMN reserved_tokens INTEGER",
+    # Telemetry: a row for each served call, which belongs to no run; `request` and `reply` only where texts are kept.
+    """CREATE TABLE served (
+        id INTEGER PRIMARY KEY, at REAL NOT NULL, operation TEXT NOT NULL, model TEXT NOT NULL, answered_by TEXT,
+        solution TEXT, outcome TEXT NOT NULL, attempts INTEGER NOT NULL, seconds REAL NOT NULL, ttft REAL,
+        input_tokens INTEGER, output_tokens INTEGER, cost_usd REAL, request_id TEXT, request TEXT, reply TEXT)""",
+    # How many rows were lost under pressure, or because they could not be written.
+    "CREATE TABLE served_lost (id INTEGER PRIMARY KEY, at REAL NOT NULL, calls INTEGER NOT NULL)",
+)
+
+VERSIONS: Final = (VERSION_1, VERSION_2, VERSION_3, VERSION_4)
 """A store of version v is brought up to date by the statements of versions v+1, v+2, ... in order."""

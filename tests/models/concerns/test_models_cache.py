@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +18,7 @@ from typing import Any, Literal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 from upstream_faults import Asked, Fault, Hang, Ok, Status, StreamOk, first
 
 from suffice.errors import CallError, CallTimeout, RefusedError, StoreError
@@ -141,6 +143,39 @@ CHANGES: dict[str, list[Any]] = {
     "sample": [1, 2],
     "extra": [{"a": 1}, {"a": 2}, {"a": None}, {"b": {"c": [0]}}],
 }
+
+
+SCHEMA = {"type": "object", "properties": {"reasons": {"type": "string"}, "answer": {"type": "string"}}}
+TURNED = {"type": "object", "properties": {"answer": {"type": "string"}, "reasons": {"type": "string"}}}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        lambda schema: {"output": OutputSpec("answer", schema)},
+        lambda schema: {"tools": (Tool("f", "d", schema),)},
+        lambda schema: {"extra": {"response_format": schema}},
+    ],
+)
+def test_the_order_of_a_schemas_fields_makes_another_request(asked: Callable[[Any], dict[str, Any]]) -> None:
+    one, same, turned = (replace(BASE, **asked(schema)) for schema in (SCHEMA, deepcopy(SCHEMA), TURNED))
+    assert KEY(one) == KEY(same) != KEY(turned)
+
+
+def test_a_type_with_its_fields_turned_is_asked_anew(tmp_path: Path) -> None:
+    class Reasoned(BaseModel):
+        reasons: str
+        answer: str
+
+    class Judged(BaseModel):
+        answer: str
+        reasons: str
+
+    Judged.__name__ = Reasoned.__name__
+    with upstream(Ok('{"answer": "x", "reasons": "y"}')) as up, run_in(tmp_path):
+        for tp in (Reasoned, Judged, Reasoned, Judged):
+            ask(model(up), "hello", output=tp)
+    assert len(up.log.asked) == 2
 
 
 def test_any_changed_field_is_another_request() -> None:

@@ -174,6 +174,17 @@ def test_mistral_gives_its_reasoning_as_parts() -> None:
     assert (reply.text, reply.reasoning) == ("a", "hm")
 
 
+@pytest.mark.parametrize(
+    ("told", "data"),
+    [([226, 130], b"\xe2\x82"), ([63], None), ([], None), (None, None), ([300], None), (["x"], None), (9**9, None)],
+)
+def test_a_token_that_is_a_piece_of_a_character_comes_with_its_bytes(told: object, data: bytes | None) -> None:
+    content = [{"token": "?", "logprob": -1, "bytes": told}]
+    choice = {"message": {"content": "€"}, "finish_reason": "stop", "logprobs": {"content": content}}
+    reply = OPENAI_CHAT.decode(json.dumps({"choices": [choice]}).encode())
+    assert reply.logprobs == (TokenLogprob("?", -1.0, data),)
+
+
 def test_a_refusal_is_an_error_whole_or_streamed() -> None:
     with pytest.raises(ContentFiltered, match="cannot help"):
         whole({"content": None, "refusal": "I cannot help with that."})

@@ -5,16 +5,18 @@ from __future__ import annotations
 import subprocess
 import sys
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from genai_prices import types
 from hypothesis import given
 from hypothesis import strategies as st
 
 from suffice.errors import UsageError
 from suffice.exchange import Usage
 from suffice.models.places.address import address
-from suffice.models.places.prices import Price, cost_of, price_line, price_of
+from suffice.models.places.prices import Price, cost_of, listed, price_line, price_of
 from suffice.models.places.settings import settings
 
 
@@ -22,9 +24,25 @@ def test_a_known_model_has_its_list_price() -> None:
     assert price_of(address("openai:gpt-4o-mini")) == Price(0.15, 0.60, 0.075)
 
 
-def test_a_price_in_tiers_counts_at_its_highest() -> None:
+def test_a_price_in_tiers_is_that_of_the_longest_input_with_the_others_by_size() -> None:
     found = price_of(address("gemini:gemini-2.5-pro"))
-    assert found is not None and (found.input, found.output) == (2.50, 15.0)  # 1.25 and 10 below 200,000 tokens
+    assert found == Price(2.50, 15.0, 0.25, up_to=((200_000, Price(1.25, 10.0, 0.125)),))
+
+
+@pytest.mark.parametrize("name", ["gemini:gemini-2.5-pro", "openrouter:qwen/qwen3-coder-flash", "openai:gpt-4o-mini"])
+@pytest.mark.parametrize("tokens", [0, 31_999, 32_000, 32_001, 128_001, 199_999, 200_000, 200_001, 1_000_000])
+def test_a_cost_is_that_of_the_tier_that_the_whole_input_is_in(name: str, tokens: int) -> None:
+    place = address(name)
+    usage = types.Usage(input_tokens=tokens, output_tokens=1_000, cache_read_tokens=tokens // 4)
+    wanted = listed(place).get_prices(datetime.now(UTC)).calc_price(usage)["total_price"]
+    assert cost_of(Usage(tokens, 1_000, tokens // 4), price_of(place)) == pytest.approx(float(wanted))
+
+
+@given(st.integers(0, 300_000), st.integers(0, 300_000), st.integers(0, 5_000))
+def test_what_is_reserved_for_the_most_that_an_input_can_be_covers_what_it_was(more: int, was: int, out: int) -> None:
+    price = price_of(address("gemini:gemini-2.5-pro"))
+    reserved, settled = cost_of(Usage(was + more, 5_000), price), cost_of(Usage(was, out), price)
+    assert reserved is not None and settled is not None and reserved >= settled
 
 
 def test_a_price_that_changes_with_the_hour_counts_at_its_dearest() -> None:

@@ -56,10 +56,10 @@ def account(call: Call, terms: Terms, budgets: Callable[[], list[Budget]]) -> Ca
                 reply = await in_time(call, request, flow, terms.timeout, late)
             except BaseException as error:
                 attempt = _failed(terms, error, held, began, flow)
-                await _ended(number, attempt)
+                _ended(number, attempt)
                 raise
             attempt = _done(terms, reply, held, began, flow)
-            await _ended(number, attempt)
+            _ended(number, attempt)
             return reply
         finally:
             if attempt is not None:
@@ -128,10 +128,10 @@ async def _begun(terms: Terms, request: Request, held: Reservation) -> int:
     run = current()
     if run is None:
         return 0
-    return await run.journal.begin(Sent(terms.key(request), request.model, terms.endpoint, held.usd))
+    return await run.journal.begin(Sent(terms.key(request), request.model, terms.endpoint, held.usd, held.tokens))
 
 
-async def _ended(number: int, attempt: Attempt) -> None:
+def _ended(number: int, attempt: Attempt) -> None:
     run = current()
     if run is None:
         return
@@ -144,4 +144,4 @@ async def _ended(number: int, attempt: Attempt) -> None:
         attempt.cost,
         attempt.request_id,
     )
-    await run.journal.end(number, settled)  # handed in at once: a call that is cancelled here is noted all the same
+    run.journal.end(number, settled)

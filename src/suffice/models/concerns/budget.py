@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from suffice.errors import BudgetError, UsageError
 from suffice.models.concerns.waiting import Place, wake
+from suffice.models.standing import standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class Budget:
     """The most that may be spent: US dollars, calls (attempts on the wire) and tokens (input and output), None: any.
 
     Share one among any number of models, tasks, threads and event loops of this process. An attempt waits while
-    others hold what it needs and may give some of it back; it is refused with BudgetError when nobody does.
+    others hold what it needs and may give some of it back; it is refused with BudgetError when nobody does,
+    or when an event loop stands still for it: the others may be of that loop.
     """
 
     def __init__(self, usd: float | None = None, calls: int | None = None, tokens: int | None = None) -> None:
@@ -32,6 +34,8 @@ class Budget:
                 raise UsageError(f"a budget of {value!r} {name} allows nothing", hint="Budget(usd=2)")
         self.usd, self.calls, self.tokens = usd, calls, tokens
         self.spent_usd, self.spent_calls, self.spent_tokens = 0.0, 0, 0
+        self.before_usd = 0.0  # of what is spent: by runs that were interrupted
+        self._runs: set[str] = set()
         self._held: list[Reservation] = []
         self._lock = threading.Lock()
         self._waiting: deque[Place] = deque()
@@ -52,7 +56,7 @@ class Budget:
                 if lacking is None:
                     self._held.append(wanted)
                     return
-                if not self._held or self._lacking(wanted, held=False) is not None:
+                if not self._held or standing.get() or self._lacking(wanted, held=False) is not None:
                     raise BudgetError(
                         f"the budget allows no further attempt: {lacking}",
                         hint="raise the budget, lower max_output_tokens, or name a cheaper model",
@@ -85,9 +89,13 @@ class Budget:
         if waiting:
             wake(waiting)
 
-    def already(self, usd: float, calls: int, tokens: int) -> None:
-        """Count what an interrupted run had spent before."""
+    def already(self, usd: float, calls: int, tokens: int, of: str = "") -> None:
+        """Count what the run called `of` had spent before it was interrupted, unless this budget was there itself."""
         with self._lock:
+            if of and of in self._runs:
+                return
+            self._runs.add(of)
+            self.before_usd += usd
             self.spent_usd, self.spent_calls = self.spent_usd + usd, self.spent_calls + calls
             self.spent_tokens += tokens
 
@@ -104,5 +112,6 @@ class Budget:
         usd = self.spent_usd + sum(r.usd or 0.0 for r in others)
         if self.usd is not None and usd + (wanted.usd or 0.0) > self.usd + 1e-12:
             money = max(self.usd - self.spent_usd, 0.0)
-            return f"it may cost ${wanted.usd or 0.0:.4f}, and ${money:.4f} of ${self.usd:g} are left"
+            before = f" (${self.before_usd:.4f} went before this run was interrupted)" if self.before_usd else ""
+            return f"it may cost ${wanted.usd or 0.0:.4f}, and ${money:.4f} of ${self.usd:g} are left{before}"
         return None

@@ -83,7 +83,8 @@ async def _shared(name: str, run: Belonging, call: Call, request: Request, flow:
         return reply
     if not flow.delivered:
         flow.deliver(Delta(reply.text, reply.reasoning or ""))
-    return replace(reply, attempts=(), cached=True)  # as if it had been looked up a moment later
+    cost, seconds = total(found.flow.attempts), time.perf_counter() - found.flow.began
+    return replace(reply, cost=cost, latency=seconds, cached=True)  # as if it had been looked up a moment later
 
 
 def _gone(here: dict[Place, _Shared], place: Place, task: asyncio.Task[Reply[str]]) -> None:

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import math
+import os
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from suffice.errors import CallError, RateLimited, UsageError
+from suffice.errors import RateLimited, UsageError
 from suffice.exchange import Reply, Request
 from suffice.models.concerns.waiting import Place, wake
 from suffice.models.dialects.faults import RateLimits, rate_limits
 from suffice.models.flow import Call, Flow
+from suffice.models.standing import standing
 
 START: Final = 32.0  # calls at once before anything is known
-FLOOR: Final = 4.0  # never fewer: an endpoint that refuses at random must not stop the program
+FLOOR: Final = 4.0  # never fewer
 CEILING: Final = 4096.0
-CUT: Final = 0.7  # what a refusal leaves of the limit
-COOL: Final = 0.25  # seconds between two cuts
+BUSY: Final = 0.8  # of the limit in flight: below that an answer does not say that more would be answered
+CUT: Final = 0.9  # what a refusal leaves of the limit
+ROUND: Final = 16  # calls sent in a round at least, so that the share of them that was refused says something
+MORE: Final = 4.0 / 3.0  # so many times the usual share may be refused in the long run
+STORE: Final = 8.0  # refusals above that which may come at once, and a sixteenth of the limit besides
 HOLD: Final = 60.0  # the longest that one header can hold everybody, in seconds
 MINUTE: Final = 60.0
 
@@ -44,58 +48,63 @@ class Limits:
 class Limiter:
     """The gate in front of one endpoint. Any thread and any event loop of the process may wait at it.
 
-    Additive increase, multiplicative decrease on 429 (Chiu & Jain 1989), with slow start up to the threshold of the
-    last cut, so it finds the real limit within a few round trips. Rate headers and Retry-After hold everybody until
-    they say.
+    Who leaves hands the place over, first come, first served. `_Window` says how many places there are. Rate headers
+    and Retry-After hold everybody until they say, those who have a place included.
     """
 
     def __init__(self, limits: Limits | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         said = limits or Limits()
         self.clock, self.said = clock, said
-        self.most = float(said.concurrency) if said.concurrency else CEILING
-        self.limit = min(START, self.most)
-        self.in_flight = 0
-        self.threshold = math.inf  # below it a success adds one, above it one for a whole round
-        self.cut_at = -COOL
+        self.window = _Window(float(said.concurrency) if said.concurrency else CEILING)
+        self.in_flight = 0  # places taken
+        self.pausing = 0  # of them, those who wait for time to pass
         self.held_until = 0.0
-        self.lock = threading.Lock()
-        self.waiting: deque[Place] = deque()
+        # Not a plain lock: a coroutine that is thrown away leaves whenever Python collects it, here inside, too.
+        self.lock = threading.RLock()
+        self.waiting: OrderedDict[Place, None] = OrderedDict()
+        self.handed: set[Place] = set()  # taken for who has been woken and has not run yet
         self.requests = _Bucket(said.requests_per_minute, clock)
         self.tokens = _Bucket(said.tokens_per_minute, clock)
+        self.paced = said.requests_per_minute is not None or said.tokens_per_minute is not None
 
-    async def enter(self, tokens: int) -> None:
-        """Wait until one more call of about `tokens` tokens may be sent."""
-        while True:
-            with self.lock:
-                pause = max(self.held_until - self.clock(), self.requests.lacks(1), self.tokens.lacks(tokens))
-                if pause <= 0 and self.in_flight < int(self.limit):
-                    self.in_flight += 1
-                    self.requests.take(1)
-                    self.tokens.take(tokens)
-                    return
-                place = None
-                if pause <= 0:
-                    loop = asyncio.get_running_loop()
-                    place = (loop, loop.create_future())
-                    self.waiting.append(place)
-            try:
-                await (asyncio.sleep(pause) if place is None else place[1])
-            except asyncio.CancelledError:
-                self._give_up(place)
-                raise
+    async def enter(self, tokens: int) -> Round:
+        """Wait until one more call of about `tokens` tokens may be sent. What it returns is for `leave`.
 
-    def leave(self, error: CallError | None) -> None:
-        """A call has ended: let the next in, and learn from how it ended."""
+        A call that a loop stands still for waits for no place: those who have one may be of that loop.
+        """
+        place = None
         with self.lock:
-            busy = self.in_flight >= 0.8 * self.limit
+            window = self.window
+            if self.in_flight + 1 > window.size and not standing.get():
+                loop = asyncio.get_running_loop()
+                place = (loop, loop.create_future())
+                self.waiting[place] = None
+            else:
+                self.in_flight += 1
+                if not self.paced and not self.held_until:
+                    window.round.sent += 1
+                    return window.round
+        if place is not None:
+            await self._handed(place)
+        if self.paced or self.held_until:
+            await self._pause(tokens)
+        with self.lock:
+            window.round.sent += 1
+            return window.round
+
+    def leave(self, sent: Round, error: BaseException | None = None) -> None:
+        """A call has ended: hand its place over, and learn from how it ended. `sent` is what `enter` returned."""
+        with self.lock:
+            if error is None:
+                self.window.answered(sent, self.in_flight - self.pausing)
             self.in_flight -= 1
             if isinstance(error, RateLimited):
-                self._refused(error)
-            elif error is None and busy:
-                self.limit = min(self.most, self.limit + (1.0 if self.limit < self.threshold else 1.0 / self.limit))
-            woken = self._next(int(self.limit) - self.in_flight)
+                self.window.refused(sent, self.in_flight)
+                if error.retry_after:
+                    self._hold(error.retry_after)
+            woken = self._next() if self.waiting else None
         if woken:
-            wake(woken)
+            self._wake(woken)
 
     def heard(self, headers: Mapping[str, str]) -> None:
         """What an answer's headers say of the rate: nothing left means that everybody waits for the reset."""
@@ -108,37 +117,181 @@ class Limiter:
         if resets:
             self._hold(max(resets))
 
-    def _refused(self, error: RateLimited) -> None:
-        now = self.clock()
-        if error.retry_after:
-            self.held_until = max(self.held_until, now + min(error.retry_after, HOLD))
-        least = min(FLOOR, self.most)
-        if now - self.cut_at >= COOL:
-            self.cut_at = now
-            self.limit = self.threshold = max(least, min(self.limit, self.in_flight + 1.0) * CUT)
-        # Refusals come back at once: a refused place that was filled again would be refused again and again.
-        self.limit = max(least, min(self.limit, float(self.in_flight)))
+    def alone(self) -> None:
+        """In a forked process nobody is in flight, and who held the lock is not there."""
+        self.lock, self.in_flight, self.pausing = threading.RLock(), 0, 0
+        self.waiting.clear()
+        self.handed.clear()
 
     def _hold(self, seconds: float) -> None:
         with self.lock:
             self.held_until = max(self.held_until, self.clock() + min(seconds, HOLD))
 
-    def _next(self, room: int) -> list[Place]:
+    async def _handed(self, place: Place) -> None:
+        try:
+            await place[1]
+        except BaseException:
+            with self.lock:
+                self.waiting.pop(place, None)
+            self._wake(self._taken_back([place]))  # it may have been handed over, and does not go: somebody else may
+            raise
+        self.handed.discard(place)
+
+    async def _pause(self, tokens: int) -> None:
+        """With a place: wait until the time has come."""
+        with self.lock:
+            self.pausing += 1
+        try:
+            while (seconds := self._lacks(tokens)) > 0:
+                await asyncio.sleep(seconds)
+        except BaseException as error:
+            self.leave(Round(), error)
+            raise
+        finally:
+            with self.lock:
+                self.pausing -= 1
+
+    def _lacks(self, tokens: int) -> float:
+        """Seconds until a call may go, and at 0 it goes."""
+        with self.lock:
+            held = self.held_until - self.clock()
+            seconds = max(held, self.requests.lacks(1), self.tokens.lacks(tokens))
+            if held <= 0:
+                self.held_until = 0.0
+            if seconds <= 0:
+                self.requests.take(1)
+                self.tokens.take(tokens)
+            return seconds
+
+    def _next(self) -> list[Place]:
         woken: list[Place] = []
-        while self.waiting and len(woken) < room:
-            place = self.waiting.popleft()
-            if not place[0].is_closed():  # with a loop goes everybody who waited there
-                woken.append(place)
+        while self.waiting and self.in_flight + 1 <= self.window.size:
+            place, _ = self.waiting.popitem(last=False)
+            self.in_flight += 1
+            self.handed.add(place)
+            woken.append(place)
         return woken
 
-    def _give_up(self, place: Place | None) -> None:
+    def _wake(self, woken: list[Place]) -> None:
+        while gone := wake(woken):
+            woken = self._taken_back(gone)
+
+    def _taken_back(self, places: Iterable[Place]) -> list[Place]:
+        """Those who are next for what was handed over for nothing: each place once, whoever says it first."""
         with self.lock:
-            if place in self.waiting:
-                self.waiting.remove(place)
-                return
-            woken = self._next(1)  # it may have been woken, and does not go: somebody else may
-        if woken:
-            wake(woken)
+            lost = self.handed.intersection(places)
+            self.handed -= lost
+            self.in_flight -= len(lost)
+            return self._next()
+
+
+@dataclass(slots=True)
+class Round:
+    """About one round trip: how many calls were sent in it, and how many of them were refused."""
+
+    sent: int = 0
+    refused: int = 0
+
+
+@dataclass(slots=True)
+class _Trial:
+    """A cut that is being tried: what was before it, and the round that shows what it did."""
+
+    size: float
+    step: float
+    before: tuple[Round, Round]
+    after: Round | None = None
+
+
+class _Window:
+    """How many calls at once, learned from how they end. Not safe for threads by itself: its limiter has the lock.
+
+    Growth. Slow start: each answer adds one, so that the window doubles in a round trip (Jacobson 1988). After a cut
+    it grows by 1, 2, 4, ... a round: the "max probing" of BIC-TCP (Xu, Harfoush & Rhee 2004).
+
+    A refusal cuts the window to nine tenths of what is in flight, and the place of each further one is not filled
+    again. That is on trial (as in PCC: Dong et al. 2015): once the calls before it have ended, the share refused in
+    the next round says whether it helped. An endpoint that takes so many at once answers as many as before, and
+    refuses less; one that refuses at random refuses the same share of fewer calls. If the share is nearer to that,
+    the cut is undone, as TCP undoes a spurious one (Eifel: Ludwig & Katz 2000), and the share is the usual one.
+
+    The usual share changes nothing: each call sent pays for it into a store that each refusal draws on, and only a
+    refusal that finds it empty counts (a CUSUM test: Page 1954).
+    """
+
+    __slots__ = ("counted", "last", "least", "most", "round", "size", "step", "store", "trial", "usual")
+
+    def __init__(self, most: float) -> None:
+        self.most, self.least = most, min(FLOOR, most)
+        self.size = min(START, most)
+        self.step = CEILING  # what a round adds; an answer adds one at most
+        self.usual = 0.0  # the share refused that a cut did not change
+        self.store = 0.0  # refusals that are paid for
+        self.counted = 0  # calls of this round that have paid
+        self.last, self.round = Round(), Round()
+        self.trial: _Trial | None = None
+
+    def answered(self, sent: Round, in_flight: int) -> None:
+        """A call of the round `sent` was answered, with so many in flight, itself included."""
+        size = self.size
+        if in_flight >= BUSY * size:
+            self.size = min(self.most, size + min(1.0, self.step / max(ROUND, size)))
+        if sent is self.round and sent.sent >= ROUND and sent.sent >= size:
+            self._over()
+
+    def refused(self, sent: Round, in_flight: int) -> None:
+        """A call of the round `sent` was refused, and so many others are in flight."""
+        sent.refused += 1
+        self._pay()
+        if self.store >= 1.0:
+            self.store -= 1.0
+            return
+        if self.trial is None:
+            self.trial = _Trial(self.size, self.step, (self.last, self.round))
+            self.size, self.step = CUT * min(self.size, in_flight + 1.0), 0.0
+            self.last, self.round, self.counted = self.round, Round(), 0
+        # Refusals come back at once: a refused place that was filled again would be refused again and again.
+        self.size = max(self.least, min(self.size, float(in_flight)))
+
+    def _pay(self) -> None:
+        paid = (self.round.sent - self.counted) * MORE * self.usual
+        self.store = min(self._full(), self.store + paid)
+        self.counted = self.round.sent
+
+    def _full(self) -> float:
+        return STORE + self.size / 16
+
+    def _over(self) -> None:
+        """The first call that was sent in this round has been answered: so the refusals of the last are known."""
+        self._pay()
+        now, trial = Round(), self.trial
+        if trial is None:
+            self.step = min(2.0 * self.step, CEILING)
+            share = _share(self.last)
+            if share < self.usual / 2:
+                self.usual = 0.75 * self.usual + 0.25 * share if self.usual > 0.01 else 0.0
+        elif trial.after is None:
+            trial.after = now
+            self.store = self._full()
+        elif trial.after is not self.round:
+            self._judge(trial, trial.after)
+        self.last, self.round, self.counted = self.round, now, 0
+
+    def _judge(self, trial: _Trial, after: Round) -> None:
+        """Keep a cut that helped, undo one that did not."""
+        self.trial, self.step = None, 1.0
+        then, now = _share(*trial.before), _share(after)
+        helped = max(0.0, 1.0 - (1.0 - then) * trial.size / self.size)  # as many answers from fewer calls
+        if now < (then + helped) / 2:
+            self.usual = min(self.usual, now)
+        else:
+            self.usual, self.step = now, max(1.0, trial.step)
+            self.size = max(self.size, trial.size)
+        self.store = self._full() if self.usual else 0.0
+
+
+def _share(*rounds: Round) -> float:
+    return sum(r.refused for r in rounds) / max(1, sum(r.sent for r in rounds))
 
 
 class _Bucket:
@@ -164,17 +317,17 @@ class _Bucket:
 
 def limit(call: Call, limiter: Limiter, tokens: Callable[[Request], int]) -> Call:
     """`call` behind `limiter`. Waiting for a place is no attempt and spends nothing."""
+    counts = limiter.said.tokens_per_minute is not None
 
     async def limited(request: Request, flow: Flow) -> Reply[str]:
-        await limiter.enter(tokens(request) if limiter.said.tokens_per_minute else 0)
-        ended: CallError | None = None
+        sent = await limiter.enter(tokens(request) if counts else 0)
         try:
-            return await call(request, flow)
-        except CallError as error:
-            ended = error
+            reply = await call(request, flow)
+        except BaseException as error:
+            limiter.leave(sent, error)
             raise
-        finally:
-            limiter.leave(ended)
+        limiter.leave(sent)
+        return reply
 
     return limited
 
@@ -191,3 +344,12 @@ def limiter_of(name: str, limits: Limits | None = None) -> Limiter:
 # A provider counts a key's calls in one place; so the process does, too.
 _made: dict[str, Limiter] = {}
 _made_lock = threading.Lock()
+
+
+def _forked() -> None:
+    for limiter in _made.values():
+        limiter.alone()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)

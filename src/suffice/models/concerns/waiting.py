@@ -9,15 +9,32 @@ Place = tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]
 """Where one caller waits: on its own loop, which may run in any thread."""
 
 
-def wake(places: Iterable[Place]) -> None:
-    """Let these go on. To be called without a lock held; a place whose loop has closed is passed over."""
-    for loop, future in places:
+def wake(places: Iterable[Place]) -> list[Place]:
+    """Let these go on; those that cannot, because their loop has closed. To be called without a lock held."""
+    here = _running()
+    elsewhere: dict[asyncio.AbstractEventLoop, list[Place]] = {}
+    for place in places:
+        if place[0] is here:
+            _done((place,))
+        else:
+            elsewhere.setdefault(place[0], []).append(place)
+    gone: list[Place] = []
+    for loop, theirs in elsewhere.items():
         try:
-            loop.call_soon_threadsafe(_done, future)
-        except RuntimeError:  # its loop has closed, and with it everybody who waited there
-            continue
+            loop.call_soon_threadsafe(_done, theirs)  # once for all of them: it writes to the loop's socket
+        except RuntimeError:  # it has closed, and with it went everybody who waited there
+            gone += theirs
+    return gone
 
 
-def _done(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
+def _running() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _done(places: Iterable[Place]) -> None:
+    for _, future in places:
+        if not future.done():
+            future.set_result(None)

@@ -15,13 +15,15 @@ from suffice.values import Json
 class Quirks:
     """How endpoints that speak one dialect differ, as data.
 
-    `modes` are the ways to ask for an output type, best first. `cap` is the name of the output cap's parameter.
+    `modes` are the ways to ask for an output type, best first. `cap` and `seed` are the names of the parameters for
+    the output cap and the seed.
     `sampling` says whether temperature and top_p are taken, `stream_usage` whether usage in a stream must be asked
     for, `logprobs` whether they can be asked for. `body` is added to every request.
     """
 
     modes: tuple[Mode, ...] = ("schema", "tool", "json")
     cap: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    seed: Literal["seed", "random_seed"] = "seed"
     sampling: bool = True
     stream_usage: bool = True
     logprobs: bool = True

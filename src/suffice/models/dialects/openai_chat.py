@@ -54,7 +54,7 @@ def _sampling(request: Request, quirks: Quirks) -> dict[str, Json]:
         "temperature": request.temperature if quirks.sampling else None,
         "top_p": request.top_p if quirks.sampling else None,
         "stop": list(request.stop) or None,
-        "seed": request.seed,
+        quirks.seed: request.seed,
         "logprobs": True if request.logprobs and quirks.logprobs else None,
     }
     return {name: value for name, value in made.items() if value is not None}

@@ -7,7 +7,7 @@ otherwise is taken, too: no usage, no id, content as null or as parts, reasoning
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from suffice.errors import ContentFiltered, MalformedReply
 from suffice.exchange import Delta, Finish, Reply, TokenLogprob, Usage
@@ -201,7 +201,17 @@ def _usage(told: dict[str, Any]) -> Usage:
 
 def _logprobs(content: Any) -> tuple[TokenLogprob, ...]:
     return tuple(
-        TokenLogprob(string(p.get("token")), float(p["logprob"]))
+        TokenLogprob(string(p.get("token")), float(p["logprob"]), _piece(p))
         for p in objects(content)
         if isinstance(p.get("logprob"), int | float)
     )
+
+
+def _piece(told: dict[str, Any]) -> bytes | None:
+    """The bytes of a token that is a piece of a character, which no text can show."""
+    given: Any = told.get("bytes")
+    try:
+        data = bytes(cast("list[int]", given)) if isinstance(given, list) else b""
+    except (TypeError, ValueError):  # no numbers, or none that a byte holds
+        return None
+    return None if not data or data == string(told.get("token")).encode("utf-8", "replace") else data

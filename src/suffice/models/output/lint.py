@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from suffice.models.output.schema import Schema, branches, items, mapping, takes_null, target, types
+from suffice.models.output.schema import Schema, branches, items, mapping, parts, resolved, takes_null, target, types
 from suffice.values import Json
 
 OPAQUE = 10
@@ -18,7 +18,9 @@ def lint(schema: Schema) -> list[str]:
     A required text or number that may not be null makes the model invent one where the input holds none. A choice
     among labels (a Literal or an Enum) without None gives no warning: it is a closed choice, and its author has said
     that one of the labels always applies; add None or a label like "other" where that is not so. A list may be empty,
-    and an object's own fields speak for it, so neither is warned about.
+    and an object's own fields speak for it, so neither is warned about. A union whose members hold it again is tried
+    member by member at every level, so that reading an answer takes pydantic twice as long with each level, unless a
+    discriminator names the one to try.
     """
     found: dict[str, None] = {}
     own = {key: value for key, value in schema.items() if key != "$defs"}
@@ -36,6 +38,7 @@ def _walk(schema: Schema, at: str, root: Schema, seen: set[str], found: dict[str
             _walk(inner, at, root, seen, found)
         return
     _choices(schema, at, found)
+    _doubling(schema, at, root, found)
     if int(schema.get("minItems") or 0) >= 1 and "prefixItems" not in schema:
         found[
             f"at `{at}`: a list of at least {schema['minItems']} makes the model invent an item; allow an empty one"
@@ -83,3 +86,32 @@ def _choices(schema: Schema, at: str, found: dict[str, None]) -> None:
     whole = [value for value in values if isinstance(value, int) and not isinstance(value, bool)]
     if len(whole) > OPAQUE and len(whole) >= len(values) - 1:  # a None among them changes nothing
         found[f"at `{at}`: a choice among {len(whole)} bare integers; names are answered more reliably than ids"] = None
+
+
+def _doubling(schema: Schema, at: str, root: Schema, found: dict[str, None]) -> None:
+    union = _members(schema)
+    again = [ref for ref in union if any(_members(one) == union for one in _under(ref, root))]
+    names = " | ".join(ref.rpartition("/")[2] for ref in union)
+    if len(again) > 1 and not any(f"`{names}`" in one for one in found):  # its own fields are the same union
+        found[
+            f"at `{at}`: `{names}` holds itself, so that the time to read an answer doubles with each level; give each "
+            'a field like kind: Literal["…"] and write Annotated[…, Field(discriminator="kind")]'
+        ] = None
+
+
+def _members(schema: Schema) -> list[str]:
+    """The types in a union without a discriminator, by name: pydantic writes one that has it as `oneOf`."""
+    return sorted(one["$ref"] for one in map(mapping, items(schema.get("anyOf"))) if isinstance(one.get("$ref"), str))
+
+
+def _under(ref: str, root: Schema) -> list[Schema]:
+    """Every schema that an answer of the type behind `ref` can reach."""
+    found: dict[int, Schema] = {}
+    waiting: list[Schema] = [{"$ref": ref}]
+    while waiting:
+        here = resolved(waiting.pop(), root)
+        if id(here) not in found:
+            found[id(here)] = here
+            more = [here.get("additionalProperties"), *items(here.get("prefixItems"))]
+            waiting += [*parts(here), *(cast(Schema, one) for one in more if isinstance(one, dict))]
+    return list(found.values())

@@ -23,6 +23,8 @@ async def about(names: Sequence[str], reach: bool) -> list[dict[str, str]]:
     for name in names:
         place = address(name)
         price = price_of(place, said.prices.get(name))
+        if price is not None and price.up_to:
+            price = price.up_to[0][1]  # that of short inputs
         window, _ = window_of(place)
         cost = "price unknown" if price is None else f"${price.input:g} in, ${price.output:g} out a million tokens"
         size = f", window {window:,} tokens" if window is not None else ""

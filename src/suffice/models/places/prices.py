@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 import json
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
@@ -29,11 +29,13 @@ def _plain_number(value: object) -> bool:
 @dataclass(frozen=True, slots=True)
 class Price:
     """US dollars per million tokens. `cached_input` is what input costs that the provider had in its cache; None: as
-    other input. Raises UsageError for what is no price."""
+    other input. `up_to` has the other price of a request whose whole input is at most so many tokens, the smallest
+    size first. Raises UsageError for what is no price."""
 
     input: float
     output: float
     cached_input: float | None = None
+    up_to: tuple[tuple[int, Price], ...] = ()
 
     def __post_init__(self) -> None:
         for value in (self.input, self.output, 0 if self.cached_input is None else self.cached_input):
@@ -46,8 +48,8 @@ FREE: Final = Price(0.0, 0.0, 0.0)
 
 def price_of(address: Address, override: Price | None = None) -> Price | None:
     """The list price of a model: `override` where there is one, nothing for an endpoint on this machine, else the
-    library's. A price in tiers counts at its highest, and one that changes with the hour at its dearest hour, because
-    it is what a reservation is made at. None where nobody knows."""
+    library's. One in tiers is that of the longest input, with the others in `up_to`; one that changes with the hour is
+    that of its dearest hour, because it is what a reservation is made at. None where nobody knows."""
     if override is not None:
         return override
     if address.endpoint.loopback:
@@ -57,10 +59,12 @@ def price_of(address: Address, override: Price | None = None) -> Price | None:
 
 
 def cost_of(usage: Usage, price: Price | None) -> float | None:
-    """US dollars for `usage` at `price`; None where the price or a count that it needs is unknown."""
+    """US dollars for `usage` at `price`, in the tier of its input; None where the price or a count that it needs is
+    unknown. A reservation's input, the most that it can be, meets a tier at least as dear as the settlement's."""
     if price is None or (usage.input_tokens is None and price.input) or (usage.output_tokens is None and price.output):
         return None
     whole, out = usage.input_tokens or 0, usage.output_tokens or 0
+    price = next((tier for most, tier in price.up_to if whole <= most), price)
     cached = min(usage.cached_input_tokens or 0, whole)
     again = price.input if price.cached_input is None else price.cached_input
     return ((whole - cached) * price.input + cached * again + out * price.output) / MILLION
@@ -89,25 +93,32 @@ def _entry(provider: str, model: str) -> Any:
 
 
 def _dearest(model: Any) -> Price | None:
-    """The highest price of a model over the hours of a day and its tiers."""
+    """The highest price of a model over the hours of a day, in its tiers."""
     now = datetime.now(UTC)
-    prices = [model.get_prices(now + timedelta(hours=hour)) for hour in range(24)]
-    given = _highest(price.input_mtok for price in prices)
+    hours = [model.get_prices(now + timedelta(hours=hour)) for hour in range(24)]
+    given = [value for price in hours for value in (price.input_mtok, price.output_mtok, price.cache_read_mtok)]
+    sizes = sorted({tier.start for value in given for tier in getattr(value, "tiers", ())})
+    tiers = [(size, found) for size in sizes if (found := _highest(hours, size)) is not None]
+    whole = _highest(hours, math.inf)
+    return None if whole is None else replace(whole, up_to=tuple(tiers))
+
+
+def _highest(hours: Sequence[Any], size: float) -> Price | None:
+    """The highest price over some hours of a request whose whole input is `size` tokens; None where there is none."""
+
+    def most(values: Iterable[Any]) -> float | None:
+        return max((float(_tier(value, size)) for value in values if value is not None), default=None)
+
+    given = most(price.input_mtok for price in hours)
     if given is None:
         return None
-    return Price(
-        given,
-        _highest(price.output_mtok for price in prices) or 0.0,  # embeddings have no output, so no price for it
-        _highest(price.cache_read_mtok for price in prices),
-    )
+    out = most(price.output_mtok for price in hours)  # embeddings have no output, so no price for it
+    return Price(given, out or 0.0, most(price.cache_read_mtok for price in hours))
 
 
-def _highest(values: Iterable[Any]) -> float | None:
-    """The highest of plain prices and of prices in tiers; None where there is none."""
-    found = [float(part) for value in values if value is not None for part in _parts(value)]
-    return max(found, default=None)
-
-
-def _parts(value: Any) -> list[Any]:
+def _tier(value: Any, size: float) -> Any:
+    """A plain price, or that of the last tier that an input of `size` tokens is beyond."""
     tiers = getattr(value, "tiers", None)
-    return [value] if tiers is None else [value.base, *(tier.price for tier in tiers)]
+    if tiers is None:
+        return value
+    return next((tier.price for tier in reversed(tiers) if size > tier.start), value.base)

@@ -74,7 +74,7 @@ _ROWS: Final = (
         OPENAI_CHAT,
         ("MISTRAL_API_KEY",),
         # stream_options.include_usage is refused as an extra field: the last chunk tells usage unasked.
-        Quirks(stream_usage=False, logprobs=False),
+        Quirks(seed="random_seed", stream_usage=False, logprobs=False),
         region="eu",  # its own statement on where the API keeps and processes data by default
     ),
     Endpoint(

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, Literal, TypeVar, cast
 
 from suffice.errors import UsageError
 from suffice.models.concerns.limit import Limits
@@ -21,7 +21,10 @@ from suffice.models.places.providers import PROVIDERS
 T = TypeVar("T")
 
 FILE: Final = "suffice.toml"
-_SECTIONS: Final = ("models", "prices", "policy", "limits")
+_SECTIONS: Final = ("models", "prices", "policy", "limits", "telemetry")
+Keep = Literal["off", "on", "full"]
+KEEPS: Final[tuple[Keep, ...]] = ("off", "on", "full")
+"""What is kept of served calls: nothing, figures without texts, or figures and texts."""
 _SECRET: Final = re.compile(r"api_?-?key|(^|[_-])key$|token|secret|passw|credential|bearer", re.IGNORECASE)
 
 
@@ -29,13 +32,14 @@ _SECRET: Final = re.compile(r"api_?-?key|(^|[_-])key$|token|secret|passw|credent
 class Settings:
     """What a suffice.toml says. `file` is where it was found, None where there is none.
 
-    `prices` are by a model's address as it is written, `limits` by provider.
+    `prices` are by a model's address as it is written, `limits` by provider. `telemetry`: what is kept of served calls.
     """
 
     default: str | None = None
     prices: Mapping[str, Price] = field(default_factory=dict[str, Price])
     policy: Policy | None = None
     limits: Mapping[str, Limits] = field(default_factory=dict[str, Limits])
+    telemetry: Keep = "on"
     file: Path | None = None
 
 
@@ -75,6 +79,7 @@ def read_settings(file: Path) -> Settings:
         prices=_each(file, "prices", said, _price, _is_address),
         policy=_policy(file, policy) if policy else None,
         limits=_each(file, "limits", said, _limits, _is_provider),
+        telemetry=_keep(file, said.get("telemetry", True)),
         file=file,
     )
 
@@ -92,7 +97,7 @@ def _price(file: Path, path: str, said: dict[str, Any]) -> Price:
         if name not in said:
             raise UsageError(f"{path} lacks {name}", where=str(file), hint="US dollars per million tokens")
     numbers = {name: _number(file, f"{path}.{name}", value, least=0.0) for name, value in said.items()}
-    return Price(**numbers)
+    return Price(numbers["input"], numbers["output"], numbers.get("cached_input"))
 
 
 def _limits(file: Path, path: str, said: dict[str, Any]) -> Limits:
@@ -102,6 +107,14 @@ def _limits(file: Path, path: str, said: dict[str, Any]) -> Limits:
     if at_once is not None and at_once != int(at_once):
         raise _wrong(file, f"{path}.concurrency", "a whole number")
     return Limits(None if at_once is None else int(at_once), **numbers)
+
+
+def _keep(file: Path, said: object) -> Keep:
+    if isinstance(said, bool):
+        return "on" if said else "off"
+    if said == "full":
+        return "full"
+    raise _wrong(file, "telemetry", 'true, false, or "full" (with texts)')
 
 
 def _policy(file: Path, said: dict[str, Any]) -> Policy:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Final, cast
 
 from httptools import HttpParserError, HttpResponseParser
@@ -82,7 +83,8 @@ class Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close the socket now, whatever is under way."""
-        self.transport.abort()
+        with suppress(RuntimeError):  # its loop has closed, and the socket goes when it is collected
+            self.transport.abort()
 
     def _taken(self) -> bytes:
         chunks, self._chunks, self._size = self._chunks, [], 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import AsyncGenerator
@@ -102,15 +103,17 @@ class _Pool:
 
 
 _pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pool] = WeakKeyDictionary()
+_lock = threading.Lock()
 
 
 def _pool() -> _Pool:
     loop = asyncio.get_running_loop()
     found = _pools.get(loop)
     if found is None:
-        for ended in [one for one in list(_pools) if one.is_closed()]:  # one that ended without a word
-            _pools.pop(ended, None)
-        found = _pools[loop] = _Pool()
+        with _lock:
+            for ended in [one for one in _pools if one.is_closed()]:  # one that ended without a word
+                del _pools[ended]
+            found = _pools[loop] = _Pool()
         found.closer = _closing(loop, found)
         # A loop that ends properly closes the async generators that were begun in it; that is the only word it gives.
         begun = found.closer.__anext__()
@@ -125,7 +128,8 @@ async def _closing(loop: asyncio.AbstractEventLoop, pool: _Pool) -> AsyncGenerat
     try:
         yield
     finally:
-        _pools.pop(loop, None)
+        with _lock:
+            _pools.pop(loop, None)
         for connections in pool.idle.values():
             for connection in connections:
                 connection.abort()

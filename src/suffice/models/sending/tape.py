@@ -25,7 +25,7 @@ from suffice.models.places.endpoint import Address
 from suffice.models.places.providers import PROVIDERS
 from suffice.models.sending import transport
 from suffice.models.sending.outgoing import Answer, Outgoing
-from suffice.values import Json, canonical, content_hash
+from suffice.values import Json, content_hash
 
 KEPT: Final = ("content-type", "x-request-id", "request-id", "retry-after", "retry-after-ms")
 DIFFERENCE: Final = 12  # lines of a difference that are shown
@@ -206,11 +206,11 @@ def _name(out: Outgoing) -> str:
 
 
 def _key(url: str, request: Json) -> str:
-    return content_hash([url, request])
+    return content_hash([url, json.dumps(request)])  # in its order: another order of fields is another request
 
 
 def _lines(request: Json) -> list[str]:
-    return json.dumps(json.loads(canonical(request)), indent=1, ensure_ascii=False).split("\n")
+    return json.dumps(request, indent=1, ensure_ascii=False).split("\n")
 
 
 def _text(chunk: bytes) -> Json:

@@ -1,0 +1,109 @@
+"""What model calls cost: a case of a solution in production, and a run now, with what it had spent before."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from suffice.programs.solution import Solution
+from suffice.store import calls
+from suffice.store.calls import Spent
+from suffice.store.database import Store
+from suffice.values import NO_COST, Cost, Json
+
+if TYPE_CHECKING:  # what calls a model is heavy, and most runs call none
+    from suffice.models.concerns.budget import Budget
+
+
+@dataclass(frozen=True, slots=True)
+class PerCase:
+    """What a case takes on average over `n` cases: US dollars (None: of some it is unknown), tokens in and out.
+
+    It is what a case costs in production: a reply that was looked up now counts as when it was made.
+    """
+
+    n: int
+    usd: float | None
+    input_tokens: float | None
+    output_tokens: float | None
+
+    def to_json(self) -> dict[str, Json]:
+        """As reports and pages have it, with the dollars of 1,000 cases."""
+        return {**asdict(self), "usd_per_1000": None if self.usd is None else 1000 * self.usd}
+
+
+def per_case(costs: Sequence[Cost | None], *, free: bool = False) -> PerCase | None:
+    """The mean over cases; None where no case called a model, so that nothing is known but for a `free` solution."""
+    if free and costs:
+        return PerCase(len(costs), 0.0, 0.0, 0.0)
+    known = [c for c in costs if c is not None]
+    if all(c == NO_COST for c in known):
+        return None
+    dollars = [c.usd if c is not None else None for c in costs]
+    usd = None if None in dollars else statistics.fmean(d for d in dollars if d is not None)
+    tokens_in, tokens_out = ([c.input_tokens for c in known], [c.output_tokens for c in known])
+    return PerCase(len(costs), usd, _mean(tokens_in), _mean(tokens_out))
+
+
+def costs_nothing(solution: Solution) -> bool:
+    """Whether asking it is free; a recording is free to ask, and tells nothing of what was recorded."""
+    legs = [leg.solution for leg in solution.members]
+    return solution.free and not solution.replays and all(map(costs_nothing, legs))
+
+
+def count_before(store: Store, run: str, budget: Budget | None, since: float = 0.0) -> None:
+    """Count against `budget` what `run` spent before it was interrupted (`since` then, seconds since 1970).
+
+    An attempt that was in flight counts with all that was reserved for it. A budget that this process has used for
+    this run already knows. Raises StoreError.
+    """
+    if budget is not None:
+        before = calls.spent(store, run, since)
+        budget.already(before.usd, before.attempts, before.tokens, of=f"{store.path} {run}")
+
+
+def cost_text(cost: PerCase) -> str:
+    """ "$1.20 per 1,000 cases ($0.0012 each); 412 tokens in, 23 out a case"."""
+    said = "unknown: no price is known of some of its calls"
+    if cost.usd is not None:
+        said = f"{money(1000 * cost.usd)} per 1,000 cases ({money(cost.usd)} each)"
+    if not cost.input_tokens and not cost.output_tokens:
+        return said
+    tokens = [f"{n:,.0f} {way}" for n, way in ((cost.input_tokens, "in"), (cost.output_tokens, "out")) if n is not None]
+    return f"{said}; tokens a case: {', '.join(tokens)}"
+
+
+def short_cost(cost: PerCase | None) -> str:
+    """ "$1.20 per 1,000 cases", "free", "unknown"."""
+    if cost is None or cost.usd is None:
+        return "unknown"
+    return f"{money(1000 * cost.usd)} per 1,000 cases" if cost.usd else "free"
+
+
+def spent_text(spent: Spent) -> str:
+    """ "$0.21 in 186 attempts", with the attempts of unknown price counted apart."""
+    if not spent.attempts:
+        return "nothing: every reply was recorded earlier"
+    said = "unknown" if spent.unpriced == spent.attempts else money(spent.usd)
+    more = f", {spent.unpriced:,} of them at an unknown price" if spent.unpriced and said != "unknown" else ""
+    return f"{said} in {spent.attempts:,} attempt{'' if spent.attempts == 1 else 's'}{more}"
+
+
+def spent_json(spent: Spent) -> dict[str, Json]:
+    """As reports have it: US dollars are None where the price of an attempt is unknown."""
+    usd = None if spent.unpriced else spent.usd
+    return {"usd": usd, "attempts": spent.attempts, "unpriced": spent.unpriced, "tokens": spent.tokens}
+
+
+def money(usd: float) -> str:
+    """US dollars: cents, and below ten cents two digits that count: $1.20, $0.012, $0.00034."""
+    places = 2 if usd == 0 or abs(usd) >= 0.1 else 1 - math.floor(math.log10(abs(usd)))
+    return f"${usd:,.{places}f}"
+
+
+def _mean(values: Sequence[int | None]) -> float | None:
+    known = [v for v in values if v is not None]
+    return statistics.fmean(known) if known else None

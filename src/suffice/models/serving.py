@@ -1,0 +1,23 @@
+"""Which solution a model call is made for, where it is made by one that serves: for the telemetry."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+solution_here: ContextVar[str | None] = ContextVar("suffice_serving", default=None)
+"""The identity of the outermost solution that is being asked here."""
+
+
+@contextmanager
+def serving(identity: str) -> Generator[None]:
+    """Let model calls made inside be known as those of the solution with this identity, unless one stands around it."""
+    if solution_here.get() is not None:
+        yield
+        return
+    token = solution_here.set(identity)
+    try:
+        yield
+    finally:
+        solution_here.reset(token)
