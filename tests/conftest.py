@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from suffice.programs.using import named_model
+
 sys.path.append(str(Path(__file__).parent / "models"))
 
 
@@ -16,6 +18,7 @@ def no_model_of_the_callers(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test calls the model that it names, not the one of the caller's environment, and writes to no store there."""
     monkeypatch.delenv("SUFFICE_MODEL", raising=False)
     monkeypatch.setenv("SUFFICE_TELEMETRY", "off")
+    named_model.cache_clear()
 
 
 # How long an example takes depends on who else uses the machine: no test is a timed one.

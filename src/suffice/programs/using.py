@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from suffice.errors import NoModel
@@ -38,10 +40,16 @@ def maybe_using(model: str | Model | None) -> Generator[None]:
 
 
 def as_model(given: str | Model) -> Model:
-    """A model by its name, or as it is."""
+    """A model by its name, or as it is. By its name it is made once a second, so that a changed setting soon holds."""
+    return named_model(given, os.getcwd(), int(time.monotonic())) if isinstance(given, str) else given
+
+
+@lru_cache(maxsize=64)
+def named_model(name: str, folder: str, second: int) -> Model:
+    """The model called so, as the settings of the folder say at that time."""
     from suffice.models.model import Model  # heavy, and not needed before somebody calls a model
 
-    return Model(given) if isinstance(given, str) else given
+    return Model(name)
 
 
 def model_for(said: str | Model | None, who: str) -> Model:

@@ -112,9 +112,13 @@ def test_a_reply_cut_off_at_any_byte_is_an_error(cut: int) -> None:
 
 
 @pytest.mark.parametrize("cut", range(len(STREAM)))
-def test_a_stream_cut_off_at_any_byte_gives_no_reply(cut: int) -> None:
+def test_a_stream_cut_off_before_its_finish_reason_or_inside_an_event_gives_no_reply(cut: int) -> None:
+    kept = STREAM[:cut]
+    if b'"finish_reason":"stop"' in kept and kept.endswith(b"\n\n"):
+        assert streamed(kept)[0].text == streamed(STREAM)[0].text  # `transformers serve` sends no [DONE] after it
+        return
     with pytest.raises(MalformedReply):
-        streamed(STREAM[:cut])
+        streamed(kept)
 
 
 def test_the_text_that_had_arrived_goes_with_the_error() -> None:

@@ -15,7 +15,7 @@ from suffice.models.dialects.dialect import Dialect, Quirks
 from suffice.models.dialects.faults import fault_of
 from suffice.values import Json
 
-VERSION: Final = "2023-06-01"
+VERSION: Final = "2023-06-01"  # later ones refuse a temperature
 
 
 def encode(request: Request, quirks: Quirks, stream: bool) -> bytes:

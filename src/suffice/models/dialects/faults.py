@@ -37,6 +37,8 @@ WORDS: Final = (
     "exceed context limit",  # Anthropic: input and max_tokens together
     "maximum context length",  # vLLM
     "exceeds the maximum number of tokens",  # Gemini
+    "exceeds the available context size",  # llama.cpp
+    "contextwindowexceedederror",  # LiteLLM's proxy
 )
 
 # An error inside a good answer has no status of its own unless its code is one (OpenRouter): these are the statuses
@@ -126,7 +128,7 @@ def _typed(status: int, told: _Told) -> type[CallError]:
         return RefusedError  # waiting does not pay a bill
     if status == 429:
         return RateLimited
-    if status in (408, 409, 425) or status >= 500:
+    if status in (408, 409, 425) or (status >= 500 and status != 501):
         return ServerError
     if status >= 400:
         return RefusedError

@@ -19,9 +19,9 @@ class Broken(ConnectionError):
 class Connection(asyncio.Protocol):
     """A connection, used from the event loop that made it.
 
-    `begin` sends a request; then either `whole` gives the body, or `head` and, again and again, `chunk`. After `whole`,
-    or a `chunk` that is None, it may serve the next one if it is `reusable`. Who gives up in between calls `abort`,
-    which closes the socket at once: the server sees it, and stops.
+    `begin` sends a request and `head` waits for the head of its answer; then `whole` gives the body, or `chunk`, again
+    and again, a piece of it. After `whole`, or a `chunk` that is None, it may serve the next one if it is `reusable`.
+    Who gives up in between calls `abort`, which closes the socket at once: the server sees it, and stops.
     """
 
     __slots__ = (
@@ -32,17 +32,17 @@ class Connection(asyncio.Protocol):
         "_keep",
         "_parser",
         "_size",
-        "_streams",
         "_waiter",
         "headers",
         "idle_since",
         "status",
+        "streamed",
         "transport",
     )
 
     def __init__(self) -> None:
         self.status, self.headers, self.idle_since = 0, dict[str, str](), 0.0
-        self._headed = self._complete = self._keep = self._streams = False
+        self._headed = self._complete = self._keep = self.streamed = False
         self._chunks, self._size = list[bytes](), 0
         self._fault: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -53,10 +53,10 @@ class Connection(asyncio.Protocol):
         transport = self.transport
         return self._complete and self._keep and not transport.is_closing() and not transport.get_write_buffer_size()
 
-    def begin(self, request: bytes) -> None:
-        """Send a whole request, head and body."""
-        self.status, self.headers = 0, {}
-        self._headed = self._complete = self._keep = self._streams = False
+    def begin(self, request: bytes, stream: bool = False) -> None:
+        """Send a whole request, head and body. With `stream` the answer comes no faster than its chunks are taken."""
+        self.status, self.headers, self.streamed = 0, {}, stream
+        self._headed = self._complete = self._keep = False
         self._parser = HttpResponseParser(self)
         self.transport.write(request)
 
@@ -68,7 +68,6 @@ class Connection(asyncio.Protocol):
 
     async def head(self) -> None:
         """Until `status` and `headers` are there. Raises as `whole`."""
-        self._streams = True
         while not self._headed:
             await self._more()
 
@@ -122,8 +121,7 @@ class Connection(asyncio.Protocol):
         except HttpParserError as error:
             self._break(Broken(f"what came is no HTTP: {error.__context__ or error}"))
             return
-        if self._complete or self._streams:
-            self._wake()
+        self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone. A body that has no stated length ends with it."""
@@ -156,7 +154,7 @@ class Connection(asyncio.Protocol):
         """A piece of the body."""
         self._chunks.append(body)
         self._size += len(body)
-        if self._streams and self._size > HIGH:
+        if self.streamed and self._size > HIGH:
             self.transport.pause_reading()
 
     def on_message_complete(self) -> None:

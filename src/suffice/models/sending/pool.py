@@ -26,9 +26,9 @@ async def idle(server: Server) -> Connection | None:
     there = _pool().idle[server]
     while there:
         found = there.pop()
-        if found.idle_since < time.monotonic() - STALE:
-            # The loop may have been busy since the server closed it. It looks at its sockets in one turn, and tells
-            # the connection in the next.
+        if found.streamed or found.idle_since < time.monotonic() - STALE:
+            # The loop may have been busy since the server closed it, as some do after each stream (llama.cpp). It
+            # looks at its sockets in one turn, and tells the connection in the next.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
         if found.reusable:

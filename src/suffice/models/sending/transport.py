@@ -22,14 +22,12 @@ async def send(out: Outgoing) -> Answer:
 
     Redirects are not followed: a body must not travel to a host that no policy was asked about.
     """
-    server, endpoint = out.target.server, out.target.endpoint
-    connection = await idle(server) or await _opened(server, endpoint)
+    connection = await _asked(out)
     try:
-        connection.begin(_request(out))
         body = await connection.whole()
     except BaseException as error:
-        raise _left(connection, error, endpoint) from None
-    kept(server, connection)
+        raise _left(connection, error, out.target.endpoint) from None
+    kept(out.target.server, connection)
     return Answer(connection.status, connection.headers, out.target.without_key(body))
 
 
@@ -38,11 +36,8 @@ async def stream(out: Outgoing) -> AsyncGenerator[Answer | bytes]:
 
     What is not a good event stream comes whole, in the head. Raises as `send`.
     """
-    server, endpoint = out.target.server, out.target.endpoint
-    connection = await idle(server) or await _opened(server, endpoint)
+    connection = await _asked(out, stream=True)
     try:
-        connection.begin(_request(out))
-        await connection.head()
         if connection.status != 200 or "event-stream" not in connection.headers.get("content-type", ""):
             body = out.target.without_key(await connection.whole())
             yield Answer(connection.status, connection.headers, body)
@@ -51,8 +46,8 @@ async def stream(out: Outgoing) -> AsyncGenerator[Answer | bytes]:
             while (chunk := await connection.chunk()) is not None:
                 yield out.target.without_key(chunk)
     except BaseException as error:
-        raise _left(connection, error, endpoint) from None
-    kept(server, connection)
+        raise _left(connection, error, out.target.endpoint) from None
+    kept(out.target.server, connection)
 
 
 async def reachable(endpoint: Endpoint, seconds: float = 2.0) -> bool:
@@ -69,6 +64,18 @@ async def reachable(endpoint: Endpoint, seconds: float = 2.0) -> bool:
     except (OSError, TimeoutError):
         return False
     return True
+
+
+async def _asked(out: Outgoing, stream: bool = False) -> Connection:
+    """A connection on which `out` was sent and the head of its answer has come."""
+    endpoint = out.target.endpoint
+    connection = await idle(out.target.server) or await _opened(out.target.server, endpoint)
+    try:
+        connection.begin(_request(out), stream)
+        await connection.head()
+    except BaseException as error:
+        raise _left(connection, error, endpoint) from None
+    return connection
 
 
 async def _opened(server: Server, endpoint: Endpoint) -> Connection:

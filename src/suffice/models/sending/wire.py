@@ -7,6 +7,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import cast
 
+from suffice.errors import CallError
 from suffice.exchange import Delta, Reply, Request
 from suffice.models.dialects.dialect import StreamDecoder
 from suffice.models.dialects.sse import Events
@@ -68,7 +69,7 @@ def _whole(out: Outgoing, answer: Answer, heard: Heard) -> Reply[str]:
 async def _streamed(out: Outgoing, flow: Flow, heard: Heard) -> Reply[str]:
     running = tape.current()
     parts = transport.stream(out) if running is None else running.stream(out)
-    decoder, events = out.target.endpoint.dialect.stream(), Events()
+    decoder, events, arrived = out.target.endpoint.dialect.stream(), Events(), list[str]()
     async with aclosing(parts):
         head = cast("Answer", await anext(parts))
         if head.body or head.status != 200:  # an error, or an endpoint that answers whole though asked to stream
@@ -76,16 +77,21 @@ async def _streamed(out: Outgoing, flow: Flow, heard: Heard) -> Reply[str]:
             flow.deliver(Delta(reply.text, reply.reasoning or ""))
             return reply
         heard(head.headers)
-        async for chunk in parts:
-            _take(decoder, events.feed(cast("bytes", chunk)), flow)
-    events.finish()
-    return _identified(decoder.finish(), head)
+        try:
+            async for chunk in parts:
+                _take(decoder, events.feed(cast("bytes", chunk)), flow, arrived)
+            events.finish()
+            return _identified(decoder.finish(), head)
+        except CallError as error:
+            error.partial = error.partial or "".join(arrived)
+            raise
 
 
-def _take(decoder: StreamDecoder, events: list[tuple[str, str]], flow: Flow) -> None:
+def _take(decoder: StreamDecoder, events: list[tuple[str, str]], flow: Flow, arrived: list[str]) -> None:
     for name, data in events:
         delta = decoder.feed(name, data)
         if delta is not None:
+            arrived.append(delta.text)
             flow.deliver(delta)
 
 
