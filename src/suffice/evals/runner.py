@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from suffice.errors import BudgetError, SolutionError, UsageError
 from suffice.evals.grade import Grader
-from suffice.models.belonging import Belonging, Meter, belonging, current
+from suffice.models.belonging import Belonging, Meter, belong, current
 from suffice.models.concerns.budget import Budget
 from suffice.programs.solution import Solution, attempt
 from suffice.programs.threads import in_thread
@@ -127,7 +127,7 @@ class _Line:
         names = Counter[str](_noted_as(job, case) for case in (cases if job.store is not None else ()))
         self.twins = {name: asyncio.Lock() for name, n in names.items() if n > 1}  # the same input more than once
         self.first: dict[str, Outcome] = {}
-        self.belongs = _belonging(job)
+        self.belongs = _belonging(job, self.writer)
 
     async def outcomes(self) -> AsyncIterator[Outcome]:
         while self.given < len(self.cases):
@@ -174,8 +174,8 @@ class _Line:
         self.changed.set()
 
     async def _inside(self, run: Belonging, i: int) -> None:
-        with belonging(replace(run, meter=Meter())):
-            await self._one(i)
+        belong(replace(run, meter=Meter()))
+        await self._one(i)
 
     async def _one(self, i: int) -> None:
         case = self.cases[i]
@@ -192,12 +192,12 @@ class _Line:
             self.on_done(outcome)
 
 
-def _belonging(job: Job) -> Belonging | None:
+def _belonging(job: Job, writer: journal.Writer | None) -> Belonging | None:
     """What the model calls of a job share; None where nothing is remembered."""
-    if job.store is None:
+    if job.store is None or writer is None:
         return None
-    journal = CallJournal(job.store, job.run or None)
-    return Belonging(journal, fresh=job.fresh, sealed=job.sealed, budget=job.budget)
+    calls = CallJournal(job.store, job.run or None, writer.commits)
+    return Belonging(calls, fresh=job.fresh, sealed=job.sealed, budget=job.budget)
 
 
 async def _call(job: Job, case: Case, writer: journal.Writer | None) -> Outcome:
@@ -210,7 +210,7 @@ async def _call(job: Job, case: Case, writer: journal.Writer | None) -> Outcome:
         if writer is not None:
             await writer.withdraw(job.solution.identity, _noted_as(job, case))
         raise
-    outcome = replace(_outcome(job, case, answer, failure, time.perf_counter() - began), cost=_metered())
+    outcome = _outcome(job, case, answer, failure, time.perf_counter() - began, _metered())
     if writer is not None:
         await _write(job, outcome, writer)
     return outcome
@@ -230,11 +230,18 @@ def _shared(job: Job, case: Case, first: Outcome) -> Outcome:
     return replace(first, case=case, score=score, recorded=True)
 
 
-def _outcome(job: Job, case: Case, answer: Answer | None, failure: Failure | None, seconds: float | None) -> Outcome:
+def _outcome(
+    job: Job,
+    case: Case,
+    answer: Answer | None,
+    failure: Failure | None,
+    seconds: float | None,
+    cost: Cost | None = None,
+) -> Outcome:
     if answer is None:
         assert failure is not None
         shown = Failure(failure.kind, "held back: the case is sealed") if job.sealed else failure
-        return Outcome(case, None, None, shown, seconds)
+        return Outcome(case, None, None, shown, seconds, cost=cost)
     score, fault = None, ""
     try:
         score = graded(job.grader, answer, case)
@@ -247,8 +254,8 @@ def _outcome(job: Job, case: Case, answer: Answer | None, failure: Failure | Non
     if job.sealed:  # nothing of a sealed case travels on but right or wrong, and whether it was answered
         value = ABSTAIN if answer.value is ABSTAIN else Graded(score.value)
         hidden = Score(score.value, "handed on" if value is ABSTAIN else "sealed")
-        return Outcome(case, Answer(value, by=answer.by), hidden, None, seconds)
-    return Outcome(case, answer, score, None, seconds)
+        return Outcome(case, Answer(value, by=answer.by), hidden, None, seconds, cost=cost)
+    return Outcome(case, answer, score, None, seconds, cost=cost)
 
 
 def _held_back(what: str, fault: str) -> SolutionError:

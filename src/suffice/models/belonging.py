@@ -54,6 +54,11 @@ def current() -> Belonging | None:
     return _current.get()
 
 
+def belong(to: Belonging) -> None:
+    """Let every model call of this task, and of those started in it from now on, belong to a run."""
+    _current.set(to)
+
+
 @contextmanager
 def belonging(to: Belonging) -> Generator[None]:
     """Let every model call made inside, and in the tasks and threads started inside, belong to a run."""

@@ -17,7 +17,7 @@ class Flow:
     """What goes with one call through the stack: where its deltas go, when it must end, and what was tried.
 
     Times are `time.perf_counter()` seconds. A call without a sink is not streamed. `spare` says that a fallback stands
-    behind, so waiting for this endpoint is not worth it.
+    behind, so waiting for this endpoint is not worth it. `key` is the hash of the call's request, once it is known.
     """
 
     sink: Sink | None = None
@@ -26,6 +26,7 @@ class Flow:
     attempts: list[Attempt] = field(default_factory=list[Attempt])
     first_delta: float | None = None
     spare: bool = False
+    key: str | None = None
 
     def deliver(self, delta: Delta) -> None:
         """Hand a piece to the caller. From then on nobody may start over: retry, hedge and fallback stop."""

@@ -60,9 +60,12 @@ class CallJournal:
     there with the next commit.
     """
 
-    def __init__(self, store: Store, run: str | None) -> None:
+    def __init__(self, store: Store, run: str | None, commits: Commits | None = None) -> None:
+        """`commits` of the running event loop are shared: an outcome and its model calls are one commit."""
         self._store, self._run = store, None if run is None else run_number(run)
         self._desks: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Store, Commits]] = WeakKeyDictionary()
+        if commits is not None:
+            self._desks[asyncio.get_running_loop()] = (store, commits)
         self._lock = threading.Lock()
         self._next = _first_number(store)
 
@@ -71,7 +74,7 @@ class CallJournal:
         with self._lock:
             for store, commits in self._desks.values():
                 commits.flush()
-                store.close()
+                self._let_go(store)
             self._desks.clear()
 
     def lookup(self, request: str) -> Json | None:
@@ -82,10 +85,9 @@ class CallJournal:
             row = store.connection.execute(sql, (bytes.fromhex(request),)).fetchone()
         return None if row is None else json.loads(row[0])
 
-    async def keep(self, request: str, model: str, value: Json) -> None:
-        """Record what a request was answered. Raises StoreError."""
-        text = _encode(value)
-        await self._write([(REPLY, (bytes.fromhex(request), model, text, time.time()))])
+    def keep(self, request: str, model: str, value: Json) -> None:
+        """Record what a request was answered, in one commit with how its attempt ended."""
+        self._hand_in((REPLY, (bytes.fromhex(request), model, _encode(value), time.time())))
 
     async def begin(self, sent: Sent) -> int:
         """Note an attempt before it is sent; its number. Raises StoreError, also where an earlier note failed."""
@@ -107,10 +109,10 @@ class CallJournal:
         if self._run is not None:
             s = settled
             row = (s.outcome, s.status, s.seconds, s.input_tokens, s.output_tokens, s.cost_usd, s.request_id)
-            self._desk()[1].hand_in([(ENDED, (*row, number))])
+            self._hand_in((ENDED, (*row, number)))
 
-    async def _write(self, statements: list[Statement]) -> None:
-        await self._desk()[1].write(statements)
+    def _hand_in(self, statement: Statement) -> None:
+        self._desk()[1].hand_in([statement])
 
     def _desk(self) -> tuple[Store, Commits]:
         loop = asyncio.get_running_loop()
@@ -125,7 +127,11 @@ class CallJournal:
     def _leave_closed(self) -> None:
         """Close the connections of loops that have closed: nested runs make a loop each."""
         for loop in [one for one in self._desks if one.is_closed()]:
-            self._desks.pop(loop)[0].close()
+            self._let_go(self._desks.pop(loop)[0])
+
+    def _let_go(self, store: Store) -> None:
+        if store is not self._store:
+            store.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,29 +159,29 @@ class Writer:
     def __init__(self, store: Store, run: str) -> None:
         self._store = store
         self._rows = _Rows(store, run)
-        self._commits = Commits(store, self._counted)
+        self.commits = Commits(store, self._counted)
         self.sent_again = 0
         """Calls begun here whose earlier intent never got a result: those that were possibly paid twice."""
 
     async def intend(self, solution: str, inputs_hash: str) -> None:
         """Note that a call begins. Raises StoreError at once if the journal has failed before."""
-        self._commits.check()
-        await self._commits.write([(INTENT, self._rows.key(solution, inputs_hash))])
+        self.commits.check()
+        await self.commits.write([(INTENT, self._rows.key(solution, inputs_hash))])
 
     async def withdraw(self, solution: str, inputs_hash: str) -> None:
         """Note that a call ended without a result of its own: refused by a budget, say. Raises StoreError."""
-        await self._commits.write([(NO_INTENT, self._rows.key(solution, inputs_hash))])
+        await self.commits.write([(NO_INTENT, self._rows.key(solution, inputs_hash))])
 
     async def record(self, solution: str, inputs_hash: str, call: Recorded) -> None:
         """Note how a call ended; its intent goes in the same commit.
 
         Raises StoreError, and TypeError for an answer that has no JSON form.
         """
-        await self._commits.write(self._rows.of_call(solution, inputs_hash, call))
+        await self.commits.write(self._rows.of_call(solution, inputs_hash, call))
 
     async def record_sealed(self, solution: str, grading: str, inputs_hash: str, call: Scored) -> None:
         """Note how a call on a sealed case ended. Raises StoreError."""
-        await self._commits.write(self._rows.of_score(solution, grading, inputs_hash, call))
+        await self.commits.write(self._rows.of_score(solution, grading, inputs_hash, call))
 
     def _counted(self, sql: str, idle: int) -> None:
         self.sent_again += idle if sql is INTENT else 0

@@ -50,7 +50,7 @@ def account(call: Call, terms: Terms, budgets: Callable[[], list[Budget]]) -> Ca
             for budget in budgets():
                 await budget.reserve(held)
                 reserved.append(budget)
-            number = await _begun(terms, request, held)
+            number = await _begun(terms, request, held, flow)
             began = time.perf_counter()
             try:
                 reply = await in_time(call, request, flow, terms.timeout, late)
@@ -124,11 +124,13 @@ def _tokens(attempt: Attempt) -> int | None:
     return usage.input_tokens + usage.output_tokens
 
 
-async def _begun(terms: Terms, request: Request, held: Reservation) -> int:
+async def _begun(terms: Terms, request: Request, held: Reservation, flow: Flow) -> int:
     run = current()
     if run is None:
         return 0
-    return await run.journal.begin(Sent(terms.key(request), request.model, terms.endpoint, held.usd, held.tokens))
+    return await run.journal.begin(
+        Sent(flow.key or terms.key(request), request.model, terms.endpoint, held.usd, held.tokens)
+    )
 
 
 def _ended(number: int, attempt: Attempt) -> None:

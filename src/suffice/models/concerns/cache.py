@@ -17,13 +17,12 @@ from suffice.models.concerns.trace import total
 from suffice.models.flow import Call, Flow
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Shared:
-    """A call under way, the flow of who began it, and how many wait for it."""
+    """A call under way and the flow of who makes it. `end` is its reply or its fault; None: ask yourself."""
 
-    task: asyncio.Task[Reply[str]]
+    end: asyncio.Future[Reply[str] | CallError | None]
     flow: Flow
-    waiting: int = 0
 
 
 Place = tuple[int, str]
@@ -43,7 +42,7 @@ def cached(call: Call, key: Callable[[Request], str], belongs: Callable[[], Belo
         run = belongs()
         if run is None or run.sealed or not run.cache:
             return await call(request, flow)
-        name = key(request)
+        name = flow.key = key(request)
         known = None if run.fresh else run.journal.lookup(name)
         if known is not None:
             reply = reply_from_json(known)
@@ -55,46 +54,37 @@ def cached(call: Call, key: Callable[[Request], str], belongs: Callable[[], Belo
 
 
 async def _shared(name: str, run: Belonging, call: Call, request: Request, flow: Flow) -> Reply[str]:
-    here = _under_way.setdefault(asyncio.get_running_loop(), {})
+    loop = asyncio.get_running_loop()
+    here = _under_way.setdefault(loop, {})
     place = (id(run.journal), name)  # another run records, and pays for, a call of its own
     found = here.get(place)
-    mine = found is None
-    if found is None:
-        found = here[place] = _Shared(asyncio.ensure_future(_recorded(name, run, call, request, flow)), flow)
-        found.task.add_done_callback(lambda task: _gone(here, place, task))
-    found.waiting += 1
+    if found is not None:
+        return await _joined(found, name, run, call, request, flow)
+    found = here[place] = _Shared(loop.create_future(), flow)
+    end: Reply[str] | CallError | None = None
     try:
-        reply = await asyncio.shield(found.task)
-    except asyncio.CancelledError:
-        if found.waiting == 1:  # nobody else waits for it: the connection is closed before this one goes
-            found.task.cancel()
-            _gone(here, place, found.task)
-            await asyncio.gather(found.task, return_exceptions=True)
-        raise
+        end = await call(request, flow)
+        told = reply_to_json(end, total(flow.attempts), time.perf_counter() - flow.began)
+        run.journal.keep(name, request.model, told)
+        return end
     except CallError as error:
-        if mine:
-            raise
-        if found.flow.late and not flow.late:  # the time of whose call it was ran out, not ours
-            return await _shared(name, run, call, request, flow)
-        raise copy(error) from error.__cause__  # the attempts on it are those of one call
+        end = error
+        raise
     finally:
-        found.waiting -= 1
-    if mine:
-        return reply
-    if not flow.delivered:
-        flow.deliver(Delta(reply.text, reply.reasoning or ""))
-    cost, seconds = total(found.flow.attempts), time.perf_counter() - found.flow.began
-    return replace(reply, cost=cost, latency=seconds, cached=True)  # as if it had been looked up a moment later
-
-
-def _gone(here: dict[Place, _Shared], place: Place, task: asyncio.Task[Reply[str]]) -> None:
-    """Nobody joins it any more; another call may already stand in its place."""
-    if place in here and here[place].task is task:
         del here[place]
+        found.end.set_result(end)
 
 
-async def _recorded(name: str, run: Belonging, call: Call, request: Request, flow: Flow) -> Reply[str]:
-    reply = await call(request, flow)
-    told = reply_to_json(reply, total(flow.attempts), time.perf_counter() - flow.began)
-    await run.journal.keep(name, request.model, told)
-    return reply
+async def _joined(found: _Shared, name: str, run: Belonging, call: Call, request: Request, flow: Flow) -> Reply[str]:
+    """What an equal call under way gets, as if it had been looked up a moment later; asked anew where that was given
+    up, or ran out of a time that was not this one's."""
+    end = await asyncio.shield(found.end)
+    if isinstance(end, CallError):
+        if not found.flow.late or flow.late:
+            raise copy(end) from end.__cause__  # the attempts on it are those of one call
+        end = None
+    if end is None:
+        return await _shared(name, run, call, request, flow)
+    flow.deliver(Delta(end.text, end.reasoning or ""))
+    cost, seconds = total(found.flow.attempts), time.perf_counter() - found.flow.began
+    return replace(end, cost=cost, latency=seconds, cached=True)
