@@ -85,6 +85,10 @@ def test_a_budget_over_an_unknown_price_is_refused_with_the_line_that_sets_it(st
     ran.refused("nobody knows the price", r'\[prices\."https://models\.example\.org/v1#m"\]')
 
 
+def test_a_budget_without_an_end_is_refused(stepped: Command):
+    stepped("eval", "t.csv", "step.py:step", "--budget", "1e999").refused("a budget's usd is a number from 0 to")
+
+
 @pytest.mark.parametrize("command", [["eval", "t.csv", "step.py:step"], ["climb", "t.csv", "prompt", "--bar", ".8"]])
 def test_a_missing_key_is_one_message_that_names_the_variable(stepped: Command, command: list[str]):
     ran = stepped(*command, "--model", "openai:gpt-5-mini", OPENAI_API_KEY="")

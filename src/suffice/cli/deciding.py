@@ -14,6 +14,10 @@ from suffice.cli.daily import TaskPath, counted_run
 from suffice.cli.flags import ClaimFlags, ModelFlags, RunFlags, TaskFlags, shares, task_of
 from suffice.cli.talk import data, data_json, talk
 
+TaskOrRuns = Annotated[
+    Path | None, typer.Argument(metavar="TASK", help="A file of examples or a task folder; none with runs alone.")
+]
+Replayed = Annotated[list[str] | None, typer.Option("--replay", help="Recorded answers: table or run, FILE[#COLUMN].")]
 EXIT = {"PASS": 0, "FAIL": 1, "UNPROVEN": 3}
 
 
@@ -37,16 +41,14 @@ def plan_command(
 
 @shares
 def climb_command(
-    task: TaskPath,
+    task: TaskOrRuns = None,
     solutions: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="SOLUTION", help="Easiest first: words, my.py:triage, a bundle (default: what suits the task)."
         ),
     ] = None,
-    replay: Annotated[
-        list[str] | None, typer.Option("--replay", help="Recorded answers: FILE[#COLUMN]. Repeatable.")
-    ] = None,
+    replay: Replayed = None,
     dev: Annotated[bool, typer.Option("--dev", help="Stop before the sealed test: spends nothing.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Decide earlier: fewer calls, more misses.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Only go on with an interrupted climb.")] = False,
@@ -71,16 +73,17 @@ def climb_command(
     from suffice.evals.shown import harmless
     from suffice.ladder.climb import climb
     from suffice.ladder.closing import to_json_decision
-    from suffice.ladder.rung import from_name, from_text, proposed
     from suffice.programs.bridge import run
 
     check_bundle(out, "-o")
-    loaded, place = task_of(task, what, claim), Path.cwd()
-    paid = calls.options()
+    place, paid = Path.cwd(), calls.options()
+    path, named, replays = _told(task, solutions or [], replay or [])
     with aside(sealed=not dev):
-        rungs = [from_text(s, loaded.path) for s in solutions or ()]
-    rungs += [from_name(f"replay:{r}") for r in replay or ()]
-    rungs = rungs or proposed(loaded, loaded.path if task.is_dir() else None)
+        if path is None:
+            loaded, rungs = _task_of_runs(named, replays, what, claim)
+        else:
+            loaded = task_of(path, what, claim)
+            rungs = _rungs(loaded, path, named, replays)
     options: dict[str, Any] = {**claim.options(), **how.options(), **paid, "dev_only": dev, "quick": quick}
     options |= {"resume": resume, "command": shlex.join(["suffice", *sys.argv[1:]])}
     with aside(), console() as screen:
@@ -95,6 +98,42 @@ def climb_command(
     talk(f"run {decision.run}: suffice report {decision.run} makes a page of it")
     ready = any(row.state == "to test" or row.tested is not None for row in decision.rungs)
     raise typer.Exit((0 if ready else EXIT["UNPROVEN"]) if dev else EXIT[decision.verdict])
+
+
+def _told(task: Path | None, solutions: list[str], replay: list[str]) -> tuple[Path | None, list[str], list[str]]:
+    """Task, solutions and recordings, as meant: `--replay a.json b.json` is two of them, also where b.json stands in
+    the place of a task or a solution, because another tool wrote it."""
+    from suffice.ladder.replayed import is_run
+
+    if task is not None and is_run(str(task)):
+        replay, task = [*replay, str(task)], None
+    runs = [s for s in solutions if is_run(s)]
+    return task, [s for s in solutions if s not in runs], [*replay, *runs]
+
+
+def _rungs(loaded: Any, path: Path, solutions: list[str], replay: list[str]) -> list[Any]:
+    from suffice.ladder.replayed import replays
+    from suffice.ladder.rung import from_text, proposed
+
+    rungs = [from_text(s, loaded.path) for s in solutions]
+    rungs += [rung for text in replay for rung in replays(text)]
+    return rungs or proposed(loaded, loaded.path if path.is_dir() else None)
+
+
+def _task_of_runs(solutions: list[str], replay: list[str], what: TaskFlags, claim: ClaimFlags) -> tuple[Any, list[Any]]:
+    """The task that recorded runs make, and their rungs; says what was taken and what cannot be claimed."""
+    from suffice.errors import UsageError
+    from suffice.ladder.replayed import task_of_runs
+
+    if solutions or not replay:
+        fault = f"there is no task to run {solutions[0]} on" if solutions else "there is no task, and no recorded run"
+        raise UsageError(fault, hint="suffice climb TASK SOLUTION, or suffice climb --replay RUN.json")
+    if any(what.options().values()):
+        raise UsageError("runs alone make their own task: no flag changes how it is read", hint="name the task first")
+    task, rungs, said = task_of_runs(replay, **claim.options())
+    for line in said:
+        talk(line)
+    return task, rungs
 
 
 @shares

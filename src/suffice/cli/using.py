@@ -41,12 +41,14 @@ def apply_command(
     from suffice.evals.apply import ApplyOptions, apply
     from suffice.evals.cost import spent_text
     from suffice.programs.bridge import run
-    from suffice.programs.load import find_solution
+    from suffice.programs.load import find_solution, load
 
     named = tuple(c.strip() for c in columns.split(",")) if columns else None
     options = ApplyOptions(named, encoding, overwrite=overwrite, exact=exact, **how.options(), **calls.options())
     with rows() as stdout, aside(), console() as screen:
-        solution = find_solution(bundle)
+        # A bundle has a model of its own: said here, another one is obeyed, and what was shown of the first is not.
+        other = calls.model is not None and Path(bundle).is_dir()
+        solution = load(bundle, model=calls.model) if other else find_solution(bundle)
         seen = out is None and stdout.isatty()  # the rows themselves show how far it is
         with counting(screen, solution.name, None, silent=seen) as done:
 

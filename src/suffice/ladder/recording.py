@@ -79,7 +79,7 @@ def replay_solution(
         case = _case(where, row, by_id, by_inputs, columns)
         if case is None:
             continue  # a recording may cover more than this task
-        answer = _answer(recording, where, row)
+        answer = answer_of(recording, where, row)
         key = case.inputs_hash
         if answers.setdefault(key, answer) != answer:
             raise DataError(f"answers the same inputs in another way than {first[key]}", where=where, hint="keep one")
@@ -181,7 +181,8 @@ def _case(
     return case
 
 
-def _answer(recording: Recording, where: str, row: Mapping[str, Json]) -> Answer:
+def answer_of(recording: Recording, where: str, row: Mapping[str, Json]) -> Answer:
+    """What a row of a recording holds: an answer, or its score as `Graded`. Raises DataError with file and line."""
     if recording.column not in row:
         raise DataError(f"has no {shown(recording.column)}", where=where)
     value, sure = row[recording.column], _confidence(recording, where, row)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,12 +125,20 @@ def function(solution: Any, name: str | None = None) -> Rung:
 
 
 def replay(path: str | Path, column: str | None = None, name: str | None = None) -> Rung:
-    """Answers, or right and wrong, recorded elsewhere, by case: a CSV or JSONL file.
+    """Answers, or right and wrong, recorded elsewhere, by case: a CSV or JSONL file, or a run of another tool.
 
     Rows name their case by `id`, or by the task's input columns. `column` chooses what to read: a column of answers,
-    or of scores (0/1, true/false, right/wrong); without it, the usual names. Raises DataError with file and line.
+    or of scores (0/1, true/false, right/wrong); without it, the usual names. Of a tool's run it is a solution, a score
+    or `answer`. Raises DataError with file and line, UsageError where a run has several solutions and none is named.
     """
+    from suffice.ladder import replayed  # it makes rungs
 
+    runs = replayed.rungs_of(path, column)
+    if runs is not None:
+        if len(runs) > 1:
+            names = ", ".join(r.name for r in runs)
+            raise UsageError(f"{path} has several solutions: {names}", hint=f"name one: replay:{path}#{runs[0].name}")
+        return replace(runs[0], name=name or runs[0].name)
     recording = read_recording(path, column)
 
     async def fit(task: Task, cases: Sequence[Case]) -> Solution:
@@ -165,6 +173,7 @@ def prompt(name: str = "prompt", *, confidence: Confidence | None = None) -> Run
     (`prompting.prompt`)."""
     from suffice.ladder import prompting  # what calls a model is heavy
 
+    _checked(None, confidence)
     return prompting.prompt(name, confidence=confidence)
 
 
@@ -172,6 +181,7 @@ def step(base: Any, *, confidence: Confidence | None = None, name: str | None = 
     """A step as it is, where it needs a confidence; a step alone is a rung without (`prompting.step`)."""
     from suffice.ladder import prompting
 
+    _checked(base, confidence, none=False)
     return prompting.step(base, confidence=confidence, name=name)
 
 
@@ -179,6 +189,7 @@ def examples(base: Any = None, *, k: int = 8, confidence: Confidence | None = No
     """Few-shot: the `k` train cases most like an input stand before it (`prompting.examples`)."""
     from suffice.ladder import prompting
 
+    _checked(base, confidence, k=k)
     return prompting.examples(base, k=k, confidence=confidence, name=name)
 
 
@@ -186,7 +197,20 @@ def vote(base: Any = None, *, n: int = 5, temperature: float = 0.7, name: str = 
     """Self-consistency: `n` samples, the commonest answer, its share as confidence (`prompting.vote`)."""
     from suffice.ladder import prompting
 
+    _checked(base, n=n, temperature=temperature)
     return prompting.vote(base, n=n, temperature=temperature, name=name)
+
+
+def _checked(base: Any, confidence: Any = None, *, none: bool = True, **numbers: Any) -> None:
+    """Refuses what is no step, no confidence or no number with UsageError."""
+    if not (hasattr(base, "as_solution") or (none and base is None)):
+        hint = "put @sf.step above the async function; a function that asks no model is sf.rung.function(f)"
+        raise UsageError(f"a {type(base).__name__} is no step", hint=hint)
+    if not isinstance(confidence, str | None):
+        raise UsageError(f"confidence is a word, not a {type(confidence).__name__}", hint='confidence="logprobs"')
+    for name, value in numbers.items():
+        if not isinstance(value, int | float if name == "temperature" else int) or isinstance(value, bool):
+            raise UsageError(f"{name} is a number, not a {type(value).__name__}", hint="sf.rung.vote(step, n=5)")
 
 
 def as_rung(thing: Any) -> Rung:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from suffice.exchange import Reply as Reply
     from suffice.exchange import Tool as Tool
     from suffice.models.concerns.limit import Limits as Limits
+    from suffice.models.concerns.retry import Retry as Retry
     from suffice.models.places.policy import Policy as Policy
     from suffice.models.places.prices import Price as Price
     from suffice.models.sending.tape import record as record
@@ -24,6 +25,7 @@ _NAMES = {
     "Policy": "suffice.models.places.policy",
     "Price": "suffice.models.places.prices",
     "Reply": "suffice.exchange",
+    "Retry": "suffice.models.concerns.retry",
     "Tool": "suffice.exchange",
     "record": "suffice.models.sending.tape",
     "replay": "suffice.models.sending.tape",

@@ -12,6 +12,7 @@ from suffice.errors import UsageError
 from suffice.exchange import Image, Message, ToolCall
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
+EMBED_HINT = 'await model.embed(["a text", "another"])'
 
 
 def messages_of(given: object) -> tuple[Message, ...]:
@@ -34,6 +35,25 @@ def messages_of(given: object) -> tuple[Message, ...]:
     return made
 
 
+def texts_of(given: object) -> tuple[Message, ...]:
+    """Texts to embed, each as a message. Raises UsageError where it is no list of texts, or one is blank."""
+    if not isinstance(given, Sequence) or isinstance(given, str | bytes):
+        raise UsageError(f"what is embedded is a list of texts, not a {type(given).__name__}", hint=EMBED_HINT)
+    texts = cast("Sequence[object]", given)
+    if not texts:
+        raise UsageError("there is no text to embed", hint=EMBED_HINT)
+    return tuple(_text(text, f"$[{i}]") for i, text in enumerate(texts))
+
+
+def _text(given: object, at: str) -> Message:
+    if not isinstance(given, str):
+        said = f"what is embedded is a text, not a {type(given).__name__} at `{at}`"
+        raise UsageError(said, hint=EMBED_HINT)
+    if not given.strip():
+        raise UsageError(f"a blank text is never sent to a model at `{at}`", hint=EMBED_HINT)
+    return Message("user", given)
+
+
 def _is_blank(message: Message) -> bool:
     return not message.text.strip() and not any(isinstance(part, Image) for part in message.content)
 
@@ -50,7 +70,10 @@ def _message(given: object, at: str) -> Message:
     unknown = set(told) - {"role", "content", "tool_calls", "tool_call_id", "name", "refusal"}
     if unknown:
         raise _fault(at, f"unknown: {', '.join(sorted(map(str, unknown)))}")
-    calls = tuple(_tool_call(c, f"{at}.tool_calls[{i}]") for i, c in enumerate(told.get("tool_calls") or ()))
+    called: object = told.get("tool_calls") or ()
+    if not isinstance(called, Sequence):
+        raise _fault(f"{at}.tool_calls", f"tool_calls is a list, not a {type(called).__name__}")
+    calls = tuple(_tool_call(c, f"{at}.tool_calls[{i}]") for i, c in enumerate(cast("Sequence[object]", called)))
     return Message(
         "system" if role == "developer" else role,
         _content(told.get("content"), f"{at}.content", optional=bool(calls)),
@@ -103,7 +126,7 @@ def _tool_call(given: object, at: str) -> ToolCall:
         arguments: Any = function["arguments"]
         parsed = json.loads(arguments) if isinstance(arguments, str) else arguments
         return ToolCall(str(told["id"]), str(function["name"]), parsed)
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, RecursionError):
         raise _fault(at, "a tool call has an id and a function with a name and its arguments as JSON") from None
 
 

@@ -8,14 +8,13 @@ from typing import Any, TypeVar, cast, overload
 
 from typing_extensions import TypeForm, Unpack
 
-from suffice.errors import UsageError
 from suffice.exchange import Message, OutputSpec, Reply, Request
 from suffice.models import sizes
 from suffice.models.answering import Answering, answered
 from suffice.models.flow import Flow, Sink
 from suffice.models.legs import Route, route_of
-from suffice.models.messages import messages_of
-from suffice.models.options import CAP, TOTAL, CallOptions, ModelOptions, checked
+from suffice.models.messages import messages_of, texts_of
+from suffice.models.options import CAP, TOTAL, CallOptions, ModelOptions, checked, model_name
 from suffice.models.output.arriving import PartialOutput
 from suffice.models.output.typed import OutputType, output_type
 from suffice.models.places.address import address
@@ -37,7 +36,7 @@ class Model:
 
     def __init__(self, name: str, **options: Unpack[ModelOptions]) -> None:
         """Raises UsageError for an unknown option or a value that cannot be."""
-        self.name = name
+        self.name = model_name(name)
         self.options: Mapping[str, Any] = checked(cast("Mapping[str, Any]", options), ModelOptions)
         self._route: Route | None = None
 
@@ -86,11 +85,9 @@ class Model:
 
         Raises UsageError where the endpoint has no embeddings, and as a call does.
         """
-        if not texts or not all(text.strip() for text in texts):
-            raise UsageError("there is no text to embed" if not texts else "a blank text is never sent to a model")
-        route = self.route
+        turns, route = texts_of(texts), self.route
         route.ready()
-        request = Request(route.first.address.model, tuple(Message("user", t) for t in texts), 0)
+        request = Request(route.first.address.model, turns, 0)
         return cast("Reply[list[list[float]]]", await route.embed(request, self._flow({}, None)))
 
     @property

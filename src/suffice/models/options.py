@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final, get_type_hints
+from typing import Any, Final, cast, get_type_hints
 
 from typing_extensions import TypedDict
 
@@ -14,6 +14,7 @@ from suffice.exchange import Tool
 from suffice.models.concerns.budget import Budget
 from suffice.models.concerns.limit import Limits
 from suffice.models.concerns.retry import Retry
+from suffice.models.numbers import is_number, is_whole
 from suffice.models.places.policy import Policy
 from suffice.models.places.prices import Price
 
@@ -23,6 +24,8 @@ OURS: Final = frozenset({"model", "messages", "stream", "n", "max_tokens", "max_
 """Parts of a body that `extra` may not change: what is reserved and how the reply is read hang on them."""
 OURS_HINT: Final = "max_output_tokens= is the cap, model.stream() streams, sample= tells repeats apart"
 TOTAL: Final = 600.0  # seconds for a call with all its attempts, fallbacks, repairs
+DAY: Final = 86_400.0  # seconds; who waits longer than that says None
+MOST_PRICE: Final = 1e6  # US dollars per million tokens
 
 
 class CallOptions(TypedDict, total=False):
@@ -69,6 +72,81 @@ class ModelOptions(CallOptions, total=False):
     cache: bool | None
 
 
+def _is_list(value: object, fits: Callable[[Any], bool]) -> bool:
+    listed = isinstance(value, Sequence) and not isinstance(value, str | bytes)
+    return listed and all(fits(one) for one in cast("Sequence[object]", value))
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_price(value: object) -> bool:
+    if isinstance(value, tuple):
+        pair = cast("tuple[object, ...]", value)
+        return len(pair) in (2, 3) and all(is_number(one, 0.0, MOST_PRICE) for one in pair)
+    return isinstance(value, Price)
+
+
+def _is_model(value: object) -> bool:
+    """An address, or a Model, which is made of these options and so is told by what it has."""
+    return isinstance(value, str) or hasattr(type(value), "gives_logprobs")
+
+
+def _of(kind: type) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, kind)
+
+
+_Rule = tuple[Callable[[Any], bool], str, str | None]
+_SECONDS: Final[_Rule] = (
+    lambda v: is_number(v, 0.0, DAY) and v > 0,
+    f"more than 0 seconds and at most a day ({DAY:.0f})",
+    "None waits without end",
+)
+_SWITCH: Final[_Rule] = (_of(bool), "True or False", None)
+_ANY: Final[_Rule] = (lambda v: True, "anything", None)  # what a step says besides is its own
+_NAME: Final[_Rule] = (_is_text, "a text", None)
+_NUMBER: Final[_Rule] = (is_number, "a number", None)
+_RULES: Final[Mapping[str, _Rule]] = {
+    "system": _NAME,
+    "temperature": _NUMBER,
+    "top_p": _NUMBER,
+    "stop": (lambda v: _is_text(v) or _is_list(v, _is_text), "a list of texts", 'stop=["END"]'),
+    "seed": (is_whole, "a whole number", None),
+    "max_output_tokens": (lambda v: is_whole(v, 1), "a whole number of at least 1", None),
+    "logprobs": _SWITCH,
+    "tools": (
+        lambda v: _is_list(v, _of(Tool)),
+        "a list of Tools",
+        'tools=[sf.models.Tool("look_up", "Find a parcel.", {"type": "object", "properties": {}})]',
+    ),
+    "extra": (
+        lambda v: isinstance(v, Mapping) and all(map(_is_text, cast("Mapping[object, object]", v))),
+        "a dict that goes into the body",
+        'extra={"user": "u1"}',
+    ),
+    "sample": (lambda v: is_whole(v, 0), "a whole number of at least 0", None),
+    "repairs": (lambda v: is_whole(v, 0), "a whole number of at least 0", None),
+    "continue_output": _SWITCH,
+    "shorten": (lambda v: v in ("start", "end", "both"), "what is kept: start, end or both", 'shorten="end"'),
+    "timeout": _SECONDS,
+    "total": _SECONDS,
+    "attempts": (lambda v: is_whole(v, 1), "a whole number of at least 1", None),
+    "retry": (_of(Retry), "a Retry", "retry=sf.models.Retry(attempts=5)"),
+    "hedge": (lambda v: is_number(v, 0.5, 1.0) and v < 1, "a share of calls between .5 and 1", "hedge=.95"),
+    "fallbacks": (lambda v: _is_list(v, _is_model), "a list of models", 'fallbacks=["anthropic:claude-haiku-4-5"]'),
+    "budget": (_of(Budget), "a Budget", "budget=sf.Budget(usd=2)"),
+    "policy": (_of(Policy), "a Policy", 'policy=sf.models.Policy(allow=["openai"])'),
+    "price": (_is_price, "US dollars per million tokens of input and of output", "price=(0.25, 2.0)"),
+    "limits": (_of(Limits), "a Limits", "limits=sf.models.Limits(concurrency=8)"),
+    "base_url": _NAME,
+    "key_env": (_is_text, "the name of the environment's variable", 'key_env="MY_KEY"'),
+    "cache": _SWITCH,
+}
+"""What each option may be: the test of a value, and what to type. None is "not said" but where a number must be."""
+_NEVER_NONE: Final = frozenset({"max_output_tokens", "sample", "repairs", "attempts"})
+
+
 @lru_cache
 def _names(known: type) -> tuple[str, ...]:
     return tuple(get_type_hints(known))
@@ -84,22 +162,23 @@ def checked(given: Mapping[str, Any], known: type) -> dict[str, Any]:
             near = difflib.get_close_matches(name, names, n=1)
             hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}"
             raise UsageError(f"there is no option {name!r}", hint=hint)
-    for name, least in (("max_output_tokens", 1), ("attempts", 1), ("repairs", 0), ("sample", 0)):
-        if name in given and (not isinstance(given[name], int) or given[name] < least):
-            raise UsageError(f"{name} is a whole number of at least {least}, not {given[name]!r:.40}")
-    for name in ("timeout", "total"):
-        if given.get(name) is not None and not (_is_number(given[name]) and given[name] > 0):
-            raise UsageError(f"{name} is more than 0 seconds, not {given[name]!r:.40}")
+    for name, value in given.items():
+        fits, what, hint = _RULES.get(name, _ANY)
+        if (value is not None or name in _NEVER_NONE) and not fits(value):
+            raise UsageError(f"{name} is {what}, not {_shown(value)}", hint=hint)
     for name in OURS & set(given.get("extra") or ()):
         raise UsageError(f"extra may not say {name!r}: budgets and replies go by what the options say", hint=OURS_HINT)
-    if isinstance(given.get("fallbacks") or [], str) or not isinstance(given.get("fallbacks") or [], Sequence):
-        raise UsageError("fallbacks is a list of models", hint='fallbacks=["anthropic:claude-haiku-4-5"]')
-    if given.get("hedge") is not None and not (_is_number(given["hedge"]) and 0.5 <= given["hedge"] < 1):
-        raise UsageError(f"hedge is a share of calls between .5 and 1, not {given['hedge']!r:.40}", hint="hedge=.95")
-    if given.get("shorten") not in (None, "start", "end", "both"):
-        raise UsageError(f"shorten is what is kept: start, end or both, not {given['shorten']!r:.40}")
     return dict(given)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def model_name(given: object) -> str:
+    """`given`, refused with UsageError where it is no text."""
+    if not isinstance(given, str):
+        raise UsageError(f"a model's name is a text, not {_shown(given)}", hint='sf.Model("openai:gpt-5-mini")')
+    return given
+
+
+def _shown(value: object) -> str:
+    """A value in an error: its type alone where its text may be long, a secret, or impossible (a huge integer)."""
+    plain = isinstance(value, str | float | bool | None) or (isinstance(value, int) and is_whole(value))
+    return f"{value!r:.40}" if plain else f"such a value of type {type(value).__name__}"

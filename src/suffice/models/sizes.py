@@ -19,7 +19,7 @@ TOOLS: Final = 1_000  # tokens that a provider adds of its own where there are t
 def input_bound(request: Request) -> int:
     """The most input tokens that `request` can be: no tokenizer makes more tokens than UTF-8 bytes."""
     turns = sum(_bound(m) + TURN for m in request.messages)
-    if not request.tools and request.output is None:
+    if not request.tools and request.output is None and not request.extra:
         return turns + TURN
     return turns + TOOLS + upper_bound(canonical(request_json(replace(request, messages=()))))
 

@@ -98,10 +98,20 @@ def _asked(prompt: Prompt, inputs: Mapping[str, Any]) -> str | tuple[str | Image
     elif len(texts) == 1:
         text = _text(next(iter(texts.values())))
     else:
-        text = "\n\n".join(f"<{name}>\n{_text(value)}\n</{name}>" for name, value in texts.items())
+        text = _tagged({name: _text(value) for name, value in texts.items()})
     if not images:
         return text
     return (text, *images) if text else images
+
+
+def _tagged(texts: Mapping[str, str]) -> str:
+    """Each text between tags of its name; with a number where a text holds such a tag, so that none ends another."""
+    number = next(
+        n
+        for n in ("", *(f"-{i}" for i in range(2, 1_000_000)))
+        if not any(f"<{end}{name}{n}>" in text for end in ("", "/") for name in texts for text in texts.values())
+    )
+    return "\n\n".join(f"<{name}{number}>\n{text}\n</{name}{number}>" for name, text in texts.items())
 
 
 def _given(prompt: Prompt, inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from suffice.exchange import Reply
 from suffice.models.model import Model
 from suffice.models.output.from_schema import type_of_schema
 from suffice.models.output.typed import OutputType, output_type
+from suffice.models.places.settings import settings
 from suffice.programs.confidence import SOURCES, Confidence, self_check, token_probability, why_none
 from suffice.programs.prompt import Example, Prompt, blank, messages
 from suffice.programs.solution import Ask, Form, Solution
@@ -129,6 +130,7 @@ def asking_solution(
 
     Raises UsageError where its model is known to give no confidence as it is stated.
     """
+    settings()  # one that cannot be read is told now, not once a case
     reason = why_none(asking.model, asking.confidence)
     if reason is not None:
         raise UsageError(f"{asking.name} has no confidence: {reason}")

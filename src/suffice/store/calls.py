@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from suffice.store.commit import Commits, Statement
+from suffice.store.commit import Commits
 from suffice.store.database import Store, beside, mapped
 from suffice.store.runs import run_number
 from suffice.values import Json
@@ -53,6 +53,14 @@ class Settled:
     request_id: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """Where one event loop writes."""
+
+    store: Store
+    commits: Commits
+
+
 class CallJournal:
     """Records the model calls of one run (None: of no run). Any event loop of the process may use it.
 
@@ -63,35 +71,33 @@ class CallJournal:
     def __init__(self, store: Store, run: str | None, commits: Commits | None = None) -> None:
         """`commits` of the running event loop are shared: an outcome and its model calls are one commit."""
         self._store, self._run = store, None if run is None else run_number(run)
-        self._desks: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Store, Commits]] = WeakKeyDictionary()
+        self._desks: WeakKeyDictionary[asyncio.AbstractEventLoop, _Desk] = WeakKeyDictionary()
         if commits is not None:
-            self._desks[asyncio.get_running_loop()] = (store, commits)
+            self._desks[asyncio.get_running_loop()] = _Desk(store, commits)
         self._lock = threading.Lock()
         self._next = _first_number(store)
 
     def close(self) -> None:
         """Close the connections. Calls still under way can no longer be recorded."""
         with self._lock:
-            for store, commits in self._desks.values():
-                commits.flush()
-                self._let_go(store)
+            for desk in self._desks.values():
+                self._let_go(desk)
             self._desks.clear()
 
     def lookup(self, request: str) -> Json | None:
         """What the request with this hash (32 hex digits) was answered, None where it never was. Raises StoreError."""
-        store, _ = self._desk()
-        with mapped(store.path):
-            sql = "SELECT value FROM reply WHERE request = ?"
-            row = store.connection.execute(sql, (bytes.fromhex(request),)).fetchone()
+        sql = "SELECT value FROM reply WHERE request = ?"
+        row = self._desk().commits.first(sql, (bytes.fromhex(request),))
         return None if row is None else json.loads(row[0])
 
-    def keep(self, request: str, model: str, value: Json) -> None:
-        """Record what a request was answered, in one commit with how its attempt ended."""
-        self._hand_in((REPLY, (bytes.fromhex(request), model, _encode(value), time.time())))
+    async def keep(self, request: str, model: str, value: Json) -> None:
+        """Record what a request was answered, in one commit with how its attempt ended. Raises StoreError."""
+        row = (bytes.fromhex(request), model, _encode(value), time.time())
+        await self._desk().commits.write([(REPLY, row)])
 
     async def begin(self, sent: Sent) -> int:
         """Note an attempt before it is sent; its number. Raises StoreError, also where an earlier note failed."""
-        _, commits = self._desk()
+        commits = self._desk().commits
         commits.check()
         with self._lock:
             number, self._next = self._next, self._next + 1
@@ -109,29 +115,28 @@ class CallJournal:
         if self._run is not None:
             s = settled
             row = (s.outcome, s.status, s.seconds, s.input_tokens, s.output_tokens, s.cost_usd, s.request_id)
-            self._hand_in((ENDED, (*row, number)))
+            self._desk().commits.hand_in([(ENDED, (*row, number))])
 
-    def _hand_in(self, statement: Statement) -> None:
-        self._desk()[1].hand_in([statement])
-
-    def _desk(self) -> tuple[Store, Commits]:
+    def _desk(self) -> _Desk:
         loop = asyncio.get_running_loop()
         found = self._desks.get(loop)
         if found is None:
             with self._lock:
                 self._leave_closed()
                 own = beside(self._store)
-                found = self._desks[loop] = (own, Commits(own))
+                found = self._desks[loop] = _Desk(own, Commits(own))
         return found
 
     def _leave_closed(self) -> None:
         """Close the connections of loops that have closed: nested runs make a loop each."""
         for loop in [one for one in self._desks if one.is_closed()]:
-            self._let_go(self._desks.pop(loop)[0])
+            self._let_go(self._desks.pop(loop))
 
-    def _let_go(self, store: Store) -> None:
-        if store is not self._store:
-            store.close()
+    def _let_go(self, desk: _Desk) -> None:
+        if desk.store is self._store:  # whose it is closes it
+            desk.commits.flush()
+        else:
+            desk.commits.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
 from suffice.errors import StoreError
-from suffice.store.database import Store, transaction
+from suffice.store.database import Store, mapped, transaction
 
 Statement = tuple[str, tuple[Any, ...]]
 
@@ -24,6 +26,7 @@ class Commits:
         self._store, self._idle = store, idle
         self._queue: list[tuple[asyncio.Future[None] | None, Sequence[Statement]]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock = threading.Lock()  # a run may be closed on one thread while another one writes for it
         self._broken: StoreError | None = None
 
     def check(self) -> None:
@@ -49,23 +52,58 @@ class Commits:
         self._queue.append((done, statements))
 
     def flush(self) -> None:
-        """Write what was handed in, now."""
-        if not self._queue:
-            return
-        queue, self._queue = self._queue, []
-        # An intent whose call was cancelled meanwhile is written all the same: it may only be reported too often.
-        try:
-            execute(self._store, [s for _, statements in queue for s in statements], self._idle)
-        except Exception as error:
-            if isinstance(error, StoreError):
-                self._broken = error
-            for done, _ in queue:
-                if done is not None and not done.done():
-                    done.set_exception(again(error))
-        else:
-            for done, _ in queue:
-                if done is not None and not done.done():
-                    done.set_result(None)
+        """Write what was handed in, now. Any thread may say so; those who wait are told on their own loop."""
+        with self._lock:
+            queue, self._queue = self._queue, []
+            if not queue:
+                return
+            # An intent whose call was cancelled meanwhile is written all the same: it may only be reported too often.
+            fault: Exception | None = None
+            try:
+                execute(self._store, [s for _, statements in queue for s in statements], self._idle)
+            except Exception as error:
+                fault = error
+                if isinstance(error, StoreError):
+                    self._broken = error
+        for done, _ in queue:
+            if done is not None:
+                _told(done, fault)
+
+    def first(self, sql: str, values: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        """The first row that a query gives, of what is on disk. Raises StoreError."""
+        with self._lock, mapped(self._store.path):
+            return self._store.connection.execute(sql, values).fetchone()
+
+    def close(self) -> None:
+        """Write what was handed in, and close the store."""
+        self.flush()
+        with self._lock:
+            self._store.close()
+
+
+def _told(done: asyncio.Future[None], fault: Exception | None) -> None:
+    loop = done.get_loop()
+    if loop is _running():
+        _settle(done, fault)
+        return
+    with suppress(RuntimeError):  # its loop has closed, and with it whoever waited
+        loop.call_soon_threadsafe(_settle, done, fault)
+
+
+def _running() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _settle(done: asyncio.Future[None], fault: Exception | None) -> None:
+    if done.done():
+        return
+    if fault is None:
+        done.set_result(None)
+    else:
+        done.set_exception(again(fault))
 
 
 def execute(

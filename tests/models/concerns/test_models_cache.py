@@ -471,3 +471,12 @@ def _target(file: Path) -> str:
         return str(file.readlink())
     except OSError:
         return ""
+
+
+def test_a_request_repeated_at_once_after_its_reply_is_not_asked_again(tmp_path: Path) -> None:
+    async def twice(one: Model) -> list[str]:
+        return [(await one("hello")).value for _ in range(2)]  # no turn of the loop may lie between the two
+
+    with upstream() as up, run_in(tmp_path):
+        assert asyncio.run(twice(model(up))) == ["ok", "ok"]
+    assert len(up.log.asked) == 1

@@ -53,6 +53,10 @@ def test_everything_that_a_file_says_is_read(tmp_path: Path) -> None:
     assert said.limits == {"openai": Limits(20, 500, 200_000), "127.0.0.1:8000": Limits(2)}
 
 
+def test_a_file_saved_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    assert settings(put(tmp_path, "\ufeff" + WHOLE)).default == "openai:gpt-5-mini"
+
+
 def test_no_file_and_an_empty_file_say_nothing(tmp_path: Path) -> None:
     assert settings(tmp_path) == Settings()
     said = settings(put(tmp_path, ""))
@@ -92,6 +96,13 @@ def test_the_nearest_file_up_to_the_repositorys_root_counts(tmp_path: Path) -> N
         ("[prices.'openai:x']\ninput = nan\noutput = 2", "at least 0"),
         ("[prices.'opanai:x']\ninput = 1\noutput = 2", "did you mean openai:x?"),
         ("[prices]\n'openai:x' = 2", "a table"),
+        (f"[prices.'openai:x']\ninput = 1{'0' * 400}\noutput = 2", "at most 1e+06"),
+        ("[prices.'openai:x']\ninput = 1\noutput = 1_000_001", "at most 1e+06"),
+        ("[limits.openai]\nconcurrency = 1e300", "at most 1e+12"),
+        (f"x = {'[' * 100_000}", "is not TOML"),
+        (f"x = {'9' * 5000}", "is not TOML"),
+        ("[policy]\nallow = 5", "allow is a list"),
+        ("[policy]\nallow = {openai = false}", "allow is a list"),
         ("[policy]\nallow = 'openai'", "allow is a list"),
         ("[policy]\nallow = ['opnai']", "did you mean openai?"),
         ("[policy]\nallow = [3]", "list of names"),
@@ -103,6 +114,7 @@ def test_the_nearest_file_up_to_the_repositorys_root_counts(tmp_path: Path) -> N
         ("[limits.openai]\ntokens_per_minut = 2", "tokens_per_minute"),
         ("this is no toml", "is not TOML at line 1"),
     ],
+    ids=lambda text: text[:60],
 )
 def test_what_cannot_be_is_refused_with_file_and_place(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(UsageError) as caught:

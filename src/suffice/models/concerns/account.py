@@ -46,12 +46,13 @@ def account(call: Call, terms: Terms, budgets: Callable[[], list[Budget]]) -> Ca
         held = _reservation(terms, request)
         reserved = list[Budget]()
         attempt: Attempt | None = None
+        sent = False
         try:
-            for budget in budgets():
+            for budget in sorted(budgets(), key=id):  # in one order everywhere, so that nobody waits in a circle
                 await budget.reserve(held)
                 reserved.append(budget)
             number = await _begun(terms, request, held, flow)
-            began = time.perf_counter()
+            began, sent = time.perf_counter(), True
             try:
                 reply = await in_time(call, request, flow, terms.timeout, late)
             except BaseException as error:
@@ -65,10 +66,12 @@ def account(call: Call, terms: Terms, budgets: Callable[[], list[Budget]]) -> Ca
             if attempt is not None:
                 flow.attempts.append(attempt)
             for budget in reserved:
-                if attempt is None:
-                    budget.release(held)
-                else:
+                if attempt is not None:
                     budget.settle(held, attempt.cost, _tokens(attempt))
+                elif sent:
+                    budget.settle(held, None, None)
+                else:
+                    budget.release(held)
 
     return accounted
 
@@ -144,6 +147,6 @@ def _ended(number: int, attempt: Attempt) -> None:
         attempt.usage.input_tokens,
         attempt.usage.output_tokens,
         attempt.cost,
-        attempt.request_id,
+        None if run.sealed else attempt.request_id,  # a text of the server's, which may say the case
     )
     run.journal.end(number, settled)

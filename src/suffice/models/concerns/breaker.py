@@ -28,6 +28,7 @@ class Breaker:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
         self.failures, self.rest, self.until, self.probing = 0, REST, 0.0, False
+        self.last = ""  # the words of the latest failure
         self.lock = threading.Lock()
 
     def enter(self, where: str) -> bool:
@@ -39,7 +40,7 @@ class Breaker:
             left = self.until - self.clock()
             if left > 0 or self.probing:
                 raise CircuitOpen(
-                    f"{where} failed {self.failures} times in a row and is left alone for a while",
+                    f"{where} failed {self.failures} times in a row and is left alone for a while, lastly: {self.last}",
                     retry_after=max(left, REST / 10),
                     sent=False,
                     hint="wait, or name a fallback model",
@@ -53,7 +54,7 @@ class Breaker:
             if tries:
                 self.probing = False
             if isinstance(error, ServerError | ConnectionLost | CallTimeout):
-                self.failures += 1
+                self.failures, self.last = self.failures + 1, error.message
                 # Who was under way when it opened, and fails too, says nothing new.
                 if self.failures == FAILURES or tries:
                     self.until, self.rest = self.clock() + self.rest, min(2 * self.rest, LONGEST)

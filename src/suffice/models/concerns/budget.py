@@ -6,9 +6,11 @@ import asyncio
 import threading
 from collections import deque
 from dataclasses import dataclass
+from typing import Final
 
 from suffice.errors import BudgetError, UsageError
 from suffice.models.concerns.waiting import Place, wake
+from suffice.models.numbers import is_number
 from suffice.models.standing import standing
 
 
@@ -18,6 +20,9 @@ class Reservation:
 
     usd: float | None
     tokens: int
+
+
+MOST: Final = 1e12  # of anything that a budget counts; it keeps the sums exact, and refuses inf and nan
 
 
 class Budget:
@@ -30,8 +35,9 @@ class Budget:
 
     def __init__(self, usd: float | None = None, calls: int | None = None, tokens: int | None = None) -> None:
         for name, value in (("usd", usd), ("calls", calls), ("tokens", tokens)):
-            if value is not None and not value >= 0:
-                raise UsageError(f"a budget of {value!r} {name} allows nothing", hint="Budget(usd=2)")
+            if value is not None and not (is_number(value, 0, MOST) and (name == "usd" or value == int(value))):
+                kind = "number" if name == "usd" else "whole number"
+                raise UsageError(f"a budget's {name} is a {kind} from 0 to {MOST:g}", hint="sf.Budget(usd=2)")
         self.usd, self.calls, self.tokens = usd, calls, tokens
         self.spent_usd, self.spent_calls, self.spent_tokens = 0.0, 0, 0
         self.before_usd = 0.0  # of what is spent: by runs that were interrupted

@@ -65,7 +65,7 @@ async def _shared(name: str, run: Belonging, call: Call, request: Request, flow:
     try:
         end = await call(request, flow)
         told = reply_to_json(end, total(flow.attempts), time.perf_counter() - flow.began)
-        run.journal.keep(name, request.model, told)
+        await run.journal.keep(name, request.model, told)
         return end
     except CallError as error:
         end = error

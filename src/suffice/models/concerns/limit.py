@@ -16,6 +16,7 @@ from suffice.exchange import Reply, Request
 from suffice.models.concerns.waiting import Place, wake
 from suffice.models.dialects.faults import RateLimits, rate_limits
 from suffice.models.flow import Call, Flow
+from suffice.models.numbers import is_number
 from suffice.models.standing import standing
 
 START: Final = 32.0  # calls at once before anything is known
@@ -28,6 +29,7 @@ MORE: Final = 4.0 / 3.0  # so many times the usual share may be refused in the l
 STORE: Final = 8.0  # refusals above that which may come at once, and a sixteenth of the limit besides
 HOLD: Final = 60.0  # the longest that one header can hold everybody, in seconds
 MINUTE: Final = 60.0
+MOST: Final = 1e12  # that a limit may say; it refuses inf and nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,11 @@ class Limits:
     def __post_init__(self) -> None:
         for name in ("concurrency", "requests_per_minute", "tokens_per_minute"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise UsageError(f"a limit of {value!r} {name} lets nothing through", hint="Limits(concurrency=8)")
+            fits = is_number(value, 0, MOST) and value > 0 and (name != "concurrency" or value == int(value))
+            if value is not None and not fits:
+                kind = "whole number" if name == "concurrency" else "number"
+                hint = "sf.models.Limits(concurrency=8)"
+                raise UsageError(f"the limit {name} is a {kind} above 0 and at most {MOST:g}", hint=hint)
 
 
 class Limiter:

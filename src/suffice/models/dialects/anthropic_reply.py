@@ -69,6 +69,11 @@ class MessageStream:
             self._stopped = True
         return None
 
+    @property
+    def done(self) -> bool:
+        """Whether `message_stop` has come."""
+        return self._stopped
+
     def finish(self) -> Reply[str]:
         """The whole reply. Raises MalformedReply where its stop reason or `message_stop` never came."""
         if not self._stopped or not string(self._body.get("stop_reason")):

@@ -12,6 +12,7 @@ from suffice.exchange import ToolCall
 from suffice.models.output.reading import printable
 from suffice.values import Json
 
+MOST: Final = 1_000_000_000  # tokens that one reply can be believed to take
 QUOTED: Final = 80
 """At most this many printable characters of what came back stand in a message."""
 
@@ -72,7 +73,7 @@ def string(value: Any) -> str:
 
 def count(value: Any) -> int | None:
     """A number of tokens; None where the endpoint did not say, or said what is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0 or value != int(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST or value != int(value):
         return None
     return int(value)
 

@@ -33,6 +33,11 @@ class Quirks:
 class StreamDecoder(Protocol):
     """The state of one streamed reply."""
 
+    @property
+    def done(self) -> bool:
+        """Whether the event that ends a stream has come."""
+        ...
+
     def feed(self, event: str, data: str) -> Delta | None:
         """Take one server-sent event (its name, "" for none; its data) and give what is new, None for nothing.
 

@@ -17,6 +17,7 @@ from suffice.models.dialects.faults import error_inside
 
 PATH: Final = "/chat/completions"
 END: Final = "[DONE]"
+FAR: Final = 1e6  # no log-probability is so far from 0
 
 FINISHES: Final[dict[str, Finish]] = {
     "stop": "stop",
@@ -52,9 +53,15 @@ class ChatStream:
         self._reasoning: list[str] = []
         self._refusal: list[str] = []
         self._calls: list[_Call] = []
+        self._latest: dict[int | None, _Call] = {}  # by index; None: the latest of all
         self._logprobs: list[Any] = []
         self._finish: str | None = None
         self._done = False
+
+    @property
+    def done(self) -> bool:
+        """Whether [DONE] has come."""
+        return self._done
 
     def feed(self, event: str, data: str) -> Delta | None:
         """Take one chunk and give what is new. Raises MalformedReply, or the CallError that was sent inside."""
@@ -103,10 +110,11 @@ class ChatStream:
     def _fragment(self, fragment: dict[str, Any]) -> str:
         """Add a piece of a tool call; gives back what of it is the answer's text."""
         id, index, function = string(fragment.get("id")), fragment.get("index"), fields(fragment.get("function"))
-        call = next((c for c in reversed(self._calls) if index is None or c.index == index), None)
+        numbered = index if isinstance(index, int) else None
+        call = self._latest.get(numbered)
         # Gemini numbers calls that it makes at once all with 0, so an id of its own begins a call, too.
         if call is None or (id and call.id and id != call.id):
-            call = _Call(index)
+            call = self._latest[numbered] = self._latest[None] = _Call()
             self._calls.append(call)
         call.id = call.id or id
         call.name = call.name or string(function.get("name"))
@@ -118,8 +126,8 @@ class ChatStream:
 class _Call:
     """A tool call that is arriving."""
 
-    def __init__(self, index: Any) -> None:
-        self.index, self.id, self.name = index, "", ""
+    def __init__(self) -> None:
+        self.id, self.name = "", ""
         self.arguments: list[str] = []
 
     def whole(self) -> dict[str, Any]:
@@ -202,7 +210,7 @@ def _logprobs(content: Any) -> tuple[TokenLogprob, ...]:
     return tuple(
         TokenLogprob(string(p.get("token")), float(p["logprob"]), _piece(p))
         for p in objects(content)
-        if isinstance(p.get("logprob"), int | float)
+        if isinstance(p.get("logprob"), int | float) and -FAR < p["logprob"] < FAR
     )
 
 

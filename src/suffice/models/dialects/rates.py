@@ -70,7 +70,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return seconds
     try:
         then = parsedate_to_datetime(given)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(0.0, (_aware(then) - _now(headers)).total_seconds())
 
@@ -102,7 +102,7 @@ def _now(headers: Mapping[str, str]) -> datetime:
     """The time by the endpoint's own clock where it tells it: its times are by that clock."""
     try:
         return _aware(parsedate_to_datetime(headers["date"]))
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         return datetime.now(UTC)
 
 

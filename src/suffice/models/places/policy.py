@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Final, cast
 from urllib.parse import SplitResult, urlsplit
@@ -13,6 +13,7 @@ from suffice.models.places.endpoint import Endpoint, is_loopback
 from suffice.models.places.providers import HOSTS, PROVIDERS
 
 LOOPBACK: Final = "loopback"
+ALLOW_HINT: Final = 'allow = ["openai", "loopback"]'
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Policy:
         if isinstance(self.allow, str):
             raise UsageError("allow is a list", hint=f'allow=["{self.allow}"]')
         if self.allow is not None:
+            if not isinstance(cast("object", self.allow), Sequence | Set):
+                raise UsageError("allow is a list of names", hint=ALLOW_HINT)
             object.__setattr__(self, "allow", tuple(_entry(said) for said in cast("Sequence[object]", self.allow)))
         if self.region is not None:
             region = cast("object", self.region)
@@ -78,7 +81,7 @@ def _place(url: str) -> SplitResult | None:
 
 def _entry(said: object) -> str:
     if not isinstance(said, str):
-        raise UsageError("allow is a list of names", hint='allow=["openai", "loopback"]')
+        raise UsageError("allow is a list of names", hint=ALLOW_HINT)
     entry = said.strip().lower()
     if entry == LOOPBACK or entry in PROVIDERS:
         return entry

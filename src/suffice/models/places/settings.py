@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ from typing import Any, Final, Literal, TypeVar, cast
 
 from suffice.errors import UsageError
 from suffice.models.concerns.limit import Limits
+from suffice.models.numbers import is_number
 from suffice.models.places.address import address
 from suffice.models.places.policy import Policy
 from suffice.models.places.prices import Price
@@ -60,11 +60,10 @@ def settings(folder: Path | None = None) -> Settings:
 def read_settings(file: Path) -> Settings:
     """The settings in one file. Raises UsageError as `settings`."""
     try:
-        with file.open("rb") as opened:
-            said: dict[str, Any] = tomllib.load(opened)
+        said: dict[str, Any] = tomllib.loads(file.read_text("utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot be read: {type(error).__name__}", where=str(file)) from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # besides what is not TOML: a huge integer, a deep nesting
         place = re.search(r"\((at .*)\)$", str(error))  # the rest of the message may quote a value
         raise UsageError(f"is not TOML {place[1] if place else ''}".rstrip(), where=str(file)) from None
     _known(file, "", said, _SECTIONS)
@@ -96,7 +95,7 @@ def _price(file: Path, path: str, said: dict[str, Any]) -> Price:
     for name in ("input", "output"):
         if name not in said:
             raise UsageError(f"{path} lacks {name}", where=str(file), hint="US dollars per million tokens")
-    numbers = {name: _number(file, f"{path}.{name}", value, least=0.0) for name, value in said.items()}
+    numbers = {name: _number(file, f"{path}.{name}", value, least=0.0, most=1e6) for name, value in said.items()}
     return Price(numbers["input"], numbers["output"], numbers.get("cached_input"))
 
 
@@ -175,10 +174,10 @@ def _known(file: Path, path: str, said: Mapping[str, Any], names: tuple[str, ...
         raise UsageError(f"there is no {f'{path}.{name}'.lstrip('.')}", where=str(file), hint=hint)
 
 
-def _number(file: Path, path: str, value: object, *, least: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < least:
-        raise _wrong(file, path, f"a number of at least {least:g}")
-    return float(value)
+def _number(file: Path, path: str, value: object, *, least: float, most: float = 1e12) -> float:
+    if not is_number(value, least, most):
+        raise _wrong(file, path, f"a number of at least {least:g} and at most {most:g}")
+    return float(cast("float", value))
 
 
 def _wrong(file: Path, path: str, what: str) -> UsageError:

@@ -6,10 +6,12 @@ import asyncio
 from contextlib import suppress
 from typing import Final, cast
 
-from httptools import HttpParserError, HttpResponseParser
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 HIGH: Final = 1 << 20  # bytes of a stream that wait for their reader before the server is held up
-HEADERS: Final = 256  # the most header lines of an answer
+HEADERS: Final = 256  # the most headers of an answer
+HEAD: Final = 1 << 20  # bytes that a head can have
+LARGEST: Final = 256 << 20  # bytes that an answer can have
 
 
 class Broken(ConnectionError):
@@ -28,6 +30,7 @@ class Connection(asyncio.Protocol):
         "_chunks",
         "_complete",
         "_fault",
+        "_fed",
         "_headed",
         "_keep",
         "_parser",
@@ -43,7 +46,7 @@ class Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self.status, self.headers, self.idle_since = 0, dict[str, str](), 0.0
         self._headed = self._complete = self._keep = self.streamed = False
-        self._chunks, self._size = list[bytes](), 0
+        self._chunks, self._size, self._fed = list[bytes](), 0, 0
         self._fault: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
 
@@ -57,11 +60,14 @@ class Connection(asyncio.Protocol):
         """Send a whole request, head and body. With `stream` the answer comes no faster than its chunks are taken."""
         self.status, self.headers, self.streamed = 0, {}, stream
         self._headed = self._complete = self._keep = False
+        self._fed = 0
         self._parser = HttpResponseParser(self)
         self.transport.write(request)
 
     async def whole(self) -> bytes:
         """The whole body of the answer. Raises Broken, OSError."""
+        self.streamed = False
+        self.transport.resume_reading()
         while not self._complete:
             await self._more()
         return self._taken()
@@ -118,8 +124,12 @@ class Connection(asyncio.Protocol):
             return
         try:
             self._parser.feed_data(data)
-        except HttpParserError as error:
+        except (HttpParserError, HttpParserUpgrade) as error:
             self._break(Broken(f"what came is no HTTP: {error.__context__ or error}"))
+            return
+        self._fed += len(data)
+        if self._fed > (LARGEST if self._headed else HEAD):
+            self._break(Broken(f"the answer is larger than {self._fed >> 20} MiB"))
             return
         self._wake()
 

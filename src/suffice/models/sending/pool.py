@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 from weakref import WeakKeyDictionary
 
 from suffice.models.sending.connection import Broken, Connection
@@ -18,7 +20,7 @@ from suffice.models.sending.target import Server
 
 IDLE: Final = 30.0  # seconds that an unused connection is kept
 STALE: Final = 1.0  # seconds after which a server may well have closed one
-RACE: Final = 0.25  # seconds after which a second address of a host is tried as well (RFC 8305)
+NEXT: Final = 3.0  # seconds after which the next address of a host is tried
 
 
 async def idle(server: Server) -> Connection | None:
@@ -26,7 +28,7 @@ async def idle(server: Server) -> Connection | None:
     there = _pool().idle[server]
     while there:
         found = there.pop()
-        if found.streamed or found.idle_since < time.monotonic() - STALE:
+        if server in _pool().fickle or found.streamed or found.idle_since < time.monotonic() - STALE:
             # The loop may have been busy since the server closed it, as some do after each stream (llama.cpp). It
             # looks at its sockets in one turn, and tells the connection in the next.
             await asyncio.sleep(0)
@@ -35,6 +37,11 @@ async def idle(server: Server) -> Connection | None:
             return found
         found.abort()
     return None
+
+
+def distrust(server: Server) -> None:
+    """It closes connections that it said it keeps: from now on the loop looks before one is used again."""
+    _pool().fickle.add(server)
 
 
 async def opened(server: Server) -> Connection:
@@ -68,10 +75,16 @@ def trusted() -> ssl.SSLContext:
 
 
 async def _connected(host: str, port: int, context: ssl.SSLContext | None) -> Connection:
+    """The addresses of the host one after another: asyncio's race between them loses sockets where it is cancelled."""
     loop = asyncio.get_running_loop()
-    race: dict[str, Any] = {"happy_eyeballs_delay": RACE} if isinstance(loop, asyncio.BaseEventLoop) else {}
-    _, connection = await loop.create_connection(Connection, host, port, ssl=context, **race)  # uvloop has no race
-    return connection
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    *others, last = dict.fromkeys(str(info[4][0]) for info in found)
+    name = host if context else None
+    for place in others:
+        with suppress(OSError):
+            async with asyncio.timeout(NEXT):
+                return (await loop.create_connection(Connection, place, port, ssl=context, server_hostname=name))[1]
+    return (await loop.create_connection(Connection, last, port, ssl=context, server_hostname=name))[1]
 
 
 async def _tunnel(server: Server, proxy: Proxy) -> Connection:
@@ -99,6 +112,7 @@ class _Pool:
 
     def __init__(self) -> None:
         self.idle: defaultdict[Server, deque[Connection]] = defaultdict(deque)
+        self.fickle: set[Server] = set()
         self.closer: AsyncGenerator[None] | None = None
 
 

@@ -38,7 +38,12 @@ def proxy_for(scheme: str, host: str) -> Proxy | None:
     url = named.get(scheme) or named.get("all")
     if not url or proxy_bypass(host):
         return None
-    parts = urlsplit(url if "//" in url else f"http://{url}")
+    try:
+        parts = urlsplit(url if "//" in url else f"http://{url}")
+        port = parts.port or 80
+    except ValueError:
+        hint = f"{scheme.upper()}_PROXY=http://HOST:PORT, or NO_PROXY={host}"
+        raise UsageError(f"the proxy for {host} has no host and port that can be read", hint=hint) from None
     if parts.scheme != "http" or not parts.hostname:
         raise UsageError(
             f"the proxy for {host} is none that can be used: its scheme is {parts.scheme!r}",
@@ -48,4 +53,4 @@ def proxy_for(scheme: str, host: str) -> Proxy | None:
     if parts.username:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         user = f"Basic {b64encode(pair.encode()).decode()}"
-    return Proxy(parts.hostname, parts.port or 80, user)
+    return Proxy(parts.hostname, port, user)

@@ -44,6 +44,12 @@ class Target:
             return data
         return data.replace(self.key.encode(), HIDDEN)
 
+    def heard(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """The headers that came back, without the key."""
+        if self.key is None or len(self.key) < SECRET or not any(self.key in value for value in headers.values()):
+            return headers
+        return {name: value.replace(self.key, HIDDEN.decode()) for name, value in headers.items()}
+
 
 def target_of(
     endpoint: Endpoint, path: str, headers: Mapping[str, str], key: str | None = None, method: str = "POST"

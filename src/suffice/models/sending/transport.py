@@ -11,7 +11,7 @@ from suffice.errors import ConnectionLost
 from suffice.models.places.endpoint import Endpoint
 from suffice.models.sending.connection import Broken, Connection
 from suffice.models.sending.outgoing import Answer, Outgoing
-from suffice.models.sending.pool import idle, kept, opened
+from suffice.models.sending.pool import distrust, idle, kept, opened
 from suffice.models.sending.target import Server, target_of
 
 CONNECT: Final = 10.0  # seconds to connect
@@ -28,7 +28,7 @@ async def send(out: Outgoing) -> Answer:
     except BaseException as error:
         raise _left(connection, error, out.target.endpoint) from None
     kept(out.target.server, connection)
-    return Answer(connection.status, connection.headers, out.target.without_key(body))
+    return Answer(connection.status, out.target.heard(connection.headers), out.target.without_key(body))
 
 
 async def stream(out: Outgoing) -> AsyncGenerator[Answer | bytes]:
@@ -40,9 +40,9 @@ async def stream(out: Outgoing) -> AsyncGenerator[Answer | bytes]:
     try:
         if connection.status != 200 or "event-stream" not in connection.headers.get("content-type", ""):
             body = out.target.without_key(await connection.whole())
-            yield Answer(connection.status, connection.headers, body)
+            yield Answer(connection.status, out.target.heard(connection.headers), body)
         else:
-            yield Answer(connection.status, connection.headers)
+            yield Answer(connection.status, out.target.heard(connection.headers))
             while (chunk := await connection.chunk()) is not None:
                 yield out.target.without_key(chunk)
     except BaseException as error:
@@ -74,6 +74,8 @@ async def _asked(out: Outgoing, stream: bool = False) -> Connection:
         connection.begin(_request(out), stream)
         await connection.head()
     except BaseException as error:
+        if connection.idle_since and not connection.status:
+            distrust(out.target.server)
         raise _left(connection, error, endpoint) from None
     return connection
 

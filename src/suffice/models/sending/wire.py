@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
-from typing import cast
+from typing import Final, cast
 
 from suffice.errors import CallError
 from suffice.exchange import Delta, Reply, Request
@@ -15,7 +16,10 @@ from suffice.models.flow import Call, Flow
 from suffice.models.places.endpoint import Endpoint
 from suffice.models.sending import tape, transport
 from suffice.models.sending.outgoing import Answer, Outgoing
-from suffice.models.sending.target import Target, target_of
+from suffice.models.sending.target import HIDDEN, SECRET, Target, target_of
+
+LINGER: Final = 0.5  # seconds that a server may take to end a stream whose last event has come
+ID: Final = 200  # characters of a request id
 
 Heard = Callable[[Mapping[str, str]], None]
 """Told of the headers of every answer, good or bad: rate limits stand there."""
@@ -63,7 +67,7 @@ def _whole(out: Outgoing, answer: Answer, heard: Heard) -> Reply[str]:
     dialect = out.target.endpoint.dialect
     if answer.status != 200:
         raise dialect.fault(answer.status, answer.headers, answer.body)
-    return _identified(dialect.decode(answer.body), answer)
+    return _identified(dialect.decode(answer.body), answer, out.target)
 
 
 async def _streamed(out: Outgoing, flow: Flow, heard: Heard) -> Reply[str]:
@@ -77,11 +81,19 @@ async def _streamed(out: Outgoing, flow: Flow, heard: Heard) -> Reply[str]:
             flow.deliver(Delta(reply.text, reply.reasoning or ""))
             return reply
         heard(head.headers)
+        last = asyncio.timeout(None)
         try:
-            async for chunk in parts:
-                _take(decoder, events.feed(cast("bytes", chunk)), flow, arrived)
+            async with last:
+                async for chunk in parts:
+                    _take(decoder, events.feed(cast("bytes", chunk)), flow, arrived)
+                    if decoder.done and last.when() is None:
+                        last.reschedule(asyncio.get_running_loop().time() + LINGER)
             events.finish()
-            return _identified(decoder.finish(), head)
+            return _identified(decoder.finish(), head, out.target)
+        except TimeoutError:
+            if not (decoder.done and last.expired()):
+                raise
+            return _identified(decoder.finish(), head, out.target)
         except CallError as error:
             error.partial = error.partial or "".join(arrived)
             raise
@@ -95,7 +107,13 @@ def _take(decoder: StreamDecoder, events: list[tuple[str, str]], flow: Flow, arr
             flow.deliver(delta)
 
 
-def _identified(reply: Reply[str], answer: Answer) -> Reply[str]:
-    """With the request id of the answer's header, which is the one that a provider's support asks for."""
+def _identified(reply: Reply[str], answer: Answer, target: Target) -> Reply[str]:
+    """With the request id of the answer's header, which is the one that a provider's support asks for; without the
+    key, which may have come in pieces or spelled otherwise."""
     found = answer.headers.get("x-request-id") or answer.headers.get("request-id")
-    return replace(reply, request_id=found) if found else reply
+    made = replace(reply, request_id=found[:ID]) if found else reply
+    said = (made.text, made.reasoning or "", made.request_id or "")
+    if target.key is None or len(target.key) < SECRET or not any(target.key in text for text in said):
+        return made
+    text, reasoning, name = (text.replace(target.key, HIDDEN.decode()) for text in said)
+    return replace(made, value=text, text=text, reasoning=reasoning or None, request_id=name or None)
