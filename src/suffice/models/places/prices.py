@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import math
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from typing import Any, Final
 
 from suffice.errors import UsageError
 from suffice.exchange import Usage
+from suffice.models.numbers import is_number
 from suffice.models.places.endpoint import Address
 
 MILLION: Final = 1_000_000
@@ -20,10 +22,6 @@ _IDS: Final = {"gemini": "google", "xai": "x-ai"}  # where the library's word di
 _LISTED: Final = frozenset(
     ("openai", "anthropic", "gemini", "openrouter", "groq", "mistral", "deepseek", "together", "xai")
 )
-
-
-def _plain_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,7 @@ class Price:
 
     def __post_init__(self) -> None:
         for value in (self.input, self.output, 0 if self.cached_input is None else self.cached_input):
-            if not (_plain_number(value) and math.isfinite(value) and value >= 0):
+            if not is_number(value, 0.0, sys.float_info.max):
                 raise UsageError("a price is a number of US dollars per million tokens, at least 0")
 
 

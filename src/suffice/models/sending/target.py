@@ -13,7 +13,7 @@ from suffice.models.places.endpoint import Endpoint
 from suffice.models.sending.proxies import Proxy, proxy_for
 from suffice.version import __version__
 
-HIDDEN: Final = b"(key)"
+HIDDEN: Final = "(key)"
 SECRET: Final = 12  # characters; local servers are given words such as "EMPTY", which a reply may hold
 NO_TEXT: Final = re.compile(r"[^\t\x20-\x7e\x80-\xff]")  # what no header value may hold (RFC 9110, section 5.5)
 
@@ -38,17 +38,24 @@ class Target:
     head: bytes = field(repr=False)
     key: str | None = field(default=None, repr=False)
 
+    @property
+    def secret(self) -> str | None:
+        """The key that is hidden where it comes back: an endpoint may say it, and answers are quoted and recorded."""
+        return None if self.key is None or len(self.key) < SECRET else self.key
+
     def without_key(self, data: bytes) -> bytes:
-        """What came back, without the key: an endpoint may say it back, and answers are quoted and recorded."""
-        if self.key is None or len(self.key) < SECRET:
-            return data
-        return data.replace(self.key.encode(), HIDDEN)
+        """A body that came back, without the key."""
+        secret = self.secret
+        return data if secret is None else data.replace(secret.encode(), HIDDEN.encode())
+
+    def hidden(self, text: str) -> str:
+        """A text that came back, without the key."""
+        secret = self.secret
+        return text if secret is None else text.replace(secret, HIDDEN)
 
     def heard(self, headers: Mapping[str, str]) -> Mapping[str, str]:
         """The headers that came back, without the key."""
-        if self.key is None or len(self.key) < SECRET or not any(self.key in value for value in headers.values()):
-            return headers
-        return {name: value.replace(self.key, HIDDEN.decode()) for name, value in headers.items()}
+        return headers if self.secret is None else {name: self.hidden(value) for name, value in headers.items()}
 
 
 def target_of(

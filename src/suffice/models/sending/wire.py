@@ -16,7 +16,7 @@ from suffice.models.flow import Call, Flow
 from suffice.models.places.endpoint import Endpoint
 from suffice.models.sending import tape, transport
 from suffice.models.sending.outgoing import Answer, Outgoing
-from suffice.models.sending.target import HIDDEN, SECRET, Target, target_of
+from suffice.models.sending.target import Target, target_of
 
 LINGER: Final = 0.5  # seconds that a server may take to end a stream whose last event has come
 ID: Final = 200  # characters of a request id
@@ -112,8 +112,7 @@ def _identified(reply: Reply[str], answer: Answer, target: Target) -> Reply[str]
     key, which may have come in pieces or spelled otherwise."""
     found = answer.headers.get("x-request-id") or answer.headers.get("request-id")
     made = replace(reply, request_id=found[:ID]) if found else reply
-    said = (made.text, made.reasoning or "", made.request_id or "")
-    if target.key is None or len(target.key) < SECRET or not any(target.key in text for text in said):
+    if target.secret is None or target.secret not in f"{made.text} {made.reasoning} {made.request_id}":
         return made
-    text, reasoning, name = (text.replace(target.key, HIDDEN.decode()) for text in said)
+    text, reasoning, name = (target.hidden(said or "") for said in (made.text, made.reasoning, made.request_id))
     return replace(made, value=text, text=text, reasoning=reasoning or None, request_id=name or None)
