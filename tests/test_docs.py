@@ -83,7 +83,9 @@ def test_what_a_page_shows_is_what_happens(page: Path, place: Path) -> None:
 
 
 def answering(asked: Asked) -> Fault:
-    """A model that says "shipping" to everything, in the form that was asked for."""
+    """A model that says "shipping" to everything, in the form that was asked for, once it has looked up what it can."""
+    if "tools" in asked.said and asked.said["messages"][-1]["role"] != "tool":
+        return Ok(tool=("look_up", '{"id": "p1"}'))
     return Ok('{"answer": "shipping"}' if "response_format" in asked.said else "shipping")
 
 

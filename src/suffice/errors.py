@@ -7,6 +7,7 @@ SufficeError                 what happened, to which case or call, what was kept
 │   ├── MissingExtra         an optional part is not installed
 │   ├── NoModel              nothing says which model to call
 │   ├── NoKey                the key of a provider is not in the environment
+│   ├── NoEndpoint           no model answers there: start it, or mend its key, name or URL
 │   └── PriceUnknown         a dollar budget over a price that nobody knows
 ├── DataError                mend the data: it names file and line
 ├── SolutionError            mend the solution: it cannot be loaded, called or saved
@@ -94,6 +95,11 @@ class NoKey(UsageError):
     """A provider's key is not set, or cannot be one; the message names the variables, never a value."""
 
 
+class NoEndpoint(UsageError):
+    """Every call of a model ended before it was answered, all alike: nobody is there, or its key, name or URL is not
+    taken; the message holds the endpoint's own words."""
+
+
 class PriceUnknown(UsageError):
     """A budget in dollars needs a price; the hint is the line that sets it."""
 
@@ -124,6 +130,11 @@ class CallError(SufficeError):
         self.sent = sent
         self.partial = partial
         self.attempts: tuple[object, ...] = ()
+
+    @property
+    def unreached(self) -> bool:
+        """Whether nobody was reached: no connection could be made."""
+        return False
 
 
 class RefusedError(CallError):
@@ -157,6 +168,11 @@ class ConnectionLost(CallError):
 
     kind = "connection lost"
     retryable = True
+
+    @property
+    def unreached(self) -> bool:
+        """Whether no connection could be made at all."""
+        return not self.sent
 
 
 class CallTimeout(CallError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,6 +32,17 @@ class Image:
     data: bytes | None = None
     media_type: str = "image/png"
 
+    @property
+    def link(self) -> str | None:
+        """Its URL; of bytes, a data URL that holds them."""
+        if self.data is None:
+            return self.url
+        return f"data:{self.media_type};base64,{base64.b64encode(self.data).decode('ascii')}"
+
+    def __str__(self) -> str:
+        where = f"{len(self.data):,} bytes, {self.media_type}" if self.data is not None else self.url
+        return f"[image, {where}]"
+
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
@@ -42,16 +54,27 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """What an endpoint wants back unchanged with a turn that it made, such as signed reasoning: `form` is its own JSON,
+    which goes to the base URL `endpoint` and nowhere else."""
+
+    endpoint: str
+    form: Json
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One turn. `content` is a text, or texts and images in order.
 
-    An assistant turn may hold `tool_calls`; a tool's turn answers the one with `tool_call_id`.
+    An assistant turn may hold `tool_calls`; a tool's turn answers the one with `tool_call_id`, and its content is what
+    the tool found. `kept` comes with `Reply.message`.
     """
 
     role: Role
     content: str | tuple[str | Image, ...] = ""
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
+    kept: Kept | None = field(default=None, repr=False)
 
     @property
     def text(self) -> str:
@@ -118,7 +141,8 @@ class Usage:
 class Attempt:
     """One request on the wire and how it ended. `outcome` is "ok", or the kind of the error.
 
-    `started` is in seconds since the call began, `cost` in US dollars, None where the price is unknown.
+    `started` is in seconds since the call began, `cost` in US dollars, None where the price is unknown. `at_most`: the
+    endpoint counted nothing (a time-out, a stream that was left), and `cost` is the most that it may have been.
     """
 
     endpoint: str
@@ -129,6 +153,7 @@ class Attempt:
     usage: Usage = Usage()
     cost: float | None = None
     request_id: str | None = None
+    at_most: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +175,11 @@ class TokenLogprob:
 class Reply(Generic[T]):
     """What came back. `value` is the answer as the type that was asked for, else the text.
 
-    `cost` is in US dollars over all attempts (None: a price is unknown), `latency` in seconds for the whole call,
-    `ttft` in seconds to the first token (None when not streamed). `guarantee` says what made `value` fit.
+    `cost` is in US dollars over all attempts (None: a price is unknown); `at_most`: some of them ended without a count,
+    and it is the most that they may have cost. `latency` is in seconds what the endpoint took: all attempts with the
+    pauses between them, fallbacks and repairs, but no waiting in this process (for a budget, a place at the limit, the
+    disk); of a part that was looked up (`cached`) it is what it took when it was made. `ttft` is in seconds, counted
+    alike, to the first token (None when not streamed). `guarantee` says what made `value` fit.
     """
 
     value: T
@@ -169,6 +197,13 @@ class Reply(Generic[T]):
     guarantee: Guarantee | None = None
     logprobs: tuple[TokenLogprob, ...] = ()
     cached: bool = False
+    at_most: bool = False
+    kept: Kept | None = field(default=None, repr=False)
+
+    @property
+    def message(self) -> Message:
+        """The assistant's turn, to go on from: its text, its tool calls, and what the endpoint wants back with them."""
+        return Message("assistant", self.text, self.tool_calls, kept=self.kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +225,8 @@ def message_json(message: Message) -> Json:
         made["tool_calls"] = [{"id": c.id, "name": c.name, "arguments": c.arguments} for c in message.tool_calls]
     if message.tool_call_id is not None:
         made["tool_call_id"] = message.tool_call_id
+    if message.kept is not None:
+        made["kept"] = [message.kept.endpoint, _in_order({"form": message.kept.form})]
     return made
 
 

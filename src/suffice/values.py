@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, final
+from typing import Any, Final, Literal, cast, final
 
 Json = Any
 """None, bool, int, float, str, or lists and string-keyed dicts of these."""
@@ -93,10 +94,16 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a call gave no answer: `kind` is "raised", "timeout", "exit", "type" or "paused"."""
+    """Why a call gave no answer: `kind` is "raised", "timeout", "exit", "type" or "paused"; of a model call that any
+    other would end like, "unreached" (nobody is there) or "refused" (its key, name or parameters are not taken)."""
 
     kind: str
     message: str
+
+    @property
+    def barred(self) -> bool:
+        """Whether it lies at how the model is called, not at the case: any call would end so until that is mended."""
+        return self.kind in ("unreached", "refused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +111,19 @@ class Cost:
     """What the model calls made for one case take: US dollars, tokens in and out; None where unknown.
 
     A reply that was looked up counts as when it was made: this is what the case costs where nothing is recorded.
+    `at_most`: an attempt in it ended without a count, and stands with all that it may have cost.
     """
 
     usd: float | None
     input_tokens: int | None
     output_tokens: int | None
+    at_most: bool = False
 
     def __add__(self, other: Cost) -> Cost:
         """Both together; what is unknown of one is unknown of both."""
         usd = None if self.usd is None or other.usd is None else self.usd + other.usd
         tokens_in = _both(self.input_tokens, other.input_tokens)
-        return Cost(usd, tokens_in, _both(self.output_tokens, other.output_tokens))
+        return Cost(usd, tokens_in, _both(self.output_tokens, other.output_tokens), self.at_most or other.at_most)
 
 
 def _both(one: int | None, other: int | None) -> int | None:
@@ -133,7 +142,7 @@ class Outcome:
     answer: Answer | None
     score: Score | None
     failure: Failure | None
-    seconds: float | None  # wall-clock of the call, None where unknown
+    seconds: float | None  # of the call, without waiting in this process; None where unknown
     recorded: bool = False  # taken from the journal, not called now
     cost: Cost | None = None  # None: unknown, as of an answer that was recorded without it
 
@@ -187,9 +196,25 @@ def content_hash(value: Json) -> str:
     return hashlib.blake2b(canonical(value).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
+def blank(value: Json) -> bool:
+    """Whether there is nothing to read: None, or a text of white space alone. Such an input is never asked."""
+    return value is None or (isinstance(value, str) and not value.replace("\ufeff", "").strip())
+
+
 def case_key(inputs: Json) -> str:
     """The hash of inputs as a reader sees them: without what cannot be seen and signs at the ends, and folded."""
     return content_hash(folded(_visible(inputs)))
+
+
+def keys_of_parts(inputs: Json) -> tuple[str, ...]:
+    """The keys under which a case may be known where only some of its columns are inputs: of the inputs, and of every
+    choice among them; of more than six, of each alone."""
+    if not isinstance(inputs, dict):
+        return (case_key(inputs),)
+    told = cast("dict[str, Json]", inputs)
+    sizes = range(2, len(told) + 1) if len(told) <= 6 else (len(told),)
+    several = [dict(some) for size in sizes for some in itertools.combinations(told.items(), size)]
+    return tuple(case_key(part) for part in (told, *told.values(), *several))
 
 
 _ENDS: Final = " \t\r\n.!?\u2026,;:"

@@ -31,8 +31,8 @@ def rules(suffice: Command) -> Command:
 
 def test_rows_keep_their_text_and_say_what_became_of_them(rules: Command) -> None:
     ran = rules("apply", "rules.py:team", "new.csv", "--input", "text", "--out", "out.csv")
-    assert ran.code == 0 and not ran.out
-    assert ran.err == "5 rows: 2 answered, 1 nothing, 1 for a person, 1 failed\n"
+    ran.refused("1 of 5 rows failed: the column error says why", "the same command again asks these rows again")
+    assert not ran.out and ran.err.startswith("5 rows: 2 answered, 1 nothing, 1 for a person, 1 failed\n")
     with (rules.folder / "out.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["note"] for row in rows] == ["a, b", "c", "d", "e", "f"] and rows[3]["text"] == "in\r\nvoice"
@@ -71,7 +71,8 @@ def test_an_output_is_never_overwritten_unawares(rules: Command) -> None:
     apply = ["apply", "rules.py:team", "new.csv", "--input", "text", "--out"]
     rules(*apply, "out.csv").refused(r"out\.csv: the output file exists; it was left as it is", "--overwrite")
     assert (rules.folder / "out.csv").read_text() == "somebody's work\n"
-    assert rules(*apply, "out.csv", "--overwrite").code == 0
+    assert rules(*apply, "out.csv", "--overwrite").code == 2  # written, and a row failed
+    assert (rules.folder / "out.csv").read_text().startswith("note,text,answer,")
     rules(*apply, "new.csv").refused("the output is the input file itself")
     rules(*apply, "no/out.csv").refused("cannot be written")
 
@@ -100,6 +101,27 @@ def test_when_every_call_fails_it_stops_and_says_where(rules: Command) -> None:
     rules.write("many.csv", "text\n" + "crash\n" * 50)
     ran = rules("apply", "rules.py:team", "many.csv", "--out", "out.csv")
     ran.refused("10 calls in a row failed.*no parcel today", "goes on where this one stopped")
+
+
+def test_the_same_command_asks_the_rows_that_failed_again(rules: Command) -> None:
+    rules.write(
+        "flaky.py",
+        """if True:
+        import os
+        async def f(text):
+            if text == "b" and not os.path.exists("up"):
+                raise OSError("no network")
+            return text.upper()
+        """,
+    )
+    rules.write("some.csv", "text\na\nb\nc\n")
+    command = ["apply", "flaky.py:f", "some.csv", "--out", "out.csv"]
+    assert rules(*command).code == 2
+    rules.write("up", "")
+    ran = rules(*command)
+    assert ran.code == 0 and ran.err == "3 rows: 3 answered, 0 nothing, 0 for a person, 1 were there already\n"
+    assert [line.split(",")[1] for line in (rules.folder / "out.csv").read_text().splitlines()[1:]] == ["A", "B", "C"]
+    rules(*command).refused("the output file exists")
 
 
 def test_a_file_of_sealed_cases_is_not_answered_unnoticed(rules: Command) -> None:

@@ -11,12 +11,16 @@ TICKETS = Path(__file__).parents[2] / "examples" / "runs" / "tickets.csv"
 A, B = str(FILES / "deepeval_plain.json"), str(FILES / "deepeval_careful.json")
 
 
-def test_runs_alone_are_climbed_in_the_order_given_and_the_condition_is_said(suffice: Command):
+def test_runs_alone_are_climbed_in_the_order_given_and_claim_nothing_by_themselves(suffice: Command):
     ran = suffice("climb", "--replay", A, B, "--bar", ".8")
-    assert ran.code == 0 and ran.out.startswith("PASS: `careful` suffices")
-    assert "where these cases could be seen" in ran.out
+    assert ran.code == 3 and ran.out.startswith("UNPROVEN: if nobody tuned on these cases")
+    assert "`careful` suffices" in ran.out and "careful: would pass on test cases" in ran.err
     assert ran.err.index("`plain`, recorded by DeepEval") < ran.err.index("`careful`, recorded by DeepEval")
     assert "could look at every case" in ran.err
+    said = suffice("climb", "--replay", A, B, "--bar", ".8", "--untouched")
+    assert said.code == 0 and said.out.startswith("PASS: `careful` suffices") and "as you said" in said.out
+    assert "careful: PASS on test cases" in said.err
+    assert "sealed" not in (ran.out + ran.err + said.out + said.err).replace("nothing here is sealed", "")
 
 
 def test_with_a_task_runs_are_rungs_of_it(suffice: Command):

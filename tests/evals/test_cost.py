@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from upstream_faults import Asked, Fault, Ok, Status
+from upstream_faults import Asked, Fault, Hang, Ok, Status
 
 import suffice as sf
+from suffice.errors import UsageError
 from suffice.evals.cost import PerCase, money, per_case, spent_json, spent_text
 from suffice.evals.report import lines
 from suffice.ladder.closing import to_json_decision
@@ -53,7 +54,8 @@ def test_a_report_says_what_a_case_costs_and_what_the_run_paid(task: sf.Task, tm
     assert report.spent.usd == pytest.approx(2 * EACH * report.n) and report.spent.attempts == 2 * report.n
     said = report.to_json()
     assert said["cost"]["usd_per_1000"] == pytest.approx(2000 * EACH)
-    assert said["cases"][0]["cost"] == {"usd": pytest.approx(2 * EACH), "input_tokens": 24, "output_tokens": 6}
+    each = {"usd": pytest.approx(2 * EACH), "input_tokens": 24, "output_tokens": 6, "at_most": False}
+    assert said["cases"][0]["cost"] == each
     text = "\n".join(lines(report))
     assert "cost       $0.84 per 1,000 cases ($0.00084 each); tokens a case: 24 in, 6 out" in text
     assert f"spent      {money(2 * EACH * report.n)} in {2 * report.n} attempts" in text
@@ -99,6 +101,48 @@ def test_failed_attempts_are_part_of_the_cost_and_failed_cases_of_the_mean(task:
         report = sf.run(sf.evaluate(task, asking(up.url), store=tmp_path))
     assert 0 < len(report.errors) < report.n and report.cost is not None
     assert report.cost.usd == pytest.approx(EACH * (report.n - len(report.errors)) / report.n)
+
+
+def test_attempts_that_ended_without_a_count_are_said_to_cost_at_most_their_reservation(
+    task: sf.Task, tmp_path: Path
+) -> None:
+    def script(asked: Asked) -> Fault:
+        return Hang() if asked.number < 2 else Ok(usage=USAGE)
+
+    def triage(url: str) -> Any:
+        return asking(url, attempts=2, timeout=0.2, retry=sf.models.Retry(base=0.001))
+
+    with upstream(script) as up:
+        report = sf.run(sf.evaluate(task, triage(up.url), store=tmp_path))
+        again = sf.run(sf.evaluate(task, triage(up.url), store=tmp_path))
+    assert report.spent is not None and report.cost is not None and not report.errors
+    assert (report.spent.attempts, report.spent.uncounted) == (report.n + 2, 2)
+    assert report.spent.usd - report.spent.uncounted_usd == pytest.approx(EACH * report.n)
+    assert report.spent.uncounted_usd >= 2 * 50 * 100 / 1e6
+    assert report.cost.at_most and report.cost.usd == pytest.approx(report.spent.usd / report.n)
+    text = "\n".join(lines(report))
+    assert f"spent      at most {money(report.spent.usd)} in {report.n + 2} attempts: {money(EACH * report.n)}" in text
+    assert "counted, the rest is the most that 2 without a count may cost" in text
+    assert "cost       at most $" in text
+    shown = eval_page(report.to_record())
+    assert "at most $" in shown and report.to_json()["spent"]["uncounted"] == 2
+    assert again.cost is not None and again.cost.at_most  # looked up, it is no better known
+    assert per_case([Cost(0.1, 1, 1, at_most=True), NO_COST]) == PerCase(2, 0.05, 0.5, 0.5, at_most=True)
+
+
+def test_a_budget_that_is_none_is_refused(task: sf.Task, tmp_path: Path) -> None:
+    for wrong in (2, "2", {}):
+        with pytest.raises(UsageError, match="^budget is a Budget"):
+            sf.run(sf.evaluate(task, lambda text: "ok", store=tmp_path, budget=wrong))  # type: ignore[arg-type]
+
+
+def test_what_was_counted_is_not_said_to_be_a_bound() -> None:
+    paid = Spent(attempts=3, open=0, input_tokens=36, output_tokens=9, usd=0.02, unpriced=0)
+    assert spent_text(paid) == "$0.020 in 3 attempts"
+    bound = Spent(2, 1, 12, 3, 0.5, 0, 700, uncounted=1, uncounted_usd=0.4)
+    assert spent_text(bound) == (
+        "at most $0.50 in 2 attempts: $0.10 counted, the rest is the most that 1 without a count may cost"
+    )
 
 
 def test_an_unknown_price_is_unknown_and_never_zero(task: sf.Task, tmp_path: Path) -> None:

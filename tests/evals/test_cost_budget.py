@@ -114,6 +114,26 @@ def test_what_was_in_flight_counts_with_all_that_was_reserved_and_only_once(tmp_
         assert other.spent_calls == 0
 
 
+def test_what_ctrl_c_cancelled_and_was_sent_again_was_possibly_paid_twice(tmp_path: Path) -> None:
+    cancelled = Settled("cancelled", None, 0.0, None, None, 0.02, None)
+    answered = Settled("ok", 200, 0.0, 10, 5, 0.001, None)
+
+    async def calls(journal: CallJournal) -> None:
+        for request, ends in (("ab", [cancelled, cancelled, answered]), ("cd", [cancelled]), ("ef", [answered])):
+            for end in ends:
+                journal.end(await journal.begin(Sent(request * 16, "m", "e", 0.02, 300)), end)
+        hedged = [await journal.begin(Sent("99" * 16, "m", "e", 0.02, 300)) for _ in range(2)]
+        journal.end(hedged[0], Settled("cancelled", None, 0.5, None, None, 0.02, None))
+        journal.end(hedged[1], answered)
+
+    with open_store(tmp_path) as store:
+        run = start_run(store, "eval", "task", {})
+        journal = CallJournal(store, run)
+        asyncio.run(calls(journal))
+        journal.close()
+        assert spent(store, run).open == 2
+
+
 def test_a_budget_that_was_there_itself_is_not_charged_twice(place: Path) -> None:
     task = sf.Task.load(place / "cases.jsonl", bar=0.8)
     with upstream(always(Ok(usage=(12, CAP)))) as up:

@@ -200,7 +200,7 @@ def test_fields_are_compared_by_their_kinds_and_wrong_ones_named() -> None:
     assert _right(grade.fields(), good, want)
     assert not _right(grade.fields(extra=False), good, want)
     bad = {**good, "total": 8.5, "ok": 1}
-    assert grade.fields()(bad, _case(want)).reason == "total: expected 9.00, got 8.5; ok: expected true, got 1"
+    assert grade.fields()(bad, _case(want)).reason == "$.total: expected 9.00, got 8.5; $.ok: expected true, got 1"
     assert grade.fields(partial=True)(bad, _case(want)).value == pytest.approx(4 / 6)
     assert _right(grade.fields(tolerance=0.5), {**good, "total": 8.5}, want)
     assert not _right(grade.fields(), {**good, "tags": ["a", "b", "c"]}, want)

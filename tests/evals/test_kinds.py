@@ -42,6 +42,8 @@ class Pair(TypedDict):
         (["x" * 200] * 20, "text"),
         ([{"a": 1}, {"a": 2}], "fields"),
         (['{"a": 1}', '{"b": [2]}'], "fields"),
+        (['["a"]', "[]"], "fields"),
+        (["[1] a citation", "[2] another"], "text"),
         ([["a"], []], "fields"),
     ],
 )

@@ -28,7 +28,7 @@ def sealed(n: int, passed: tuple[bool, ...] = (), known: int | None = None) -> S
     """A block of `n` cases with this history."""
     cases = tuple(Case(f"c{i}", f"t{i}", "a", f"c{i}", f"t.csv:{i}", f"{i:032x}", f"{i:032x}") for i in range(n))
     block = ledger.Block(known, frozenset(c.key for c in cases), n, 7)
-    return Sealed(block, cases, passed, clusters=False)
+    return Sealed(block, tuple((c,) for c in cases), passed, clusters=False, most=1)
 
 
 def stated(bar: float, tolerance: float, n: int, coverage: float | None = None, per: str | None = None) -> Stated:
@@ -37,6 +37,10 @@ def stated(bar: float, tolerance: float, n: int, coverage: float | None = None, 
 
 def plan_for(bar: float, tolerance: float, block: Sealed, coverage: float | None = None, **more: Any) -> Plan:
     return plan_of(stated(bar, tolerance, block.n, coverage, **more), block, [], default=False)
+
+
+def hopeless(bar: float, tolerance: float, block: Sealed) -> None:
+    refuse_hopeless(stated(bar, tolerance, block.n), block)
 
 
 def line(plan: Plan, label: str) -> str:
@@ -139,11 +143,11 @@ def test_too_few_cases_show_a_bar_only_as_less() -> None:
     best = largest_claim(30, 0.025).possible
     assert best is not None and best < 0.9
     with pytest.raises(BarError) as caught:
-        refuse_hopeless(0.9, 0.0, sealed(30))
+        hopeless(0.9, 0.0, sealed(30))
     said = re.fullmatch(r"with 30 sealed cases I can show \.90 only as at least (\.\d+)", caught.value.message)
     assert said is not None and float(said[1]) == best
     assert not certifiable(Claim(0.9, round(0.9 - best - 0.005, 10), 30, 0.025))  # no more than that
-    refuse_hopeless(0.9, 0.05, sealed(30))
+    hopeless(0.9, 0.05, sealed(30))
 
 
 @settings(max_examples=60, deadline=None)
@@ -159,7 +163,7 @@ def test_what_is_refused_cannot_be_shown_and_the_tolerance_in_the_hint_can(
     block = sealed(n, tuple(passed))
     possible = certifiable(Claim(bar, tolerance, n, block.alpha))
     try:
-        refuse_hopeless(bar, tolerance, block)
+        hopeless(bar, tolerance, block)
     except BarError as error:
         message, hint = error.message, error.hint or ""
     else:
@@ -185,17 +189,17 @@ def test_what_is_refused_cannot_be_shown_and_the_tolerance_in_the_hint_can(
 @given(bar=st.sampled_from([0.8, 0.9, 0.95]), n=st.integers(1, 40))
 def test_the_cases_in_the_hint_would_do(bar: float, n: int) -> None:
     with pytest.raises(BarError) as caught:
-        refuse_hopeless(bar, 0.0, sealed(min(n, 12)))
+        hopeless(bar, 0.0, sealed(min(n, 12)))
     found = re.search(r"add about ([\d,]+) test cases", caught.value.hint or "")
     assert found is not None
     enough = min(n, 12) + int(found[1].replace(",", ""))
-    refuse_hopeless(bar, 0.0, sealed(enough))
+    hopeless(bar, 0.0, sealed(enough))
     assert power(Claim(bar, 0.0, enough, 0.025), (1 + bar) / 2).passes >= 0.8
 
 
 def test_a_claim_that_no_number_of_cases_shows_says_so() -> None:
     with pytest.raises(BarError) as caught:
-        refuse_hopeless(1.0, 0.0, sealed(50))
+        hopeless(1.0, 0.0, sealed(50))
     assert "no number of cases would show it so sharply" in (caught.value.hint or "")
 
 
@@ -206,11 +210,11 @@ def _failed(number: int) -> ledger.Try:
 
 def test_one_case_and_a_spent_ledger_are_told_in_plain_words() -> None:
     with pytest.raises(BarError, match="^with 1 sealed case nothing worth saying can be shown\\n"):
-        refuse_hopeless(0.9, 0.1, sealed(1))
+        hopeless(0.9, 0.1, sealed(1))
     late = plan_of(stated(0.9, 0.05, 60), sealed(60, (False,) * 11), [_failed(j) for j in range(11)], default=False)
     assert "11 tries so far, 0 passed; the next may spend .0000122 of .05" in line(late, "ledger")
     with pytest.raises(BarError, match="after 9 tries") as caught:
-        refuse_hopeless(0.9, 0.05, sealed(60, (False,) * 9))
+        hopeless(0.9, 0.05, sealed(60, (False,) * 9))
     assert "fresh test cases" in (caught.value.hint or "")
 
 

@@ -18,13 +18,13 @@ from suffice.evals.seal import (
     choose_block,
     dev_cases,
     looked_at_note,
-    one_per_cluster,
     sealed_blocks,
     sealed_count,
     unseal,
 )
 from suffice.evals.split import SealedCase
 from suffice.evals.task import Task
+from suffice.evals.units import flat, in_units
 from suffice.stats.ledger import alpha_of_try
 from suffice.stats.plan import default_tolerance, power
 from suffice.stats.trial import Claim
@@ -33,6 +33,10 @@ from suffice.store.database import Store, open_store
 from suffice.values import Case, case_key
 
 TEAMS = ("billing", "shipping", "returns")
+
+
+def one_each(cases, seed: int):
+    return flat(in_units(cases, seed, 1))
 
 
 def rows(numbers: Sequence[int], customers: int = 0) -> list[dict[str, Any]]:
@@ -110,24 +114,24 @@ def test_one_case_of_each_cluster_in_an_order_that_rows_do_not_move(
     n: int, customers: int, seed: int, shuffle: int
 ) -> None:
     cases = task_of(n, customers, kind="label").sealed()
-    chosen = one_per_cluster(cases, seed)
+    chosen = one_each(cases, seed)
     assert len({c.cluster for c in chosen}) == len(chosen) == len({c.cluster for c in cases})
     assert set(chosen) <= set(cases)
     mixed = random.Random(shuffle).sample(cases, len(cases))
-    assert one_per_cluster(mixed, seed) == chosen
+    assert one_each(mixed, seed) == chosen
 
 
 @settings(max_examples=40, deadline=None)
 @given(n=st.integers(5, 60), more=st.integers(0, 60), seed=st.integers(0, 9))
 def test_more_cases_never_change_the_order_of_those_there(n: int, more: int, seed: int) -> None:
-    few = one_per_cluster(task_of(n, kind="label").sealed(), seed)
-    many = one_per_cluster(task_of(n + more, kind="label").sealed(), seed)
+    few = one_each(task_of(n, kind="label").sealed(), seed)
+    many = one_each(task_of(n + more, kind="label").sealed(), seed)
     assert [k for k in keys(many) if k in set(keys(few))] == keys(few)
 
 
 def test_another_seed_is_another_order_and_every_place_is_as_likely() -> None:
     cases = task_of(200).sealed()
-    orders = [keys(one_per_cluster(cases, seed)) for seed in range(200)]
+    orders = [keys(one_each(cases, seed)) for seed in range(200)]
     assert len({tuple(order) for order in orders}) == 200
     firsts = [sorted(keys(cases)).index(order[0]) / len(cases) for order in orders]
     assert 0.4 < sum(firsts) / len(firsts) < 0.6
@@ -186,12 +190,13 @@ def test_whatever_happens_no_seen_case_no_used_cluster_and_no_shared_case_is_cla
             used = [c for b in blocks for c in b.cases]
             assert set(keys(used)).isdisjoint(seen)
             assert len(set(keys(used))) == len(used)
-            assert len({c.cluster for c in used}) == len(used)
+            assert sum(b.n for b in blocks) == len({c.cluster for c in used})
             lost = {c.cluster for c in task.sealed() if c.key in seen}
             assert lost.isdisjoint({c.cluster for c in used})
             for block in blocks:
-                assert block.n == len(block.cases) > 0 and set(keys(block.cases)) <= block.block.keys
-                assert block.cases == one_per_cluster(block.cases, block.block.order_seed)
+                assert block.n > 0 and set(keys(block.cases)) <= block.block.keys
+                assert block.units == in_units(block.cases, block.block.order_seed, block.most)
+                assert all(len({c.cluster for c in unit}) == 1 <= len(unit) <= block.most for unit in block.units)
                 assert block.alpha == alpha_of_try(block.passed)
                 if block.block.id is not None:
                     for case in block.cases:
@@ -216,7 +221,22 @@ def test_a_customer_that_was_claimed_on_is_not_fresh_again(store: Store) -> None
     begin(store, first)
     blocks = sealed_blocks(store, task_of(600, customers=12))
     assert [b.n for b in blocks] == [first.n]  # ten times the tickets, the same customers
-    assert blocks[0].clusters
+    assert {c.key for c in blocks[0].cases} <= blocks[0].block.keys
+
+
+def test_the_median_size_of_the_clusters_outside_the_test_counts_unless_the_task_says_otherwise(store: Store) -> None:
+    [block] = sealed_blocks(store, task_of(300, customers=60))  # five tickets each
+    assert block.most == 5 and len(block.cases) == 5 * block.n
+    [capped] = sealed_blocks(store, task_of(300, customers=60, per_cluster=3))
+    assert capped.most == 3 and capped.n == block.n and max(len(u) for u in capped.units) == 3 and capped.clusters
+    [alone] = sealed_blocks(store, task_of(300, customers=60, per_cluster=1))
+    assert alone.most == 1 and alone.n == block.n == len(alone.cases)
+    assert {u[0].key for u in capped.units} == {c.key for c in alone.cases}
+
+
+def test_where_every_sealed_case_stands_alone_the_exact_engine_has_one_case_a_unit(store: Store) -> None:
+    [block] = sealed_blocks(store, task_of(60))
+    assert block.most == 1 and block.n == len(block.cases)
 
 
 def test_a_corrected_label_or_another_space_is_not_a_fresh_case(store: Store) -> None:
@@ -253,7 +273,7 @@ def test_the_block_most_likely_to_pass_is_chosen_and_the_older_one_when_they_are
         return power(Claim(0.9, default_tolerance(0.9, block.n), block.n, block.alpha), 0.95).passes
 
     assert choose_block([old, fresh], 0.9) is max((old, fresh), key=chance)
-    twin = Sealed(old.block, old.cases, old.passed, old.clusters)
+    twin = Sealed(old.block, old.units, old.passed, old.clusters, old.most)
     assert choose_block([old, twin], 0.9) is old
 
 
@@ -277,7 +297,7 @@ def test_unsealed_cases_become_dev_as_whole_clusters_and_never_come_back(store: 
     shown = unseal(store, task, 3)
     assert 3 <= len(shown) < there and sealed_count(store, task) == there - len(shown)
     assert (len(shown) == 3) == (customers == 0)
-    assert {c.cluster for c in before.cases[: len({c.cluster for c in shown})]} == {c.cluster for c in shown}
+    assert {unit[0].cluster for unit in before.units[: len({c.cluster for c in shown})]} == {c.cluster for c in shown}
     assert not any(isinstance(c, SealedCase) for c in shown) and shown[0].inputs in repr(shown[0])
     assert dev_cases(store, task) == (*task.dev, *shown)
     [after] = sealed_blocks(store, task)

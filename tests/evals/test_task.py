@@ -307,6 +307,47 @@ def test_a_wrong_or_hostile_task_toml_is_refused(tmp_path: Path, toml: str, mess
         Task.load(folder, trust=True)
 
 
+NINES = "9" * 5000
+
+
+@pytest.mark.parametrize(
+    ("toml", "message"),
+    [
+        ("\nbar = \n", "task.toml:2: is not valid TOML"),
+        ("a = 1\na = 2\n", "task.toml:2: is not valid TOML"),
+        ('name = "\n', "task.toml:1: is not valid TOML"),
+        (b'seed = 1\n\nname = "\xe9"\n', "task.toml:3: byte 18 is not UTF-8\nhint: save it as UTF-8"),
+        ("seed = 1\n".encode("utf-16"), "task.toml:1: byte 0 is not UTF-8"),
+        ("seed = 1\n".encode("utf-16-le"), "task.toml:1: holds a null character"),
+        (b"\xef\xbb\xbf\xef\xbb\xbfseed = 1\n", "task.toml:1: is not valid TOML"),
+        (f"bar = 0.9\nseed = {NINES}\n", "task.toml:2: holds an integer of more than 64 bits"),
+        (f"seed = 0x{'f' * 5000}\n", "task.toml:1: seed holds an integer of more than 64 bits"),
+        (f'labels = [0x{"f" * 5000}, "a"]\n', "task.toml:1: labels holds an integer"),
+        (f"seed = 1\nlabels = {'[' * 5000}{']' * 5000}\n", "task.toml:2: is nested too deeply"),
+        (f"grader_settings.{'.'.join(['a'] * 3000)} = 1\n", "task.toml:1: grader_settings is nested too deeply"),
+        ('labels = [1979-05-27, "b"]\n', "task.toml:1: labels holds a date or time; write it as a text"),
+        ("labels = [{at = 07:32:00}]\n", "task.toml:1: labels holds a date or time"),
+        ('encoding = "utf-8\\u0000"\n', "task.toml:1: encoding holds a null character"),
+        ('\ngrader = "\\u0000.py:f"\n', "task.toml:2: grader holds a null character"),
+        (f'cases = "{"a" * 5000}.csv"\n', "task.toml:1: cases must be the name of a file"),
+    ],
+)
+def test_a_task_toml_that_cannot_be_held_is_refused_with_its_line(
+    tmp_path: Path, toml: str | bytes, message: str
+) -> None:
+    _jsonl(tmp_path / "cases.jsonl", _rows())
+    (tmp_path / "task.toml").write_bytes(toml if isinstance(toml, bytes) else toml.encode())
+    with pytest.raises(DataError) as caught:
+        Task.load(tmp_path)
+    assert str(caught.value).startswith(message)
+
+
+def test_a_task_toml_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    _jsonl(tmp_path / "cases.jsonl", _rows())
+    (tmp_path / "task.toml").write_bytes(b'\xef\xbb\xbfname = "triage"\n')
+    assert Task.load(tmp_path).name == "triage"
+
+
 def test_python_graders_of_a_folder_need_trust(tmp_path: Path) -> None:
     _jsonl(tmp_path / "cases.jsonl", _rows())
     _write(tmp_path / "task.toml", 'grader = "grade.py:score"\n')

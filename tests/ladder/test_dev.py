@@ -78,14 +78,17 @@ def test_a_learner_never_sees_a_sealed_case(tmp_path):
     assert seen and not any(text.startswith("test") for text in seen)
 
 
-def test_evidence_counts_one_case_of_each_cluster(tmp_path):
+def test_evidence_counts_as_many_cases_of_a_cluster_as_the_claim(tmp_path):
     given = rows(train=30, dev=60)
     for i, row in enumerate(given):
         row["customer"] = f"{row['split']} {i // 3}"
-    task = a_task(given=given, cluster="customer")
+    task = a_task(given=given, cluster="customer", per_cluster=1)
     decision = climbed(task, [learner("words", 0.3), solver("poor", 0.2)], tmp_path, dev_only=True)
     assert decision.rungs[0].dev_seen == 30  # 10 clusters of train, 20 of dev
     assert decision.rungs[1].dev_total == 20
+    task = a_task(given=given, cluster="customer", per_cluster=2)
+    decision = climbed(task, [learner("words", 0.3), solver("poor", 0.2)], tmp_path, dev_only=True)
+    assert decision.rungs[0].dev_seen == 60 and decision.rungs[1].dev_total == 40
 
 
 def test_an_easier_rung_that_is_left_out_takes_no_evidence_away(tmp_path):

@@ -20,11 +20,10 @@ from suffice.ladder.evidence import (
     fit_route,
     largest_coverage,
     measured,
-    predicted,
     shared,
 )
 from suffice.stats.plan import power
-from suffice.stats.predict import chance
+from suffice.stats.predict import NOTHING, Showing, chance, chances
 from suffice.stats.trial import Claim
 from suffice.values import ABSTAIN, Answer, Case, Failure, Outcome, Score
 
@@ -41,12 +40,16 @@ OUTCOMES = [Outcome(case(i), None, None, None, None) for i in range(500)]
 def evidence(right, confidence=None, answered=None, failed=None, start: int = 0) -> Evidence:
     n = len(right)
     said = np.ones(n, bool) if answered is None else np.array(answered)
+    hit = np.array(right, dtype=bool) & said
     return Evidence(
         tuple(OUTCOMES[start : start + n]),
         said,
-        np.array(right, dtype=bool) & said,
+        hit,
         np.zeros(n, bool) if failed is None else np.array(failed),
         np.full(n, np.nan) if confidence is None else np.where(said, confidence, np.nan),
+        hit.astype(float),
+        np.arange(n),
+        np.zeros(n),
     )
 
 
@@ -178,7 +181,7 @@ def test_all_that_a_member_has_seen_counts_when_it_asks_to_stand_in_front():
     sure = np.linspace(0, 1, n)
     # On the 30 cases that the harder one saw, the easy one was lucky; on the others it was not.
     right = np.where(np.arange(n) % 10 == 0, True, np.arange(n) % 2 == 0)
-    easy = Evidence(tuple(OUTCOMES[:n]), np.ones(n, bool), right, np.zeros(n, bool), sure)
+    easy = evidence(right, sure)
     seen = [i for i in range(n) if i % 10 == 0]
     hard = evidence_of([outcome(i, "a", None, True) for i in seen])
     assert fit_route([easy, hard], CLAIM).thresholds == (OUT, None)
@@ -257,12 +260,14 @@ def test_the_predicted_chance_of_a_tuned_route_is_the_one_met():
 
 
 def test_what_was_not_answered_counts_as_wrong_without_coverage_only():
-    assert predicted(50, 60, 100, CLAIM).both == chance(50, 100, CLAIM)
-    covered = predicted(50, 60, 100, Claim(0.75, 0.06, 120, 0.025, 0.5))
-    assert covered.rate > 0.3 > predicted(50, 60, 100, CLAIM).both and covered.both <= covered.smaller
+    shown = Showing(np.arange(100) < 50, (np.arange(100) < 60).astype(int), np.ones(100, dtype=int))
+    assert chances(shown, CLAIM).both == chance(50, 100, CLAIM)
+    covered = chances(shown, Claim(0.75, 0.06, 120, 0.025, 0.5))
+    assert covered.rate > 0.3 > chances(shown, CLAIM).both and covered.both <= covered.smaller
 
 
 def test_nothing_seen_predicts_nothing():
-    assert predicted(0, 0, 0, CLAIM).both == 0.0
-    assert predicted(0, 0, 10, Claim(0.75, 0.06, 120, 0.025, 0.5)).both == 0.0
+    assert chances(NOTHING, CLAIM).both == 0.0
+    silent = Showing(np.zeros(10), np.zeros(10, dtype=int), np.ones(10, dtype=int))
+    assert chances(silent, Claim(0.75, 0.06, 120, 0.025, 0.5)).both == 0.0
     assert fit_route([evidence([])], CLAIM).chance == 0.0

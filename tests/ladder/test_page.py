@@ -354,3 +354,24 @@ def test_no_text_of_a_sealed_case_is_shown() -> None:
         case |= {k: "canary-7f3a" for k in ("id", "key", "source", "inputs", "expected", "answer", "reason", "error")}
     assert "canary-7f3a" not in eval_page(recorded)
     assert "sealed" in Reader(eval_page(recorded)).words
+
+
+def test_a_claim_about_mean_scores_of_clusters_is_shown_as_one() -> None:
+    decision = one_rung()
+    decision["claim"] |= {"graded": True, "most": 2, "per": "customer", "p95": 2.0, "concurrency": 8}
+    decision["rungs"][-1] |= {"dev_mean": 0.91}
+    said = Reader(page(decision)).words
+    assert "The mark is the mean score on dev" in said and "mean score at least" in said
+    assert "sealed customers, at most 2 cases of each" in said
+    assert "95% ≤ 2 s 8 side by side" in said
+
+
+def test_a_relative_bar_is_shown_as_a_difference() -> None:
+    decision = one_rung()
+    decision["claim"] |= {"bar": 0.5, "tolerance": 0.025, "within": 0.05, "of": "big", "coverage": None, "graded": True}
+    decision["bound"] = 0.49
+    decision["rungs"][-1] |= {"dev_mean": 0.48, "interval": [0.46, 0.5], "against": "big"}
+    said = Reader(page(decision)).words
+    assert "≤ .02 worse than big" in said and "Within .05" in said
+    assert "-0.040 -0.080 to +0.000" in said and "pairs with big" in said
+    assert "in the middle they are equal" in said

@@ -100,12 +100,6 @@ def test_labels_of_sealed_cases_alone_are_in_no_prompt():
     assert "secret" not in text + str(schema)
 
 
-def test_a_kind_without_a_prompt_says_so():
-    rows = [{"ticket": f"{i}", "team": {"a": i}, "split": "dev"} for i in range(20)]
-    task = sf.Task(rows, inputs=["ticket"], expected="team")
-    assert "bring a step" in (sf.rung.prompt().unsuited(task) or "")
-
-
 def test_a_prompt_that_suffices_is_where_the_climb_ends(tmp_path):
     with upstream(skilled(0.95)) as up:
         decision = climbed(a_task(), LADDER, tmp_path, model=on(up))

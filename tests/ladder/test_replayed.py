@@ -11,10 +11,14 @@ import pytest
 
 from suffice.errors import DataError, UsageError
 from suffice.evals.evaluate import evaluate
+from suffice.evals.seal import sealed_count
 from suffice.evals.task import Task
 from suffice.ladder.climb import climb
+from suffice.ladder.closing import to_json_decision
+from suffice.ladder.page import page
 from suffice.ladder.replayed import replays, rungs_of, task_of_runs
 from suffice.ladder.rung import replay
+from suffice.store.database import open_store
 
 FILES = Path(__file__).parents[1] / "evals" / "foreign" / "files"
 RUNS = Path(__file__).parents[2] / "examples" / "runs"
@@ -52,12 +56,68 @@ def test_runs_alone_make_a_task_and_their_scores_are_as_recorded(names: list[str
     assert sum(v.score for v in on_everything(task, careful).values()) == 39
 
 
-def test_a_climb_of_runs_alone_decides_and_says_under_which_condition(tmp_path: Path):
-    task, rungs, said = task_of_runs([str(RUNS / "promptfoo.json")], bar=0.8)
-    decision = asyncio.run(climb(task, rungs, store=tmp_path))
-    assert decision.verdict == "PASS" and "`careful` suffices" in decision.sentence
-    assert "where these cases could be seen" in decision.sentence and "picked" in decision.sentence
-    assert "holds only where none of these solutions was made, changed or picked after looking" in said[-1]
+def climbed_runs(store: Path, **options: Any) -> Any:
+    task, rungs, _ = task_of_runs([str(RUNS / "promptfoo.json")], bar=0.85)
+    return asyncio.run(climb(task, rungs, store=store, **options))
+
+
+def test_a_climb_of_runs_alone_claims_nothing_unless_it_is_said_that_nobody_tuned_on_them(tmp_path: Path):
+    decision = climbed_runs(tmp_path)
+    assert decision.verdict == "UNPROVEN" and decision.solution is None and decision.bound is None
+    assert decision.sentence.startswith(
+        "if nobody tuned on these cases or picked by them, it would be shown that `careful` suffices: at least .78 of"
+    )
+    assert "39 of 40 right" in decision.sentence and "Say so with --untouched, or" in decision.sentence
+    assert {r.name: r.state for r in decision.rungs} == {"plain": "UNPROVEN", "careful": "would pass"}
+
+
+def test_untouched_is_the_same_try_under_the_stated_condition(tmp_path: Path):
+    before = climbed_runs(tmp_path)
+    decision = climbed_runs(tmp_path, untouched=True)
+    assert decision.verdict == "PASS" and decision.bound == 0.78
+    assert "valid only if, as you said, nobody tuned on these cases" in decision.sentence
+    tested = [(r.tested.number, r.tested.alpha) for r in decision.rungs]
+    assert tested == [(r.tested.number, r.tested.alpha) for r in before.rungs]  # a look costs what a claim costs
+    assert decision.rungs[1].tested.known
+
+
+@pytest.mark.parametrize("untouched", [False, True])
+def test_nothing_of_such_a_climb_is_called_sealed(tmp_path: Path, untouched: bool):
+    task, _, said = task_of_runs([str(RUNS / "promptfoo.json")], bar=0.85)
+    decision = climbed_runs(tmp_path, untouched=untouched)
+    told = "\n".join([repr(task), decision.sentence, str(decision), page(to_json_decision(decision))])
+    assert "sealed" not in told and "25 of 25 test cases" in told
+    assert "nothing here is sealed" in said[-1]
+
+
+def tickets() -> Task:
+    return Task.load(TICKETS, inputs="ticket", expected="team", bar=0.8)
+
+
+def test_its_cases_count_as_shown_in_every_other_task(tmp_path: Path):
+    climbed_runs(tmp_path)
+    with open_store(tmp_path) as store:
+        assert sealed_count(store, tickets()) == 0
+    with pytest.raises(UsageError, match="no sealed test cases"):
+        asyncio.run(climb(tickets(), ["constant"], store=tmp_path))
+
+
+def test_what_was_sealed_in_another_task_is_said_to_count_no_longer(tmp_path: Path):
+    lines: list[str | None] = []
+    asyncio.run(climb(tickets(), ["constant"], store=tmp_path, dev_only=True))
+    climbed_runs(tmp_path, watch=lambda progress: lines.append(progress.line))
+    assert any("19 cases here are sealed in tickets" in line for line in lines if line)
+
+
+def test_cases_that_were_dev_here_cannot_be_untouched(tmp_path: Path):
+    asyncio.run(climb(tickets(), ["constant"], store=tmp_path, dev_only=True))
+    with pytest.raises(UsageError, match=r"looked at here \(dev of tickets\)"):
+        climbed_runs(tmp_path, untouched=True)
+
+
+def test_untouched_speaks_of_no_task_with_sealed_cases(tmp_path: Path):
+    with pytest.raises(UsageError, match="the test cases of a task are sealed"):
+        asyncio.run(climb(tickets(), ["constant"], store=tmp_path, untouched=True))
 
 
 def test_with_a_task_its_grader_scores_the_answers_and_a_named_score_stands_as_it_is(tmp_path: Path):

@@ -31,7 +31,7 @@ def test_rungs_say_why_they_do_not_suit():
 
 
 def test_the_proposed_ladder_is_the_tasks_own_or_what_suits():
-    assert [r.name for r in rung.proposed(a_task())] == ["constant", "words", "prompt"]
+    assert [r.name for r in rung.proposed(a_task())] == ["constant", "rules", "words", "prompt"]
     assert [r.name for r in rung.proposed(a_task(ladder=["words"]))] == ["words"]
 
 

@@ -48,6 +48,16 @@ def test_a_pass_per_cluster():
     assert "141 of 240 sealed cases, one per customer)" in told(dataclasses.replace(CLAIM, per="customer"))
 
 
+def test_a_pass_that_counts_several_cases_of_a_cluster():
+    claim = dataclasses.replace(CLAIM, per="customer", most=2)
+    assert "141 of 240 sealed customers, counting at most 2 cases of each)" in told(claim)
+
+
+def test_a_pass_of_a_mean_score():
+    claim = dataclasses.replace(CLAIM, graded=True)
+    assert told(claim).startswith("`words` suffices: its mean score on future inputs like these is at least ")
+
+
 def test_a_pass_as_recorded():
     note = "as recorded; valid only if nobody tuned on these cases"
     assert told(note=note, name="gpt").endswith(f"141 of 240 sealed cases). ({note})")

@@ -365,12 +365,38 @@ def test_one_case_of_each_cluster_is_used_and_the_sentence_says_so(tmp_path):
     given = rows(dev=80, test=240)
     for i, row in enumerate(given):
         row["customer"] = f"{row['split']} customer {i // 2}"
-    task = a_task(given=given, cluster="customer")
+    task = a_task(given=given, cluster="customer", per_cluster=1)
     decision = climbed(task, [good(calls=calls)], tmp_path)
     assert decision.claim.n == 120 and decision.claim.per == "customer"
     assert "of 120 sealed cases, one per customer)" in decision.sentence
     asked = [t for _, t in calls.inputs]
     assert len({int(t.split()[2]) // 2 for t in asked if t.startswith("test")}) == calls.on("good", "test")
+
+
+def test_clusters_are_decided_by_their_cases_and_the_sentence_says_how_many_count(tmp_path):
+    calls = Calls()
+    given = rows(dev=80, test=240)
+    for i, row in enumerate(given):
+        row["customer"] = f"{row['split']} customer {i // 2}"
+    decision = climbed(a_task(given=given, cluster="customer"), [good(calls=calls)], tmp_path)
+    assert decision.verdict == "PASS" and decision.claim.n == 120 and decision.claim.most == 2
+    assert "of 120 sealed customers, counting at most 2 cases of each)" in decision.sentence
+    tested = decision.rungs[0].tested
+    assert tested is not None and 2 * tested.used - 2 < calls.on("good", "test") <= 2 * tested.used + 8
+    again = climbed(a_task(given=given, cluster="customer"), [good(calls=Calls())], tmp_path)
+    assert again.sentence == decision.sentence
+
+
+def test_a_mean_of_graded_scores_is_decided_by_betting(tmp_path):
+    def shares(output: str, expected: str) -> float:
+        return 0.9 if output == expected else 0.1
+
+    task = a_task(bar=0.8, grader=grade.function(shares))
+    decision = climbed(task, [solver("good", 0.97)], tmp_path)
+    assert decision.claim.graded and decision.verdict == "PASS"
+    assert "its mean score on future inputs like these is at least " in decision.sentence
+    assert decision.rungs[0].dev_mean is not None and 0.7 < decision.rungs[0].dev_mean < 0.9
+    assert climbed(task, [solver("poor", 0.4)], tmp_path).verdict != "PASS"
 
 
 def test_another_process_on_the_same_try_is_told_to_wait(tmp_path):

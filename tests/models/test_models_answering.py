@@ -86,15 +86,17 @@ def test_a_reply_that_was_cut_off_is_neither_parsed_nor_repaired(text: str) -> N
     with upstream(Ok(text, finish="length")) as up:
         with pytest.raises(Truncated, match="4,096") as caught:
             ask(model(up), output=Yes)
-        assert len(up.log.asked) == 1
+        # once more with the whole cap, as a label is first asked for with a small one; and in the same words
+        assert [a.body["max_tokens"] for a in up.log.asked] == [256, 4096]
+        assert up.log.asked[0].body["messages"] == up.log.asked[1].body["messages"]
     assert caught.value.partial == text
-    assert len(caught.value.attempts) == 1
+    assert len(caught.value.attempts) == 2
 
 
 def test_a_repair_that_is_cut_off_or_fails_tells_of_all_attempts() -> None:
     with upstream(first(Ok("no JSON"), then=Ok('{"answer"', finish="length"))) as up:
         with pytest.raises(Truncated) as cut:
-            ask(model(up), output=Yes)
+            ask(model(up, max_output_tokens=50), output=Yes)
     assert len(cut.value.attempts) == len(up.log.asked) == 2
     with upstream(first(Ok("no JSON"), then=Status(400))) as up:
         with pytest.raises(RefusedError) as refused:

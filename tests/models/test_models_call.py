@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 import pytest
 from pydantic import BaseModel
-from upstream_faults import Asked, Ok, StreamOk
+from upstream_faults import Asked, Ok, Status, StreamOk
 
-from suffice.errors import UsageError
+from suffice.errors import RefusedError, UsageError
 from suffice.exchange import Image, Message, Tool, Usage
 from suffice.models.concerns.limit import Limits
 from suffice.models.model import Model
@@ -123,6 +123,8 @@ def test_messages_may_be_dicts_with_images_or_one_of_them_or_ours() -> None:
     [
         "",
         " \n",
+        "\ufeff",
+        "\u200b\xa0",
         [],
         [{"role": "system", "content": "Be brief."}],
         [{"role": "user", "content": [{"type": "text", "text": "  "}]}],
@@ -190,6 +192,24 @@ def test_a_tool_named_like_the_answer_is_refused_and_costs_nothing() -> None:
         with pytest.raises(UsageError, match="answer_as__"):
             ask(one, "hi", tools=[Tool("answer_as__x", "", {"type": "object"})])
         assert not up.log.asked
+
+
+@pytest.mark.parametrize("dialect", ["openai", "anthropic"])
+def test_a_refused_key_names_the_variable_of_its_own_endpoint(dialect: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_LLM_KEY", "a key of ours 4711".replace(" ", "-"))
+    with upstream(Status(401)) as up:
+        with pytest.raises(RefusedError) as named:
+            ask(model(up, dialect, key_env="SHOP_LLM_KEY"), "hello")
+        with pytest.raises(RefusedError) as bare:
+            ask(model(up, dialect), "hello")
+    assert named.value.hint == "is the key right? It is read from SHOP_LLM_KEY"
+    assert "None was sent" in str(bare.value.hint) and "API_KEY" not in str(bare.value.hint)
+
+
+def test_an_error_of_the_embeddings_says_their_path() -> None:
+    with upstream(Status(404)) as up, pytest.raises(RefusedError) as caught:
+        asyncio.run(model(up).embed(["a"]))
+    assert caught.value.where == "/embeddings"
 
 
 def test_embeddings_come_in_the_order_of_the_texts_and_are_accounted() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from upstream_faults import Asked, Ok, Status, WrongJson, always
 
-from suffice.errors import CallError, UsageError
+from suffice.errors import CallError, MalformedReply, RefusedError, UsageError
 from suffice.exchange import Reply
 from suffice.models.concerns.budget import Budget
 from suffice.models.concerns.retry import Retry
@@ -84,6 +84,74 @@ def test_a_large_answer_to_a_stream_that_is_none_is_read_to_its_end() -> None:
     whole = json.dumps({"choices": [{"message": {"content": text}, "finish_reason": "stop"}]})
     with upstream(always(WrongJson(whole))) as up:  # as JSON, though a stream was asked for
         assert len(asyncio.run(streamed(model(up, timeout=5)))) == 4 << 20
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+def test_an_answer_without_end_is_cut_off_and_not_asked_for_again(streamed: bool) -> None:
+    chunk = {"choices": [{"index": 0, "delta": {"content": "x" * (1 << 20)}, "finish_reason": None}]}
+    piece = f"data: {json.dumps(chunk)}\n\n".encode()
+    kind = "text/event-stream" if streamed else "application/json"
+    sent = list[int]()
+
+    async def asked() -> Any:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            sent.append(0)
+            writer.write(f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\n\r\n".encode())
+            try:
+                while True:
+                    writer.write(piece)
+                    await writer.drain()
+                    sent[-1] += len(piece)
+            except ConnectionError:
+                writer.close()
+
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
+            one = Model(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1#any", max_output_tokens=100)
+            if not streamed:
+                return await _end(one("hello"))
+            async with one.stream("hello") as s:
+                return await _end(_read(s))
+
+    end = asyncio.run(asked())
+    assert type(end) is MalformedReply and "larger than 32 MiB" in end.message and len(end.attempts) == 1
+    assert len(sent) == 1 and sent[0] < 48 << 20
+
+
+async def _read(s: Any) -> None:
+    async for _ in s:
+        pass
+
+
+def test_a_large_output_cap_allows_a_large_answer() -> None:
+    text = "x" * (33 << 20)
+    whole = json.dumps({"choices": [{"message": {"content": text}, "finish_reason": "stop"}]})
+    with upstream(always(WrongJson(whole))) as up:
+        assert len(asyncio.run(model(up, max_output_tokens=20_000)("hello")).text) == 33 << 20
+
+
+def test_what_an_endpoint_says_stands_in_an_error_but_for_what_drives_a_terminal() -> None:
+    said = "the parameter `top_k` is \x1b[31mnot\x9b taken\u202e by \u200b`m`"
+    fault = Status(400, (("x-request-id", "req\x9b7\x85"),), json.dumps({"error": {"message": said}}))
+    with upstream(fault) as up:
+        end = asyncio.run(_end(model(up)("hello")))
+    assert isinstance(end, RefusedError)
+    assert "the parameter `top_k` is" in end.message and "`m`" in end.message
+    assert end.message.isprintable() and end.request_id is not None
+    assert end.request_id.isprintable() and end.request_id.startswith("req") and "7" in end.request_id
+
+
+@pytest.mark.parametrize("dialect", ["openai", "anthropic"])
+def test_a_request_id_and_a_models_name_are_short_and_printable(dialect: str) -> None:
+    told: dict[str, Any] = {"id": "a\x9b" * 500, "model": "m\x1b\x85" * 500}
+    if dialect == "openai":
+        told |= {"choices": [{"message": {"content": "ok"}, "finish_reason": "stop"}]}
+    else:
+        told |= {"content": [{"type": "text", "text": "ok"}], "stop_reason": "end_turn"}
+    with upstream(always(WrongJson(json.dumps(told)))) as up:
+        reply = asyncio.run(Model(f"{up.url}#m" if dialect == "openai" else f"anthropic+{up.origin}#m")("hello"))
+    for name in (reply.request_id, reply.model):
+        assert name is not None and name.isprintable() and 0 < len(name) <= 200
 
 
 def test_a_server_that_never_ends_a_stream_after_its_last_event_has_answered() -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -28,15 +30,17 @@ from upstream_faults import (
 )
 
 from suffice.errors import SufficeError
+from suffice.exchange import Delta
 from suffice.models.belonging import Belonging, belonging
 from suffice.models.concerns.budget import Budget
 from suffice.models.concerns.retry import Retry
 from suffice.models.dialects.openai_chat import OPENAI_CHAT
 from suffice.models.model import Model
 from suffice.models.places.endpoint import Endpoint
+from suffice.models.sending.hiding import Veil
 from suffice.models.sending.outgoing import Outgoing
 from suffice.models.sending.tape import record
-from suffice.models.sending.target import target_of
+from suffice.models.sending.target import HIDDEN, target_of
 from suffice.store.calls import CallJournal
 from suffice.store.database import open_store
 from suffice.store.runs import start_run
@@ -55,6 +59,9 @@ ECHOES: list[Fault] = [
     ErrorInside(("a ",), message=f"bad key {KEY}"),
     Ok(f"the key is {KEY}"),
     StreamOk(("the key ", f"is {KEY}")),
+    StreamOk(("the key is ", KEY[:5], KEY[5:20], f"{KEY[20:]} now"), piece=7),
+    ErrorInside(("the key is ", KEY[:11], KEY[11:])),
+    Status(400, body='{"error": {"message": "bad key ' + "".join(f"\\u{ord(c):04x}" for c in KEY) + '"}}'),
     Html200(),
     ResetBefore(),
 ]
@@ -117,6 +124,33 @@ def test_a_key_that_an_endpoint_says_back_is_written_nowhere(
     assert not [text for text in said if KEY in text]
     header = "authorization" if dialect == "openai" else "x-api-key"
     assert all(header in asked.headers for asked in up.log.asked)  # it was sent, so it could have been said
+
+
+@pytest.mark.parametrize("size", [1, 3, 10, 40])
+@pytest.mark.parametrize("dialect", ["openai", "anthropic"])
+def test_a_key_that_is_cut_across_the_pieces_of_a_stream_is_hidden_and_nothing_else(dialect: str, size: int) -> None:
+    text = f"canary, canary-key {KEY}{KEY[:9]}{KEY} the end: {KEY[:-1]}"
+    chunks = tuple(text[at : at + size] for at in range(0, len(text), size))
+    with upstream(StreamOk(chunks)) as up:
+        name = f"{up.url}#any" if dialect == "openai" else f"anthropic+{up.origin}#any"
+        _, (pieces, reply) = asyncio.run(both_ways(Model(name, key_env="MY_KEY")))
+    assert "".join(pieces) == reply.text == text.replace(KEY, HIDDEN)
+
+
+@given(st.lists(st.text("ab", max_size=7), max_size=30), st.text("ab", min_size=1, max_size=6))
+def test_pieces_without_a_secret_make_up_the_text_without_it(pieces: list[str], secret: str) -> None:
+    veil = Veil(secret)
+    given = [veil.feed(Delta(piece, piece)) for piece in pieces]
+    clear = "".join(pieces).replace(secret, HIDDEN)
+    for kind in ("text", "reasoning"):
+        assert "".join(getattr(delta, kind) for delta in (*given, veil.rest()) if delta is not None) == clear
+
+
+def test_a_key_in_the_arguments_of_a_tool_call_is_hidden() -> None:
+    spelled = "".join(f"\\u{ord(c):04x}" for c in KEY)
+    with upstream(Ok(tool=("look_up", f'{{"id": ["{KEY}", "{spelled}"], "n": 1}}'))) as up:
+        whole, _ = asyncio.run(both_ways(model(up)))
+    assert whole.tool_calls[0].arguments == {"id": [HIDDEN, HIDDEN], "n": 1}
 
 
 def test_a_word_for_a_key_as_local_servers_take_it_may_stand_in_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:

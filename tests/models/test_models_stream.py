@@ -237,6 +237,21 @@ def test_a_stream_that_was_not_opened_says_how() -> None:
         asyncio.run(story())
 
 
+def test_a_stream_is_opened_once_and_one_that_was_left_says_so() -> None:
+    async def story(one: Model) -> None:
+        stream = one.stream("hello")
+        async with stream:
+            pass
+        with pytest.raises(UsageError, match="left before its end"):
+            [text async for text in stream]
+        with pytest.raises(UsageError, match="opened once"):
+            async with stream:
+                pass
+
+    with upstream(StreamOk(delay=0.05)) as up:
+        asyncio.run(story(model(up)))
+
+
 def test_many_streams_at_once_do_not_mix() -> None:
     def script(asked: Asked) -> StreamOk:
         return StreamOk(tuple(f"{asked.text}-{i} " for i in range(10)), delay=0.002)

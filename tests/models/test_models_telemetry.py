@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from upstream_faults import Hang, Ok, Status, first
+from upstream_faults import Hang, Ok, Status, StreamOk, first
 
-from suffice.errors import StoreFull, UsageError
+import suffice as sf
+from suffice.errors import CallTimeout, StoreFull, UsageError
 from suffice.models import telemetry
 from suffice.models.belonging import Belonging, belonging
 from suffice.models.concerns.retry import Retry
@@ -88,6 +89,79 @@ def test_failed_and_cancelled_calls_are_rows_too(home: Path) -> None:
     with upstream(first(Status(400), then=Hang())) as up:
         asyncio.run(calls(up))
     assert rows(home, "outcome, attempts") == [("refused", 1), ("cancelled", 1)]
+
+
+def test_what_was_counted_is_kept_apart_from_what_is_only_a_bound(home: Path) -> None:
+    """A stream that is left, a time-out, and a time-out before a good reply."""
+
+    async def left(one: Model) -> None:
+        async with one.stream("hello") as s:
+            async for _ in s:
+                break
+
+    asked: dict[str, Any] = {"max_output_tokens": 50, "timeout": 0.1}
+    with upstream(first(StreamOk(("a", "b"), delay=0.02), Hang(), Hang(), then=Ok(usage=(12, 3)))) as up:
+        asyncio.run(left(model(up, **{**asked, "timeout": 5})))
+        with pytest.raises(CallTimeout):
+            asyncio.run(model(up, attempts=1, **asked)("hello"))
+        reply = asyncio.run(model(up, attempts=2, **asked)("hello"))
+        free = asyncio.run(model(up, **{**asked, "price": (0, 0)})("hello"))
+    exact, most = (12 * 10 + 3 * 100) / 1e6, 50 * 100 / 1e6
+    found = rows(home, "outcome, attempts, cost_usd, cost_usd_at_most")
+    assert [row[:3] for row in found] == [
+        ("cancelled", 1, 0.0),
+        ("timeout", 1, 0.0),
+        ("ok", 2, pytest.approx(exact)),
+        ("ok", 1, 0.0),
+    ]
+    assert all(row[3] > most for row in found[:2]) and found[2][3] > exact + most and found[3][3] == 0.0
+    assert (reply.at_most, free.at_most) == (True, False)
+    assert [a.at_most for a in reply.attempts] == [True, False] and reply.cost == pytest.approx(found[2][3])
+
+
+def test_a_reply_that_was_cut_off_or_filtered_is_not_ok(home: Path) -> None:
+    async def calls(up: Upstream) -> None:
+        for _ in range(3):
+            await asyncio.gather(model(up, attempts=1)("hello"), return_exceptions=True)
+
+    with upstream(first(Ok(finish="length"), Ok(finish="content_filter"))) as up:
+        asyncio.run(calls(up))
+    assert [outcome for (outcome,) in rows(home, "outcome")] == ["truncated", "filtered", "ok"]
+
+
+def test_a_tape_serves_nobody(home: Path, tmp_path: Path) -> None:
+    tape = tmp_path / "tape.jsonl"
+    with upstream() as up, sf.models.record(tape):
+        asyncio.run(model(up)("hello"))
+    asyncio.run(Model(f"recorded:{tape}")("hello"))
+    with sf.models.replay(tape):
+        asyncio.run(model(up)("hello"))
+    assert len(rows(home, "id")) == 1
+
+
+def test_a_step_that_a_program_calls_is_known_by_its_name(home: Path) -> None:
+    @sf.step
+    async def triage(ticket: str) -> str:
+        """Which team?"""
+        ...
+
+    async def chain(ticket: str) -> str:
+        return await triage.using(model=served_by)(ticket)
+
+    with upstream() as up:
+        served_by = model(up)
+        step = triage.using(model=served_by)
+        sf.run(step("where is my parcel?"))
+        sf.run(step.reply("where is my parcel?"))
+        sf.run(step.as_solution()("where is my parcel?"))
+        with serving("ab12"):
+            asyncio.run(chain("where is my parcel?"))
+    assert [solution for (solution,) in rows(home, "solution")] == [
+        "triage",
+        "triage",
+        step.as_solution().identity,
+        "ab12",
+    ]
 
 
 def test_texts_are_kept_where_the_user_says_so(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,3 +322,15 @@ def wait_until(holds: Any, seconds: float = 10.0) -> None:
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+@pytest.mark.parametrize(("keep", "least"), [("full", "full"), ("hashes", "on"), ("off", "off")])
+def test_telemetry_keeps_no_more_than_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: str, least: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "suffice.toml").write_text(f'telemetry = "full"\n[store]\nkeep = "{keep}"\n', encoding="utf-8")
+    monkeypatch.delenv("SUFFICE_TELEMETRY", raising=False)
+    assert kept() == least
+    monkeypatch.setenv("SUFFICE_TELEMETRY", "full")
+    assert kept() == least

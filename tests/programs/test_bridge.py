@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 import suffice as sf
+from suffice.errors import UsageError
 from suffice.programs.bridge import run
 from suffice.programs.threads import in_thread
 
@@ -148,6 +149,102 @@ def test_ctrl_c_cancels_waits_for_the_cleaning_up_and_is_raised() -> None:
     """
     done = script(program)
     assert (done.stdout, done.stderr) == ("cleaned up\ninterrupted\nstill works\n", "")
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no such timer there")
+def test_ctrl_c_at_any_moment_is_ctrl_c() -> None:
+    program = """
+        import asyncio, random, signal, time
+        from suffice.programs.bridge import run
+        def pressed(number, frame):
+            global left
+            left -= 1
+            if left <= 0: signal.setitimer(signal.ITIMER_REAL, 0)
+            raise KeyboardInterrupt
+        async def main():
+            try: await asyncio.sleep(0.01)
+            finally: await asyncio.sleep(0.002)
+        run(main())
+        signal.signal(signal.SIGALRM, pressed)
+        heard = 0
+        for n in range(100):
+            left = 3
+            signal.setitimer(signal.ITIMER_REAL, random.uniform(0.001, 0.005), 0.0001)
+            try:
+                run(main())
+            except KeyboardInterrupt:
+                heard += 1
+            while left > 0:
+                try: time.sleep(0.001)
+                except KeyboardInterrupt: pass
+        print(heard)
+    """
+    done = script(program)
+    assert (done.stdout, done.returncode) == ("100\n", 0), done.stderr
+
+
+async def _later(value: int) -> int:
+    await asyncio.sleep(0.001)
+    return value
+
+
+class Waits:
+    def __await__(self) -> Any:
+        return _later(7).__await__()
+
+
+def _begun() -> Any:
+    call = double(1)
+    run(call)
+    return call
+
+
+async def _numbers() -> Any:
+    yield 1
+
+
+NO_CALLS: dict[str, tuple[Any, str]] = {
+    "number": (lambda: 3, "not for an int"),
+    "nothing": (lambda: None, "not for a NoneType"),
+    "function": (lambda: double, r"double was not called\nhint: sf\.run\(double\(…\)\)"),
+    "plain function": (lambda: len, "len was not called"),
+    "model": (lambda: sf.Model("openai:gpt-5"), r"model was not called\nhint: sf\.run\(model\(…\)\)"),
+    "stream": (lambda: sf.Model("openai:gpt-5").stream("hello"), "async with"),
+    "generator": (_numbers, "looped over"),
+    "list": (lambda: [Waits()], r"asyncio\.gather"),
+    "begun": (_begun, r"begun already(.|\n)*sf\.run\(double\(…\)\)"),
+}
+
+
+@pytest.mark.parametrize("case", NO_CALLS)
+def test_what_is_no_call_is_refused_with_what_to_type(case: str) -> None:
+    made, said = NO_CALLS[case]
+    with pytest.raises(UsageError, match=said) as caught:
+        run(made())
+    assert caught.value.hint
+
+
+def test_a_future_of_a_loop_that_does_not_run_is_refused() -> None:
+    loop = asyncio.new_event_loop()
+    try:
+        with pytest.raises(UsageError, match=r"async def main\(\): return await asyncio\.gather"):
+            run(loop.create_future())
+    finally:
+        loop.close()
+
+
+def test_whatever_can_be_waited_for_is_waited_for() -> None:
+    async def main() -> list[int]:
+        gate = asyncio.Event()
+        task, done = asyncio.ensure_future(gate.wait()), asyncio.ensure_future(_later(2))
+        await done
+        with pytest.raises(UsageError, match="await it"):
+            run(task)
+        gate.set()
+        return [run(done), await in_thread(lambda: run(task)), run(Waits())]
+
+    assert asyncio.run(main()) == [2, True, 7]
+    assert run(main()) == [2, True, 7]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no fork there")

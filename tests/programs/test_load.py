@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asked_samples import knows, triage
 
+import suffice as sf
 from suffice.errors import BundleError, SolutionError
 from suffice.programs.bundle import load, save_bundle
 from suffice.programs.constant import constant_solution
-from suffice.programs.load import find, find_solution
+from suffice.programs.load import dropped_claim, find, find_solution
+from upstream import upstream
 
 
 @pytest.fixture(autouse=True)
@@ -92,7 +95,8 @@ def test_a_solution_or_anything_else_in_a_module_is_found_as_it_is() -> None:
         ("", "names no solution", "my.py:function"),
         ("my_file.py:", "names no solution", "my.py:function"),
         ("my_file.py:triage()", "names no solution", "my.py:function"),
-        ("my_fil.py:triage", "no such file", "my_file.py"),
+        ("my_fil.py:triage", "no such file", "did you mean my_file.py:triage?"),
+        ("nofile.py:triage", "no such file", "a bundle folder, my.py:function"),
         ("my_file.py:trriage", "has no trriage", "did you mean triage"),
         ("my_file.py:x", "has no x", "triage"),
         ("no_such_package.mod:f", "no module no_such_package", "install"),
@@ -110,6 +114,7 @@ def test_what_cannot_be_found_is_explained(text: str, message: str, hint: str) -
     write("raises.py", "def f(): pass\n1 / 0\n")
     write("exits.py", "import sys; sys.exit(1)\n")
     write("needs.py", "import not_installed_here.part\n")
+    write("novel.py", "")  # near "nofile.py" by its ending alone
     write("my-file.py", "def f(text): return 1\n")
     write("random.py", "def f(text): return 1\n")
     with pytest.raises(SolutionError, match=message) as caught:
@@ -149,3 +154,23 @@ def test_a_loaded_bundle_is_typed(tmp_path: Path) -> None:
     check = [sys.executable, "-m", "pyright", "--pythonpath", sys.executable, "-p", str(tmp_path)]
     done = subprocess.run(check, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
+
+
+def test_a_bundle_asks_its_own_model_unless_another_one_is_said_and_then_its_claim_is_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with upstream(knows) as own, upstream(knows) as other:
+        step = triage.using(model=f"{own.url}#own").as_solution()
+        save_bundle(step, "b", claim={"sentence": "it suffices"})
+        monkeypatch.setenv("SUFFICE_MODEL", f"{other.url}#environment")
+        with sf.using(model=f"{other.url}#around"):
+            kept = find_solution("b")
+            assert asyncio.run(kept("my invoice")) == "billing"
+        assert kept.claim and len(own.log.served) == 1 and not other.log.served
+        assert dropped_claim("b", kept, None) is None
+        said = find_solution("b", model=f"{other.url}#said")
+        assert asyncio.run(said("my invoice")) == "billing" and other.log.asked[0].model == "said"
+        assert said.claim is None and said.identity != kept.identity
+        assert "is asked with" in (dropped_claim("b", said, f"{other.url}#said") or "")
+        same = find_solution("b", model=f"{own.url}#own")
+        assert same.claim and dropped_claim("b", same, f"{own.url}#own") is None

@@ -166,7 +166,9 @@ def test_a_call_that_takes_too_long_is_a_timeout() -> None:
 
     for way in (sleeps, lambda t: time.sleep(1)):
         told = failure(way, timeout=0.02)
-        assert told.kind == "timeout" and told.message.startswith("no answer within 0.02 s")
+        assert told.kind == "timeout" and told.message.startswith("no answer within 0.02 s (test_solution.py:")
+    for way in (lambda t: asyncio.sleep(30), functools.partial(lambda wait, t: wait(1), time.sleep)):
+        assert "tasks.py" not in failure(way, timeout=0.02).message  # a place inside of Python says nothing
 
 
 def test_a_timeout_of_its_own_is_not_ours() -> None:

@@ -11,18 +11,19 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from asked_samples import Team, knows, reply_to, said, team_of, triage, turns
 from program_samples import Write
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from upstream_faults import Ok, Status
 
 import suffice as sf
-from suffice.errors import BundleError, NoModel, OutputError, SolutionError, UsageError
+from suffice.errors import BudgetError, BundleError, NoModel, OutputError, SolutionError, UsageError
 from suffice.programs.bundle import save_bundle
 from suffice.programs.solution import from_function
+from suffice.programs.step_solution import load_step
 from upstream import Upstream, upstream
 
 ROWS = [
@@ -378,6 +379,22 @@ def test_a_step_is_saved_and_loaded_without_its_source_and_asks_the_same_bytes(t
         assert len(bodies) == 2 * half and bodies[:half] == bodies[half:]
 
 
+def test_a_step_has_a_budget_of_its_own_beside_that_of_its_model():
+    whole, own = sf.Budget(calls=4), sf.Budget(calls=2)
+    with upstream(knows) as up:
+        model = sf.Model(f"{up.url}#m", budget=whole)
+        careful = triage.using(model=model, budget=own)
+        assert [sf.run(careful("my invoice")) for _ in range(2)] == ["billing"] * 2
+        with pytest.raises(BudgetError, match="2 of 2 calls"):
+            sf.run(careful("my invoice"))
+        assert sf.run(triage.using(model=model)("my invoice")) == "billing"
+    assert (own.spent.calls, own.left.calls, whole.left.calls) == (2, 0, 1)
+    assert from_function(careful).identity == from_function(triage.using(model=model)).identity
+    assert sf.rung.step(careful).identity == sf.rung.step(triage.using(model=sf.Model(f"{up.url}#m"))).identity
+    with pytest.raises(UsageError, match="^budget is a Budget"):
+        triage.using(budget=2)  # type: ignore[arg-type]
+
+
 def test_another_model_for_a_bundle_drops_its_claim_and_goes_nowhere_else(tmp_path):
     with upstream(knows) as up, upstream(knows) as other:
         solution = from_function(triage.using(model=on(up)))
@@ -505,3 +522,36 @@ def test_inputs_that_do_not_fit_a_step_are_refused_before_the_first_call(tmp_pat
     with upstream() as up, pytest.raises(SolutionError, match="it needs customer(.|\n)*no parameter for body"):
         sf.run(sf.evaluate(task, reply_to, store=tmp_path, model=on(up), split="train"))
     assert not up.log.served
+
+
+class Tree(BaseModel):
+    n: int
+    left: Tree | None = None
+    right: Tree | None = None
+
+
+@sf.step
+async def word(text: str) -> Annotated[str, Field(description="one word")]:
+    """Name it."""
+    ...
+
+
+@sf.step
+async def tree(text: str) -> Tree:
+    """Draw it."""
+    ...
+
+
+@pytest.mark.parametrize(
+    ("step", "text", "answer"),
+    [
+        (word, '{"answer": "tea"}', "tea"),
+        (tree, '{"n": 1, "left": {"n": 2}}', {"n": 1, "left": {"n": 2}}),
+    ],
+    ids=["a described text", "a type that holds itself twice"],
+)
+def test_a_step_is_loaded_with_the_type_that_it_was_saved_with(step: Any, text: str, answer: Any) -> None:
+    with upstream(Ok(text)) as up:
+        form = step.using(model=on(up)).as_solution().form
+        assert form is not None
+        assert sf.run(load_step(form).ask("x")).value == answer

@@ -17,6 +17,7 @@ from suffice.stats.plan import (
     power,
     predicted,
 )
+from suffice.stats.predict import Showing
 from suffice.stats.trial import Claim, Trial
 
 SIZES = (60, 120, 240, 300, 600, 1000)
@@ -151,8 +152,14 @@ def test_the_cases_needed_give_the_power_and_fewer_do_not():
     assert cases_needed(0.9, 0.05, 0.85, 0.025) is None
 
 
+def counts(right: int, seen: int) -> Showing:
+    ones = np.ones(seen, dtype=np.int64)
+    return Showing((np.arange(seen) < right).astype(float), ones, ones)
+
+
 def test_the_fresh_cases_that_would_settle_an_unproven():
-    near, far = cases_to_settle(96, 120, 0.8, 0.06, 0.0125), cases_to_settle(116, 120, 0.8, 0.06, 0.0125)
+    claim = Claim(0.8, 0.06, 120, 0.0125)
+    near, far = cases_to_settle(counts(96, 120), claim), cases_to_settle(counts(116, 120), claim)
     assert near is not None and far is not None and far < near
     outcome = predicted(Claim(0.8, 0.06, near, 0.0125), 96, 120)
     assert outcome.passes + outcome.fails >= 0.8

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from suffice.cli import daily, deciding, looking, model_list, using
+from suffice.cli import advising, daily, deciding, forgetting, looking, model_list, starting, using
 from suffice.cli.guest import goodbye
 from suffice.cli.talk import data, hush, own, talk
 from suffice.errors import SufficeError
@@ -31,16 +31,20 @@ app = typer.Typer(
     epilog="Start with: suffice plan FILE --bar .9, then suffice climb FILE --bar .9",
 )
 for command in (
+    starting.init_command,
     deciding.plan_command,
     deciding.climb_command,
     daily.eval_command,
     daily.compare_command,
+    advising.advise_command,
     using.apply_command,
     deciding.gate_command,
     looking.runs_command,
     looking.show_command,
     looking.report_command,
+    looking.view_command,
     deciding.unseal_command,
+    forgetting.forget_command,
     model_list.models_command,
 ):
     app.command(command.__name__.removesuffix("_command"))(command)

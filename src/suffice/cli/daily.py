@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from suffice.cli.flags import ModelFlags, RunFlags, TaskFlags, shares, task_of
+from suffice.cli.flags import ModelFlags, RunFlags, TaskFlags, rung_of, shares, task_of
 from suffice.cli.talk import data, data_json
 
 TaskPath = Annotated[
@@ -25,7 +25,16 @@ def eval_command(
     solution: Solution,
     split: Annotated[str, typer.Option("--split", help="dev or train; test is sealed.")] = "dev",
     failures: Annotated[int, typer.Option("--failures", help="How many failures to list.", min=0)] = 5,
-    save: Annotated[Path | None, typer.Option("--save", help="Write the report as JSON, for gate --against.")] = None,
+    save: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--save",
+            "--out",
+            "-o",
+            help="Write .json for gate --against, or cases as .jsonl, .csv, .parquet, .eval (Inspect AI); repeatable.",
+        ),
+    ] = None,
+    repeats: Annotated[int, typer.Option("--repeats", help="How often to ask each case.", min=1, max=1000)] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="The whole report on stdout as JSON.")] = False,
     *,
     what: TaskFlags,
@@ -35,29 +44,30 @@ def eval_command(
     """Score one solution on dev and look at its failures. Test stays sealed."""
     from suffice.cli.guest import aside
     from suffice.cli.places import check_file
-    from suffice.errors import SolutionError
-    from suffice.evals.evaluate import evaluate
+    from suffice.evals.evaluate import evaluate, refuse_stopped
+    from suffice.evals.export import check_saves
     from suffice.evals.report import lines
-    from suffice.ladder.rung import from_text
 
-    check_file(save, "--save")
+    for path in save or []:
+        check_file(path, "--save")
+        check_saves(path)
     loaded, place = task_of(task, what), Path.cwd()
     paid = calls.options()
     with aside():
-        rung = from_text(solution, loaded.path)
+        rung = rung_of(solution, loaded, calls)
 
     def call(on_done: Any) -> Any:
-        return evaluate(loaded, rung, split=split, on_done=on_done, **how.options(), **paid)  # type: ignore[arg-type]
+        options = {"repeats": repeats, **how.options(), **paid}
+        return evaluate(loaded, rung, split=split, on_done=on_done, **options)  # type: ignore[arg-type]
 
-    report = counted_run(call, loaded, [rung], split)
-    if save is not None:
-        report.save(place / save)
+    report = counted_run(call, loaded, [rung] * repeats, split)
+    for path in save or []:
+        report.save(place / path)
     if as_json:
         data_json(report.to_json())
     else:
         data("\n".join(lines(report, failures)))
-    if report.stopped:
-        raise SolutionError(report.stopped, hint="mend it and run the same command: calls that failed are asked again")
+    refuse_stopped(report)
 
 
 @shares
@@ -73,12 +83,11 @@ def compare_command(
     """Compare two solutions on the same dev cases and list every flip."""
     from suffice.cli.guest import aside
     from suffice.evals.compare import compare
-    from suffice.ladder.rung import from_text
 
     loaded = task_of(task, what)
     paid = calls.options()
     with aside():
-        both = [from_text(text, loaded.path) for text in (before, after)]
+        both = [rung_of(text, loaded, calls) for text in (before, after)]
 
     def call(on_done: Any) -> Any:
         return compare(loaded, *both, on_done=on_done, **how.options(), **paid)
@@ -88,11 +97,13 @@ def compare_command(
 
 def counted_run(call: Any, task: Any, rungs: list[Any], split: str) -> Any:
     """The result of `call(on_done)`, awaited under a progress bar over the split's cases, once for each rung."""
+    from suffice.cli.forgetting import say_keep
     from suffice.cli.guest import aside
     from suffice.cli.screen import console, counting
     from suffice.programs.bridge import run
 
+    say_keep()
     with aside(), console() as screen:
         total = {"dev": len(task.dev), "train": len(task.train)}.get(split)
-        with counting(screen, " and ".join(r.name for r in rungs), total and total * len(rungs)) as done:
+        with counting(screen, " and ".join(dict.fromkeys(r.name for r in rungs)), total and total * len(rungs)) as done:
             return run(call(done))

@@ -11,7 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from suffice.cli.daily import TaskPath, counted_run
-from suffice.cli.flags import ClaimFlags, ModelFlags, RunFlags, TaskFlags, shares, task_of
+from suffice.cli.flags import ClaimFlags, ModelFlags, RunFlags, TaskFlags, rung_of, shares, task_of
+from suffice.cli.forgetting import say_keep
 from suffice.cli.talk import data, data_json, talk
 
 TaskOrRuns = Annotated[
@@ -36,7 +37,7 @@ def plan_command(
 
     loaded = task_of(task, what, claim)
     talk(repr(loaded))
-    data(str(plan(loaded, **claim.options())))
+    data(str(plan(loaded, **claim.asked())))
 
 
 @shares
@@ -45,12 +46,15 @@ def climb_command(
     solutions: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="SOLUTION", help="Easiest first: words, my.py:triage, a bundle (default: what suits the task)."
+            metavar="SOLUTION", help="Easiest first: rules, words, my.py:triage, a bundle (default: what suits)."
         ),
     ] = None,
     replay: Replayed = None,
     dev: Annotated[bool, typer.Option("--dev", help="Stop before the sealed test: spends nothing.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Decide earlier: fewer calls, more misses.")] = False,
+    untouched: Annotated[
+        bool, typer.Option("--untouched", help="Of runs without a task: nobody tuned on their cases or picked by them.")
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Only go on with an interrupted climb.")] = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Bundle folder (default: TASK.suffice).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The decision on stdout as JSON.")] = False,
@@ -65,17 +69,11 @@ def climb_command(
     Exit 0 PASS, 1 FAIL, 3 UNPROVEN; 2 for wrong use, 130 when interrupted. With --dev: 0 if a candidate is ready for
     test, else 3. The same command again goes on, or looks its verdict up.
     """
-    from rich.text import Text
-
     from suffice.cli.guest import aside
     from suffice.cli.places import check_bundle
-    from suffice.cli.screen import Ladder, console
-    from suffice.evals.shown import harmless
-    from suffice.ladder.climb import climb
-    from suffice.ladder.closing import to_json_decision
-    from suffice.programs.bridge import run
 
     check_bundle(out, "-o")
+    say_keep()
     place, paid = Path.cwd(), calls.options()
     path, named, replays = _told(task, solutions or [], replay or [])
     with aside(sealed=not dev):
@@ -83,21 +81,44 @@ def climb_command(
             loaded, rungs = _task_of_runs(named, replays, what, claim)
         else:
             loaded = task_of(path, what, claim)
-            rungs = _rungs(loaded, path, named, replays)
-    options: dict[str, Any] = {**claim.options(), **how.options(), **paid, "dev_only": dev, "quick": quick}
-    options |= {"resume": resume, "command": shlex.join(["suffice", *sys.argv[1:]])}
+            rungs = _rungs(loaded, path, named, replays, calls)
+    options: dict[str, Any] = {**claim.asked(), **how.options(), **paid, "dev_only": dev, "quick": quick}
+    options |= {"resume": resume, "untouched": untouched, "command": shlex.join(["suffice", *sys.argv[1:]])}
+    decision = _watched(loaded, rungs, claim, options)
+    _say(decision, out, place, as_json=as_json)
+    ready = any(row.state == "to test" or row.tested is not None for row in decision.rungs)
+    raise typer.Exit((0 if ready else EXIT["UNPROVEN"]) if dev else EXIT[decision.verdict])
+
+
+def _watched(loaded: Any, rungs: list[Any], claim: ClaimFlags, options: dict[str, Any]) -> Any:
+    """The climb, with the ladder on the screen."""
+    from rich.text import Text
+
+    from suffice.cli.guest import aside
+    from suffice.cli.screen import Ladder, console
+    from suffice.evals.shown import harmless
+    from suffice.ladder.climb import climb
+    from suffice.programs.bridge import run
+
+    cover = (loaded.coverage if claim.coverage is None else claim.coverage) is not None
     with aside(), console() as screen:
         screen.print(Text(harmless(repr(loaded)), style="dim"), soft_wrap=True)
-        with Ladder(screen, (loaded.coverage if claim.coverage is None else claim.coverage) is not None) as ladder:
-            decision = run(climb(loaded, rungs or None, watch=ladder.watch, **options))
+        with Ladder(screen, cover, sealed=not loaded.known_as) as ladder:
+            return run(climb(loaded, rungs or None, watch=ladder.watch, **options))
+
+
+def _say(decision: Any, out: Path | None, place: Path, *, as_json: bool) -> None:
+    """Print the decision, save what it decided on, and say what was spent."""
+    from suffice.ladder.closing import to_json_decision
+
     if as_json:
         data_json(to_json_decision(decision))
     else:
         data("\n".join([f"{decision.verdict}: {decision.sentence}", *decision.advice]))
     _saved(decision, out, place)
+    if decision.spent_line:
+        talk(decision.spent_line)
     talk(f"run {decision.run}: suffice report {decision.run} makes a page of it")
-    ready = any(row.state == "to test" or row.tested is not None for row in decision.rungs)
-    raise typer.Exit((0 if ready else EXIT["UNPROVEN"]) if dev else EXIT[decision.verdict])
 
 
 def _told(task: Path | None, solutions: list[str], replay: list[str]) -> tuple[Path | None, list[str], list[str]]:
@@ -111,11 +132,11 @@ def _told(task: Path | None, solutions: list[str], replay: list[str]) -> tuple[P
     return task, [s for s in solutions if s not in runs], [*replay, *runs]
 
 
-def _rungs(loaded: Any, path: Path, solutions: list[str], replay: list[str]) -> list[Any]:
+def _rungs(loaded: Any, path: Path, solutions: list[str], replay: list[str], calls: ModelFlags) -> list[Any]:
     from suffice.ladder.replayed import replays
-    from suffice.ladder.rung import from_text, proposed
+    from suffice.ladder.rung import proposed
 
-    rungs = [from_text(s, loaded.path) for s in solutions]
+    rungs = [rung_of(s, loaded, calls) for s in solutions]
     rungs += [rung for text in replay for rung in replays(text)]
     return rungs or proposed(loaded, loaded.path if path.is_dir() else None)
 
@@ -162,7 +183,6 @@ def gate_command(
     from suffice.cli.screen import Ladder, console
     from suffice.errors import UsageError
     from suffice.ladder.gate import gate_dev, gate_test, junit_xml
-    from suffice.ladder.rung import from_text
     from suffice.programs.bridge import run
 
     check_file(junit, "--junit")
@@ -174,18 +194,21 @@ def gate_command(
         saves = shlex.join(["suffice", "eval", str(task), solution, "--save", "report.json"])
         raise UsageError("--on dev compares with a saved report", hint=f"{saves}, then --against report.json")
     with aside(sealed=on == "test"):
-        rung = from_text(solution, loaded.path)
+        rung = rung_of(solution, loaded, calls)
     if against is not None and on == "dev":
         report = against
 
         def call(on_done: Any) -> Any:
-            return gate_dev(loaded, rung, report, margin=margin, on_done=on_done, **how.options(), **paid)
+            sealed = shlex.join(["suffice", "gate", solution, str(task)])
+            options: dict[str, Any] = {"margin": margin, "instead": sealed, **how.options(), **paid}
+            return gate_dev(loaded, rung, report, on_done=on_done, **options)
 
         gated = counted_run(call, loaded, [rung], "dev")
     else:
+        say_keep()
         with aside(), console() as screen:
             with Ladder(screen, (loaded.coverage if claim.coverage is None else claim.coverage) is not None) as ladder:
-                options = {**claim.options(), **how.options(), **paid, "watch": ladder.watch}
+                options = {**claim.asked(), **how.options(), **paid, "watch": ladder.watch}
                 gated = run(gate_test(loaded, rung, anyway=anyway, **options))
     if junit is not None:
         _write(place / junit, junit_xml(gated))
@@ -228,9 +251,10 @@ def unseal_command(
 
 def _write(path: Path, text: str) -> None:
     from suffice.errors import DataError
+    from suffice.programs.folder import write_file
 
     try:
-        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+        write_file(path, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise DataError(f"cannot be written: {error.strerror}", hint="choose another place", where=str(path)) from None
 

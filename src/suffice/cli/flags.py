@@ -8,11 +8,14 @@ import inspect
 import os
 import typing
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
+
+from suffice.cli.talk import talk
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,7 +34,7 @@ class TaskFlags:
 
     input: Annotated[
         str | None,
-        _option("--input", help="Input column, or several: subject,body (default: usual names).", panel=TASK),
+        _option("--input", help="Input column, or several: subject,body.", panel=TASK),
     ] = None
     expected: Annotated[
         str | None, _option("--expected", help="Expected answer's column (default: usual names).", panel=TASK)
@@ -40,9 +43,7 @@ class TaskFlags:
     cluster: Annotated[
         str | None, _option("--cluster", help="Column of cases that belong together: customer.", panel=TASK)
     ] = None
-    kind: Annotated[
-        str | None, _option("--kind", help="label, number, choice, text or fields (default: inferred).", panel=TASK)
-    ] = None
+    kind: Annotated[str | None, _option("--kind", help="label, number, choice, text or fields.", panel=TASK)] = None
     grader: Annotated[
         str | None,
         _option(
@@ -56,10 +57,10 @@ class TaskFlags:
     ] = False
     encoding: Annotated[
         str | None,
-        _option("--encoding", help="Encoding of the file (default: UTF-8, or as its mark says).", panel=TASK),
+        _option("--encoding", help="Encoding of the file (default: UTF-8).", panel=TASK),
     ] = None
     skip_bad: Annotated[bool, _option("--skip-bad", help="Leave bad rows out and count them.", panel=TASK)] = False
-    trust: Annotated[bool, _option("--trust", help="Run the Python grader of a task folder.", panel=TASK)] = False
+    trust: Annotated[bool, _option("--trust", help="Run the task folder's grader, or model code.", panel=TASK)] = False
 
     def options(self) -> dict[str, Any]:
         """As keyword options of `Task.load`."""
@@ -84,7 +85,7 @@ class ClaimFlags:
 
     bar: Annotated[
         float | None,
-        _option("--bar", help="Share of right answers that is good enough, 0 to 1 (default: the task's).", panel=CLAIM),
+        _option("--bar", help="Share right, 0 to 1 (default: the task's).", panel=CLAIM),
     ] = None
     tolerance: Annotated[
         float | None,
@@ -98,14 +99,26 @@ class ClaimFlags:
         str | None,
         _option(
             "--coverage",
-            help="Share of inputs to answer, 0 to 1, or max; the rest goes to a person (default: every input).",
+            help="Share of inputs to answer, or max (default: all).",
             panel=CLAIM,
         ),
     ] = None
 
+    p95: Annotated[
+        float | None, _option("--p95", help="Seconds within which 95% of calls must end, too.", panel=CLAIM)
+    ] = None
+    within: Annotated[
+        float | None, _option("--within", help="A relative bar: at most so much worse than --of.", panel=CLAIM)
+    ] = None
+    of: Annotated[str | None, _option("--of", help="What --within compares with, as SOLUTION.", panel=CLAIM)] = None
+
     def options(self) -> dict[str, Any]:
-        """As keyword options of `climb`."""
+        """As keyword options of a task."""
         return {"bar": self.bar, "tolerance": self.tolerance, "coverage": share(self.coverage)}
+
+    def asked(self) -> dict[str, Any]:
+        """As keyword options of `climb` and `plan`."""
+        return {**self.options(), "p95": self.p95, "within": self.within, "of": self.of}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +145,37 @@ class ModelFlags:
     model: Annotated[
         str | None,
         _option(
-            "--model", help="What steps and prompts call that say none: openai:gpt-5-mini, http://…/v1#m.", panel=RUN
+            "--model",
+            help="For prompts, steps, bundles: openai:gpt-5-mini.",
+            panel=RUN,
         ),
     ] = None
-    budget: Annotated[
-        float | None, _option("--budget", help="US dollars that all model calls may cost together.", panel=RUN)
+    budget: Annotated[float | None, _option("--budget", help="US dollars for all model calls together.", panel=RUN)] = (
+        None
+    )
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(
+            "--max-tokens",
+            help="Output tokens of a reply; bundles keep theirs.",
+            rich_help_panel=RUN,
+            show_default=False,
+            min=1,
+        ),
     ] = None
+
+    def around(self) -> AbstractContextManager[object]:
+        """What the command runs in: its prompts and steps ask with the cap that is said. Raises UsageError."""
+        if self.max_tokens is None:
+            return nullcontext()
+        from suffice.errors import UsageError
+        from suffice.models.model import Model
+        from suffice.programs.using import model_configured, using
+
+        name = self.model or model_configured()
+        if not name:
+            raise UsageError("--max-tokens needs a model, and nothing says which", hint="--model openai:gpt-5-mini")
+        return using(model=Model(name, max_output_tokens=self.max_tokens))
 
     def options(self) -> dict[str, Any]:
         """As keyword options of `evaluate` and `climb`. A model becomes the one of this process."""
@@ -190,7 +228,11 @@ def shares(command: F) -> F:
         for name, kind in groups.items():
             own = [f.name for f in dataclasses.fields(kind)]
             given[name] = kind(**{field: given.pop(field) for field in own})
-        return command(**given)
+        with ExitStack() as stack:
+            for name in groups:
+                if isinstance(given[name], ModelFlags):
+                    stack.enter_context(given[name].around())
+            return command(**given)
 
     keyword = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
     told: Any = functools.wraps(command)(called)
@@ -205,3 +247,21 @@ def task_of(path: Path, flags: TaskFlags, claim: ClaimFlags | None = None) -> An
 
     said: dict[str, Any] = {**flags.options(), **(claim.options() if claim else {})}
     return Task.load(path, **said)
+
+
+def rung_of(text: str, task: Any, calls: ModelFlags) -> Any:
+    """The rung that `text` names, asking the model that is said now. Says where a bundle's claim is dropped."""
+    from suffice.ladder.rung import from_text
+
+    rung = from_text(text, task.path, model=calls.model)
+    say_dropped(text, rung, calls)
+    return rung
+
+
+def say_dropped(text: str, found: Any, calls: ModelFlags) -> None:
+    """Say that what was shown of a bundle was not shown with the model that is asked for now, where that is so."""
+    from suffice.programs.load import dropped_claim
+
+    said = dropped_claim(text, found, calls.model)
+    if said is not None:
+        talk(f"note: {said}")

@@ -1,4 +1,4 @@
-"""The verbs that look back: `runs`, `show`, `report`."""
+"""The verbs that look back: `runs`, `show`, `report`, `view`."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def report_command(
     run: RunId, out: Annotated[Path | None, typer.Option("--out", "-o", help="The file (default RUN.html).")] = None
 ) -> None:
     """Make one self-contained HTML page of a climb or an eval."""
-    from suffice.errors import DataError, UsageError
+    from suffice.errors import UsageError
     from suffice.ladder.page import eval_page, page
     from suffice.store.database import open_store
     from suffice.store.runs import get_run
@@ -66,13 +66,79 @@ def report_command(
         found = get_run(store, run)
     result: dict[str, Any] = found.result or {}
     if found.state != "done" or not result:
-        raise UsageError(f"{run} has no result: it is {found.state}", hint="run the same command again; it goes on")
+        gone = found.state == "done"
+        why = "it was forgotten, or not kept (store.keep)" if gone else f"it is {found.state}"
+        again = "run the same command again" + ("" if gone else "; it goes on")
+        raise UsageError(f"{run} has no result: {why}", hint=again)
+    if "rungs" in result and "suffice_decision" not in result:
+        hint = f"suffice show {run}"
+        raise UsageError(f"of {run} its verdict alone is kept (store.keep, or forgotten)", hint=hint)
     if not {"suffice_report", "suffice_decision"} & result.keys():
         raise UsageError(f"{run} is neither a climb nor an eval, so there is no page of it", hint=f"suffice show {run}")
     text = eval_page(result) if "suffice_report" in result else page(result)
-    path = out or Path(f"{run}.html")
+    _write_page(out or Path(f"{run}.html"), text)
+
+
+def view_command(
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RUN", help="An eval or a climb, or a file that eval --save wrote (default: last eval)."
+        ),
+    ] = None,
+    other: Annotated[str | None, typer.Argument(metavar="OTHER", help="Another eval, to see beside the first.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="The file (default RUN.cases.html).")] = None,
+    trust: Annotated[bool, typer.Option("--trust", help="Run the Python grader of a task folder.")] = False,
+) -> None:
+    """Look through every dev case, of one run or of two side by side.
+
+    Makes one HTML page with search, filters and keys. Nothing is asked; sealed cases are never in it.
+    """
+    from suffice.cli.guest import aside
+    from suffice.cli.places import check_file
+    from suffice.ladder.view import view, view_two
+    from suffice.store.database import open_store
+
+    check_file(out, "--out")
+    with open_store() as store, aside():
+        named = [run if run is not None else _last_eval(store), *([other] if other is not None else [])]
+        reports = [_cases_of(store, name, trust) for name in named]
+    text = view(reports[0]) if len(reports) == 1 else view_two(*reports)
+    _write_page(out or Path(f"{'-'.join(Path(name).stem for name in named)}.cases.html"), text)
+
+
+def _last_eval(store: Any) -> str:
+    from suffice.errors import UsageError
+    from suffice.store.runs import list_runs
+
+    done = [run.id for run in list_runs(store, "eval", 20) if run.state == "done"]
+    if not done:
+        raise UsageError("there is no evaluation yet", hint="suffice eval TASK SOLUTION")
+    return done[0]
+
+
+def _cases_of(store: Any, name: str, trust: bool) -> dict[str, Any]:
+    """The report with the cases of a run, or of a file."""
+    from suffice.evals.recalled import recalled
+    from suffice.ladder.gate import read_report
+    from suffice.ladder.view import of_climb
+    from suffice.store.runs import get_run
+
+    if Path(name).suffix == ".json":
+        return read_report(name)
+    found = get_run(store, name)
+    result: Any = found.result or {}
+    if found.state == "done" and "suffice_decision" in result:
+        return of_climb(result)
+    return recalled(store, found, trust=trust)
+
+
+def _write_page(path: Path, text: str) -> None:
+    from suffice.errors import DataError
+    from suffice.programs.folder import write_file
+
     try:
-        path.write_text(text, encoding="utf-8", errors="replace")
+        write_file(path, text.encode("utf-8", "replace"))
     except OSError as error:
         raise DataError(f"cannot write the page: {error.strerror}", where=str(path)) from None
     data(str(path))
@@ -88,5 +154,6 @@ def said(result: Any) -> str:
         between = result["interval95"]
         score = "no call gave an answer" if result["score"] is None else f"{result['score']:.3f}"
         at = f" ({between[0]:.3f} to {between[1]:.3f} at 95%)" if between else ""
-        return f"{result['solution']}: {score}{at}, n {result['n']}"
+        flatters = f"; fitted on {result['fitted']} of these cases" if result.get("fitted") else ""
+        return f"{result['solution']}: {score}{at}, n {result['n']}{flatters}"
     return ", ".join(f"{n:,} {status}" for status, n in result.items() if isinstance(n, int))

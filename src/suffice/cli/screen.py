@@ -19,7 +19,13 @@ from suffice.evals.shown import harmless
 if TYPE_CHECKING:
     from suffice.ladder.decision import Climbed
 
-STYLES = {"PASS": "bold green", "FAIL": "bold red", "UNPROVEN": "bold yellow", "paused": "bold magenta"}
+STYLES = {
+    "PASS": "bold green",
+    "FAIL": "bold red",
+    "UNPROVEN": "bold yellow",
+    "would pass": "bold yellow",
+    "paused": "bold magenta",
+}
 
 
 @contextmanager
@@ -80,8 +86,8 @@ def counting(screen: Console, what: str, total: int | None, silent: bool = False
 class Ladder:
     """The live table of a climb; where stderr is no terminal, a line for each rung as it ends."""
 
-    def __init__(self, screen: Console, coverage: bool) -> None:
-        self.screen, self.coverage = screen, coverage
+    def __init__(self, screen: Console, coverage: bool, *, sealed: bool = True) -> None:
+        self.screen, self.coverage, self.cases = screen, coverage, "sealed cases" if sealed else "test cases"
         self.live = Live(console=screen, refresh_per_second=8, transient=False) if screen.is_terminal else None
         self.told: set[tuple[str, str]] = set()
 
@@ -106,7 +112,7 @@ class Ladder:
             if ended and (row.name, row.state) not in self.told:
                 self.told.add((row.name, row.state))
                 met = row.tested is not None  # the dev figure was said before, and is not what decided
-                shown = f"{row.state} on sealed cases" if met else row.state
+                shown = f"{row.state} on {self.cases}" if met else row.state
                 text = None if met else ", ".join(filter(None, (dev_text(row, self.coverage), cost_of(row))))
                 line = ": ".join(filter(None, (row.candidate, text, shown)))
                 self.screen.print(Text(harmless(line)), soft_wrap=True)
@@ -143,6 +149,7 @@ def cost_of(row: Climbed) -> str:
 def dev_text(row: Climbed, coverage: bool) -> str:
     """ ".742 (.66 to .81), 89 of 120"."""
     from suffice.evals.report import figure
+    from suffice.ladder.decision import dev_score_text
 
     if row.note and row.state == "not tried":
         return row.note
@@ -151,6 +158,9 @@ def dev_text(row: Climbed, coverage: bool) -> str:
     if row.interval is None:
         return f"{row.dev_right} right of {row.dev_seen}"
     low, high = (figure(v, 2) for v in row.interval)
+    if row.dev_mean is not None:
+        mean = f"mean {figure(row.dev_mean)} ({low} to {high}) of {row.dev_answered if coverage else row.dev_seen}"
+        return dev_score_text(row) if row.against else mean
     if coverage and row.dev_answered:
         score = figure(row.dev_right / row.dev_answered)
         return f"{score} ({low} to {high}) of {row.dev_answered} answered, {row.dev_seen} seen"

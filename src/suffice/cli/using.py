@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from suffice.cli.flags import ModelFlags, RunFlags, shares
+from suffice.cli.flags import ModelFlags, RunFlags, say_dropped, shares
+from suffice.cli.forgetting import say_keep
 from suffice.cli.talk import rows, talk
 
 
@@ -34,21 +35,22 @@ def apply_command(
     """Answer every row of a file.
 
     Out come the same rows with answer, confidence, answered_by, status and error. Interrupted, the same command goes
-    on behind the last row that was written.
+    on behind the last row that was written. Exit 2 where rows failed: the same command asks them again.
     """
     from suffice.cli.guest import aside
     from suffice.cli.screen import console, counting
+    from suffice.errors import SolutionError
     from suffice.evals.apply import ApplyOptions, apply
     from suffice.evals.cost import spent_text
     from suffice.programs.bridge import run
-    from suffice.programs.load import find_solution, load
+    from suffice.programs.load import find_solution
 
     named = tuple(c.strip() for c in columns.split(",")) if columns else None
+    say_keep()
     options = ApplyOptions(named, encoding, overwrite=overwrite, exact=exact, **how.options(), **calls.options())
     with rows() as stdout, aside(), console() as screen:
-        # A bundle has a model of its own: said here, another one is obeyed, and what was shown of the first is not.
-        other = calls.model is not None and Path(bundle).is_dir()
-        solution = load(bundle, model=calls.model) if other else find_solution(bundle)
+        solution = find_solution(bundle, model=calls.model)
+        say_dropped(bundle, solution, calls)
         seen = out is None and stdout.isatty()  # the rows themselves show how far it is
         with counting(screen, solution.name, None, silent=seen) as done:
 
@@ -65,3 +67,8 @@ def apply_command(
         talk(f"spent {spent_text(applied.spent)}")
     for note in applied.notes:
         talk(f"note: {note}")
+    if applied.failed:
+        raise SolutionError(
+            f"{applied.failed:,} of {applied.rows:,} rows failed: the column {applied.columns[-1]} says why",
+            hint="the same command again asks these rows again, and looks the others up",
+        )

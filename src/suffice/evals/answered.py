@@ -119,8 +119,9 @@ class Kept:
     statuses: Counter[str]
 
 
-def kept(path: Path, layout: Layout) -> Kept:
-    """How far the file at `path` holds these rows. What a kill cut off in the middle does not count."""
+def kept(path: Path, layout: Layout, *, failed: bool = True) -> Kept:
+    """How far the file at `path` holds these rows, or holds them without one that `failed`. What a kill cut off in the
+    middle does not count."""
     table, codec = layout.table, layout.codec
     head = table.mark + layout.head.encode(codec)
     found = Kept(len(head), 0, Counter())
@@ -132,7 +133,7 @@ def kept(path: Path, layout: Layout) -> Kept:
             written = csv_lines(file, table.delimiter) if table.kind == "csv" else ((0, [""], line) for line in file)
             for record, (_, fields, raw) in zip(records(table), written, strict=False):
                 status = None if isinstance(fields, str) else layout.status_of(record, raw, fields)
-                if status is None:
+                if status is None or (status == "failed" and not failed):
                     break
                 found.size += len(raw.encode(codec))
                 found.rows += 1

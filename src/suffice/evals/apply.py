@@ -1,9 +1,10 @@
 """Answer every row of a file: the same rows in the same order, with answer, confidence and who answered.
 
 Resuming: rows go to the end of the output file as they come; beside it lies FILE.resume, which says what is being
-applied to what, until the last row is written. The same call after a kill goes on behind the last whole row. What
-costs is journaled as well: so rows that were answered, but not yet written because an earlier one was slow, are not
-asked again, and neither are those of an output that cannot be resumed (standard output).
+applied to what, until every row is there with an answer. The same call after a kill goes on behind the last whole row;
+after all rows were written, some of them as failed, it goes on at the first of these. What costs is journaled as well:
+so rows that were answered, but are not (or no longer) written, are not asked again, and neither are those of an output
+that cannot be resumed (standard output).
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
-from suffice.errors import DataError, SolutionError, StoreBusy, UsageError
+from suffice.errors import DataError, NoEndpoint, SolutionError, StoreBusy, UsageError
 from suffice.evals.answered import ADDED, Kept, Layout, OutFile, OutText, added_names, kept
+from suffice.evals.barred import ENOUGH, barred_by
 from suffice.evals.columns import INPUT
 from suffice.evals.cost import count_before
 from suffice.evals.evaluate import opened
@@ -96,10 +98,10 @@ async def apply(
 
     Added at the end of each row: answer, confidence, answered_by, status (answered, nothing, abstained, failed) and
     error; all with the prefix `suffice_` where the file has one of these columns. In JSONL an abstention is
-    {"abstain": true}; in a CSV the answer is empty unless the status is "answered". `on_rows` hears once how many rows
-    there are, `on_done` how many are done. Raises DataError for a file that cannot be read or written, UsageError
-    where `out` must not be replaced, SealedError for a file of sealed test cases, SolutionError where calls keep
-    failing, StoreError.
+    {"abstain": true}; in a CSV the answer is empty unless the status is "answered". The same call again asks for the
+    rows that failed. `on_rows` hears once how many rows there are, `on_done` how many are done. Raises DataError for a
+    file that cannot be read or written, UsageError where `out` must not be replaced, SealedError for a file of sealed
+    test cases, SolutionError where calls keep failing, StoreError.
     """
     how = options or ApplyOptions()
     if how.budget is not None and not how.journal:
@@ -126,10 +128,10 @@ async def apply(
         written.rest()
     finally:
         target.close()
-    if path is not None:
-        _side(path).unlink(missing_ok=True)
-    notes += _paid_twice(again)
     counts = written.statuses
+    if path is not None:
+        _ended(path, mark, counts["failed"])
+    notes += _paid_twice(again)
     return Applied(
         rows=table.rows,
         answered=counts["answered"],
@@ -273,10 +275,13 @@ class _Written:
                     self.target.flush()
             elif self.give_up is not None and len(self.waiting) >= self.give_up:
                 raise self._given_up(outcome)
+            elif len(self.waiting) >= ENOUGH:
+                self._refuse_barred()
         self.target.flush()
 
     def rest(self) -> None:
         """Write what still waits at the end of all rows."""
+        self._refuse_barred()
         self._write()
         self.target.flush()
 
@@ -289,6 +294,14 @@ class _Written:
             if self.on_done is not None:
                 self.on_done(self.rows)
         self.waiting.clear()
+
+    def _refuse_barred(self) -> None:
+        """Raise NoEndpoint where no row has an answer and no call could be made: then none is worth a row that says
+        so."""
+        reason = "" if self.rows or self.give_up is None else barred_by([outcome for _, outcome in self.waiting])
+        if reason:
+            said = f"{reason}; no row is written"
+            raise NoEndpoint(said, hint="suffice models MODEL --reach looks; mend that, then the same command again")
 
     def _given_up(self, outcome: Outcome) -> SolutionError:
         assert outcome.failure is not None
@@ -311,12 +324,14 @@ def _side(path: Path) -> Path:
 
 
 def _begun(path: Path, layout: Layout, mark: dict[str, Json], how: ApplyOptions) -> Kept:
-    """What an interrupted run left in `path`; nothing where it is new. Notes beside it what is being applied."""
+    """What an interrupted run left in `path`, or one that wrote all rows up to the first that failed; nothing where it
+    is new. Notes beside it what is being applied."""
     side, nothing = _side(path), Kept(0, 0, Counter())
     try:
         if path.exists() and path.samefile(layout.table.path):
             raise UsageError("the output is the input file itself", hint="choose another name", where=str(path))
-        there, same = path.exists(), _read_side(side) == mark
+        noted = _read_side(side)
+        ended, there, same = noted.pop("failed", 0) > 0, path.exists(), noted == mark
         if there and not how.overwrite:
             if not side.exists():
                 raise UsageError(
@@ -328,9 +343,11 @@ def _begun(path: Path, layout: Layout, mark: dict[str, Json], how: ApplyOptions)
                     hint="--overwrite to begin anew, or another name",
                     where=str(path),
                 )
-        if there and same and not how.overwrite and not how.fresh:
-            return kept(path, layout)
+        if there and same and ended and not how.overwrite:
+            _refuse_changed(path, layout)
         _write_side(side, mark)
+        if there and same and not how.overwrite and not how.fresh:
+            return kept(path, layout, failed=not ended)
         if there:
             path.unlink()
     except OSError as error:
@@ -340,10 +357,37 @@ def _begun(path: Path, layout: Layout, mark: dict[str, Json], how: ApplyOptions)
     return nothing
 
 
-def _read_side(side: Path) -> Json:
+def _ended(path: Path, mark: dict[str, Json], failed: int) -> None:
+    """Remove the note beside an output that is complete; leave it where rows failed: the same call asks them again."""
+    try:
+        if failed:
+            _write_side(_side(path), {**mark, "failed": failed})
+        else:
+            _side(path).unlink(missing_ok=True)
+    except OSError as error:
+        raise DataError(
+            f"the note beside the output cannot be written: {error.strerror or error}; every row is written",
+            hint=f"remove {_side(path).name}, or free some space and run the same command again",
+            where=str(path),
+        ) from error
+
+
+def _refuse_changed(path: Path, layout: Layout) -> None:
+    """Raise UsageError where an output that had all its rows does not hold just these any more."""
+    found = kept(path, layout)
+    if found.rows < layout.table.rows or found.size != path.stat().st_size:
+        raise UsageError(
+            "the output file was changed after it was written; it was left as it is",
+            hint="--overwrite to begin anew, or another name",
+            where=str(path),
+        )
+
+
+def _read_side(side: Path) -> dict[str, Json]:
     with suppress(OSError, ValueError):
-        return json.loads(side.read_text(encoding="utf-8"))
-    return None
+        found: Json = json.loads(side.read_text(encoding="utf-8"))
+        return cast("dict[str, Json]", found) if isinstance(found, dict) else {}
+    return {}
 
 
 def _write_side(side: Path, mark: dict[str, Json]) -> None:

@@ -11,12 +11,13 @@ from typing import Any, cast
 
 from suffice.errors import DataError, UsageError
 from suffice.evals.columns import Columns, choose, cluster_word
-from suffice.evals.grade import Grader, check_pattern, default_grader, function, label, named
+from suffice.evals.grade import Grader, default_grader, function, label, named
 from suffice.evals.json_rows import parse_json
-from suffice.evals.kinds import KINDS, Kind, brought, checked_kind, folded_texts, infer, labels_of
+from suffice.evals.kinds import Kind, brought, checked_kind, folded_texts, infer, labels_of
 from suffice.evals.options import TaskOptions
 from suffice.evals.output import OutputType, output_type
-from suffice.evals.read import Bad, Row, Table, spelled
+from suffice.evals.read import Bad, Row, Table, inside, spelled
+from suffice.evals.reviewed import unreviewed
 from suffice.evals.shown import counted, listed, shown
 from suffice.evals.split import Placed, Shape, sides
 from suffice.evals.user_grader import load_function
@@ -114,7 +115,7 @@ def built(table: Table, said: TaskOptions, *, folder: Path, name: str) -> Parts:
     word = cluster_word(columns.cluster) if columns.cluster else None
     return Parts(
         name, said, tuple(placed), columns, word, kind, reason, nothing, grader, check.declared, tuple(bad),
-        (*columns.notes, *cluster_note, *spelling_note), seed, shape,
+        (*columns.notes, *cluster_note, *spelling_note, *unreviewed(table)), seed, shape,
     )  # fmt: skip
 
 
@@ -229,10 +230,26 @@ def _asked_grader(said: TaskOptions, folder: Path) -> Grader | None:
     if isinstance(asked, str) and (":" in asked or asked.endswith(".py")):
         return function(load_function(asked, folder, trust=bool(said.get("trust"))), name=asked)
     if isinstance(asked, str):
-        return named(asked, settings)
+        made = named(asked, _placed(settings, folder))
+        if made.runs_code and not said.get("trust"):
+            raise UsageError(
+                f"this task asks for the {made.name} grader: the code grader runs the code that a model writes",
+                hint="read in docs/graders.md what that covers, then add --trust (trust=True)",
+            )
+        return made
     if callable(asked):
         return function(cast(Callable[..., Any], asked))
     raise UsageError(f"grader is a {type(asked).__name__}", hint="sf.grade.label(), a function, or a name")
+
+
+def _placed(settings: Mapping[str, Any] | None, folder: Path) -> dict[str, Any]:
+    """Settings of a grader; a database is a file of the task's folder. Raises DataError where it is not."""
+    placed = dict(settings or {})
+    name = placed.get("database")
+    if isinstance(name, str):
+        within = (folder / name).is_dir() and (folder / name).resolve().is_relative_to(folder.resolve())
+        placed["database"] = folder / name if within else inside(folder, name)
+    return placed
 
 
 def _kind(
@@ -245,8 +262,8 @@ def _kind(
         return output.kind, output.reason
     if said.get("labels"):
         return "label", "as you listed the labels"
-    if grader is not None and grader.name in KINDS and grader.name != "text":
-        return checked_kind(grader.name), f"the {grader.name} grader compares them so"
+    if grader is not None and grader.kind is not None:
+        return grader.kind, f"the {grader.name} grader compares them so"
     values = [d.raw for d in drafts if not _blank(d.raw)]
     return infer(values, [d.inputs for d in drafts[:50]], choices=columns.choices is not None)
 
@@ -306,8 +323,8 @@ class _Check:
         value = brought(
             raw.strip() if not draft.typed and self.kind != "text" else raw, self.kind, output=self.output, find=find
         )
-        if self.grader.name == "regex" and self.grader.settings.get("pattern") is None:
-            check_pattern(value)
+        if self.grader.check is not None:
+            self.grader.check(value)
         if known and canonical(folded(value)) not in known:
             texts = {str(folded(str(v))): v for v in self.declared}
             if not isinstance(value, str) or str(folded(value)) not in texts:

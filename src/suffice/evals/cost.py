@@ -6,8 +6,9 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from suffice.errors import UsageError
 from suffice.programs.solution import Solution
 from suffice.store import calls
 from suffice.store.calls import Spent
@@ -22,13 +23,15 @@ if TYPE_CHECKING:  # what calls a model is heavy, and most runs call none
 class PerCase:
     """What a case takes on average over `n` cases: US dollars (None: of some it is unknown), tokens in and out.
 
-    It is what a case costs in production: a reply that was looked up now counts as when it was made.
+    It is what a case costs in production: a reply that was looked up now counts as when it was made. `at_most`: some
+    attempts ended without a count, and stand with all that they may have cost.
     """
 
     n: int
     usd: float | None
     input_tokens: float | None
     output_tokens: float | None
+    at_most: bool = False
 
     def to_json(self) -> dict[str, Json]:
         """As reports and pages have it, with the dollars of 1,000 cases."""
@@ -45,7 +48,7 @@ def per_case(costs: Sequence[Cost | None], *, free: bool = False) -> PerCase | N
     dollars = [c.usd if c is not None else None for c in costs]
     usd = None if None in dollars else statistics.fmean(d for d in dollars if d is not None)
     tokens_in, tokens_out = ([c.input_tokens for c in known], [c.output_tokens for c in known])
-    return PerCase(len(costs), usd, _mean(tokens_in), _mean(tokens_out))
+    return PerCase(len(costs), usd, _mean(tokens_in), _mean(tokens_out), any(c.at_most for c in known))
 
 
 def costs_nothing(solution: Solution) -> bool:
@@ -58,18 +61,21 @@ def count_before(store: Store, run: str, budget: Budget | None, since: float = 0
     """Count against `budget` what `run` spent before it was interrupted (`since` then, seconds since 1970).
 
     An attempt that was in flight counts with all that was reserved for it. A budget that this process has used for
-    this run already knows. Raises StoreError.
+    this run already knows. Raises StoreError, and UsageError for what is no budget.
     """
     if budget is not None:
+        if not hasattr(cast("object", budget), "already"):  # its class is heavy, and most runs call no model
+            said = f"budget is a Budget, not such a value of type {type(budget).__name__}"
+            raise UsageError(said, hint="budget=sf.Budget(usd=2)")
         before = calls.spent(store, run, since)
         budget.already(before.usd, before.attempts, before.tokens, of=f"{store.path} {run}")
 
 
 def cost_text(cost: PerCase) -> str:
-    """ "$1.20 per 1,000 cases ($0.0012 each); 412 tokens in, 23 out a case"."""
+    """ "$1.20 per 1,000 cases ($0.0012 each); tokens a case: 412 in, 23 out", "at most $1.20 …" where it is a bound."""
     said = "unknown: no price is known of some of its calls"
     if cost.usd is not None:
-        said = f"{money(1000 * cost.usd)} per 1,000 cases ({money(cost.usd)} each)"
+        said = f"{bounded(money(1000 * cost.usd), cost.at_most)} per 1,000 cases ({money(cost.usd)} each)"
     if not cost.input_tokens and not cost.output_tokens:
         return said
     tokens = [f"{n:,.0f} {way}" for n, way in ((cost.input_tokens, "in"), (cost.output_tokens, "out")) if n is not None]
@@ -77,25 +83,36 @@ def cost_text(cost: PerCase) -> str:
 
 
 def short_cost(cost: PerCase | None) -> str:
-    """ "$1.20 per 1,000 cases", "free", "unknown"."""
+    """ "$1.20 per 1,000 cases", "at most" before it where it is a bound, "free", "unknown"."""
     if cost is None or cost.usd is None:
         return "unknown"
-    return f"{money(1000 * cost.usd)} per 1,000 cases" if cost.usd else "free"
+    return f"{bounded(money(1000 * cost.usd), cost.at_most)} per 1,000 cases" if cost.usd else "free"
+
+
+def bounded(said: str, at_most: bool) -> str:
+    """ "$1.20", or "at most $1.20"."""
+    return f"at most {said}" if at_most else said
 
 
 def spent_text(spent: Spent) -> str:
-    """ "$0.21 in 186 attempts", with the attempts of unknown price counted apart."""
+    """ "$0.21 in 186 attempts", with the attempts of unknown price, and those that nobody counted, apart."""
     if not spent.attempts:
         return "nothing: every reply was recorded earlier"
-    said = "unknown" if spent.unpriced == spent.attempts else money(spent.usd)
+    said = "unknown" if spent.unpriced == spent.attempts else bounded(money(spent.usd), spent.uncounted > 0)
     more = f", {spent.unpriced:,} of them at an unknown price" if spent.unpriced and said != "unknown" else ""
+    if spent.uncounted:
+        counted = money(spent.usd - spent.uncounted_usd)
+        more += f": {counted} counted, the rest is the most that {spent.uncounted:,} without a count may cost"
     return f"{said} in {spent.attempts:,} attempt{'' if spent.attempts == 1 else 's'}{more}"
 
 
 def spent_json(spent: Spent) -> dict[str, Json]:
-    """As reports have it: US dollars are None where the price of an attempt is unknown."""
+    """As reports have it: US dollars are None where the price of an attempt is unknown. `uncounted` attempts ended
+    without a count, and `uncounted_usd` of the dollars are the most that they may have cost."""
     usd = None if spent.unpriced else spent.usd
-    return {"usd": usd, "attempts": spent.attempts, "unpriced": spent.unpriced, "tokens": spent.tokens}
+    more = {"uncounted": spent.uncounted, "uncounted_usd": spent.uncounted_usd}
+    more |= {"input_tokens": spent.input_tokens, "output_tokens": spent.output_tokens}  # of those that were counted
+    return {"usd": usd, "attempts": spent.attempts, "unpriced": spent.unpriced, "tokens": spent.tokens, **more}
 
 
 def money(usd: float) -> str:

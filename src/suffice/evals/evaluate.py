@@ -5,21 +5,27 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Generator, Sequence
 from contextlib import aclosing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict, cast, runtime_checkable
 
 from typing_extensions import Unpack
 
-from suffice.errors import SealedError, StoreBusy, StoreError, UsageError
+from suffice.errors import SealedError, SolutionError, StoreBusy, StoreError, UsageError
+from suffice.evals.barred import ENOUGH, barred_by
 from suffice.evals.cost import costs_nothing, count_before
+from suffice.evals.fitted import fitted_ids
+from suffice.evals.recalled import reading_of
+from suffice.evals.repeats import Samples, by_case, checked_repeats, merged, sampled
 from suffice.evals.report import Report
 from suffice.evals.runner import Job, Tally, outcomes
 from suffice.evals.seal import dev_cases
 from suffice.evals.task import Task
+from suffice.models.places.settings import settings
+from suffice.programs.learned import learned_from
 from suffice.programs.solution import Solution, check_inputs, from_function
 from suffice.programs.using import maybe_using
-from suffice.store import calls, runs
+from suffice.store import calls, journal, runs
 from suffice.store.database import Store, open_store
 from suffice.values import Case, Outcome, Split, content_hash
 
@@ -51,13 +57,15 @@ class How:
     fresh: bool = False
     on_done: Callable[[Outcome], None] | None = None
     budget: Budget | None = None
+    repeats: int = 1
 
 
 class Calling(TypedDict, total=False):
     """How `evaluate` calls: `concurrency` side by side (8), each at most `timeout` seconds (120; None: for ever).
 
     `fresh` asks again for what is recorded. `model` is what steps call that say none, `budget` what all model calls
-    may cost together. `on_done` hears of each outcome.
+    may cost together. `on_done` hears of each outcome. `repeats` asks each case so many times: its score is the mean,
+    and the report says how much the answers vary.
     """
 
     concurrency: int
@@ -66,6 +74,7 @@ class Calling(TypedDict, total=False):
     on_done: Callable[[Outcome], None] | None
     model: str | Model | None
     budget: Budget | None
+    repeats: int
 
 
 async def evaluate(
@@ -86,6 +95,7 @@ async def evaluate(
     rung that does not suit the task, SolutionError for a solution
     whose parameters do not fit, StoreError when answers cannot be recorded: those that were are kept.
     """
+    check_task(task)
     refuse_sealed(task, split)
     with opened(store) as db, maybe_using(how.pop("model", None)):
         return await evaluated(db, task, solution, How(split, **cast("dict[str, Any]", how)))
@@ -94,15 +104,19 @@ async def evaluate(
 async def evaluated(db: Store, task: Task, solution: Any, how: How) -> Report:
     """`evaluate` on an open store."""
     refuse_sealed(task, how.split)
+    checked_repeats(how.repeats)
     cases = _looked_at(db, task, how.split)
     solved, fitted_on = await _solution(task, solution)
     check_inputs(solved, task.columns.inputs)
+    repeats = checked_repeats(how.repeats, solved)
     run = _begun(db, task, solved, how.split)
     count_before(db, run, how.budget)
     tally = Tally()
     try:
         job = Job(solved, task.grader, db, run, how.concurrency, how.timeout, how.fresh, retry=True, budget=how.budget)
-        done, stopped = await _run(job, cases, how.on_done, tally)
+        done, samples, stopped = await _asked(job, repeats, cases, how.on_done, tally)
+        if solved.free and solved.batch is not None:  # the runner notes only what may cost
+            journal.record_many(db, run, solved.identity, map(_as_recorded, done))
     except BaseException as error:
         with suppress(StoreError):  # a full disk cannot note this, either, and the first error is the one to tell
             runs.finish_run(db, run, "failed" if isinstance(error, Exception) else "interrupted", None)
@@ -121,22 +135,57 @@ async def evaluated(db: Store, task: Task, solution: Any, how: How) -> Report:
         possibly_paid_twice=max(tally.sent_again, spent.open),  # at the last kill, at all of them
         stopped=stopped,
         fitted_on=fitted_on,
+        fitted=fitted_ids(task, solved.learned, [o.case for o in done]),
         confidence_from=solved.confidence_from,
         free=costs_nothing(solved),
         spent=spent,
+        samples=samples,
     )
     runs.finish_run(db, run, "done", report.to_record())
     return report
 
 
+def refuse_stopped(report: Report) -> None:
+    """Raise SolutionError for an evaluation that was given up, because its calls kept failing."""
+    if report.stopped:
+        raise SolutionError(
+            f"{report.solution}: {report.stopped}",
+            hint="mend it and run the same command: calls that failed are asked again",
+        )
+
+
+def check_task(task: Any) -> None:
+    """Raise UsageError for what is no task, with the line that makes one."""
+    if not isinstance(task, Task):
+        raise UsageError(f"this is no task but a {type(task).__name__}", hint='task = sf.Task.load("tickets.jsonl")')
+
+
 @contextmanager
 def opened(store: Store | Path | str | None) -> Generator[Store]:
-    """A store for the time of one call: opened and closed here unless the caller brought an open one."""
+    """A store for the time of one call: opened and closed here unless the caller brought an open one. It keeps what
+    suffice.toml says, unless the caller's says itself. Raises UsageError for a suffice.toml that cannot be read."""
     if isinstance(store, Store):
-        yield store
+        yield store if store.keep is not None else replace(store, keep=settings().store_keep)
         return
+    keep = settings().store_keep
     with open_store(store) as own:
-        yield own
+        yield replace(own, keep=keep)
+
+
+async def _asked(
+    job: Job, repeats: int, cases: Sequence[Case], on_done: Callable[[Outcome], None] | None, tally: Tally
+) -> tuple[list[Outcome], Samples, str]:
+    """An outcome a case, its samples where it was asked several times, and why the run stopped, if it did."""
+    passes: list[list[Outcome]] = []
+    stopped = ""
+    while len(passes) < repeats and not stopped:
+        once = replace(job, solution=sampled(job.solution, len(passes)), sample=len(passes))
+        done, stopped = await _run(once, cases, on_done, tally)
+        passes.append(done)
+    if len(passes) == 1:
+        return passes[0], (), stopped
+    samples = by_case(passes)
+    return [merged(case) for case in samples], samples, stopped
 
 
 async def _run(
@@ -146,9 +195,16 @@ async def _run(
     async with aclosing(outcomes(job, cases, on_done=on_done, tally=tally)) as line:  # what is in flight ends in here
         async for outcome in line:
             done.append(outcome)
+            if len(done) >= min(ENOUGH, len(cases)) and (reason := barred_by(done)):
+                return done, f"{reason}; {len(cases) - len(done):,} cases were not run"
             if len(done) == HOPELESS < len(cases) and all(o.failure is not None for o in done):
                 return done, f"each of the first {HOPELESS} calls failed; {len(cases) - HOPELESS} cases were not run"
     return done, ""
+
+
+def _as_recorded(outcome: Outcome) -> tuple[str, journal.Recorded]:
+    call = journal.Recorded(outcome.answer, outcome.failure, outcome.seconds, outcome.cost)
+    return outcome.case.inputs_hash, call
 
 
 def _begun(db: Store, task: Task, solution: Solution, split: Split) -> str:
@@ -158,7 +214,7 @@ def _begun(db: Store, task: Task, solution: Solution, split: Split) -> str:
     if last is not None and last.state in ("interrupted", "failed"):
         with suppress(StoreBusy):  # another process was faster: both go on, each with a run of its own
             return runs.resume_run(db, last.id).id
-    settings = {"split": split, "solution": solution.name, "identity": solution.identity}
+    settings = {"split": split, "solution": solution.name, "identity": solution.identity, **reading_of(task)}
     return runs.start_run(db, "eval", task.name, settings, identity=identity)
 
 
@@ -196,4 +252,6 @@ async def _solution(task: Task, solution: Any) -> tuple[Solution, str]:
     if reason is not None:
         raise UsageError(f"{solution.name} cannot be tried on {task.name}: {reason}", hint="bring another solution")
     fitted = await solution.fit(task, task.train)
-    return fitted, f"{len(task.train)} train cases" if getattr(solution, "learns", True) else ""
+    if not getattr(solution, "learns", True):
+        return fitted, ""
+    return learned_from(fitted, (c.key for c in task.train)), f"{len(task.train)} train cases"

@@ -35,8 +35,8 @@ def infer(values: Sequence[Json], inputs: Sequence[Json], *, choices: bool = Fal
     if all(isinstance(v, dict | list) for v in values):
         return "fields", "every expected value is an object or a list"
     texts = [v for v in values if isinstance(v, str)]
-    if len(texts) == n and all(v.lstrip()[:1] == "{" and _is_object(v) for v in texts):
-        return "fields", "every expected value is a JSON object"
+    if len(texts) == n and all(v.lstrip()[:1] in ("{", "[") and _is_json(v) for v in texts):
+        return "fields", "every expected value is a JSON object or list"
     letters = sum(_LETTER.fullmatch(v.strip()) is not None for v in texts)
     if letters >= 0.9 * n and _offers(inputs):
         return "choice", f"{letters:,} of {n:,} expected values are a letter, and the inputs list lettered options"
@@ -134,12 +134,12 @@ def _is_code(value: Json) -> bool:
     return number is not None and whole and 0 <= number.value < 100
 
 
-def _is_object(text: str) -> bool:
+def _is_json(text: str) -> bool:
     try:
         value: Any = parse_json(text)
     except ValueError:
         return False
-    return isinstance(value, dict)
+    return isinstance(value, dict | list)
 
 
 def _offers(inputs: Sequence[Json]) -> bool:

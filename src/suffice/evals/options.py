@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
@@ -15,6 +14,7 @@ from typing_extensions import TypedDict
 from suffice.errors import DataError, SufficeError, UsageError
 from suffice.evals.shown import listed, shown
 from suffice.evals.split import Shape
+from suffice.evals.toml_text import toml_of, why_unfit
 
 Columns = str | Sequence[str]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -33,6 +33,7 @@ class TaskOptions(TypedDict, total=False):
     expected: str | None
     id: str | None
     cluster: str | None
+    per_cluster: Annotated[int, Field(ge=1)] | None  # cases of a cluster that count in a claim, at most
     split_column: str | None
     choices: str | None
     kind: str | None
@@ -54,6 +55,7 @@ class TaskOptions(TypedDict, total=False):
 
 _CHECK = TypeAdapter(TaskOptions)
 _SHARES = ("bar", "coverage", "tolerance")
+LONGEST: Final = 255  # bytes of a file's name
 _NOT_IN_FILE = {
     "output": "name the labels instead: labels = [...], nothing = true",
     "trust": "only you can say so: --trust",
@@ -87,23 +89,17 @@ def checked(options: Mapping[str, Any]) -> TaskOptions:
 
 def read_toml(path: Path) -> tuple[dict[str, Any], str | None]:
     """The options of a task.toml and the file it names under `cases`. Raises DataError with file and line."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-        said = tomllib.loads(text)
-    except UnicodeDecodeError as e:
-        raise DataError("is not UTF-8", where=f"{path.name}: byte {e.start}") from None
-    except tomllib.TOMLDecodeError as e:
-        raise DataError(f"is not valid TOML: {_lower(str(e))}", where=path.name) from None
-    except OSError as e:
-        raise DataError(f"cannot be read: {e.strerror or e}", where=str(path)) from None
-    except RecursionError:
-        raise DataError("is nested too deeply", where=path.name) from None
+    text, said = toml_of(path)
+    for name, value in said.items():
+        unfit = why_unfit(value)
+        if unfit is not None:
+            raise DataError(f"{shown(name)} {unfit}", where=_line(path, text, name))
     if "input" in said:
         if "inputs" in said:
             raise DataError("says both input and inputs", where=_line(path, text, "input"), hint="keep one")
         said["inputs"] = said.pop("input")
     cases = said.pop("cases", None)
-    if cases is not None and not isinstance(cases, str):
+    if cases is not None and not _is_path(cases):
         raise DataError("cases must be the name of a file", where=_line(path, text, "cases"))
     for name, hint in _NOT_IN_FILE.items():
         if name in said:
@@ -113,6 +109,10 @@ def read_toml(path: Path) -> tuple[dict[str, Any], str | None]:
             raise DataError(f"unknown key {shown(name)}", where=_line(path, text, name), hint=_nearest(name, "cases"))
         _one_by_one(path, text, name, said[name])
     return said, cases
+
+
+def _is_path(value: object) -> bool:
+    return isinstance(value, str) and all(len(part.encode()) <= LONGEST for part in Path(value).parts)
 
 
 def _one_by_one(path: Path, text: str, name: str, value: Any) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
 import subprocess
 import sys
-from typing import Any, cast
 
 from suffice.errors import UsageError
 from suffice.evals.shown import shown
+from suffice.programs.backtracking import most_ways
 
 MAX_TEXT = 20_000
 SECONDS = 2.0
@@ -37,7 +36,7 @@ def found(pattern: re.Pattern[str], text: str) -> bool | None:
     Below it the search runs here; above it in a child process (about 20 ms) that is stopped at the time limit.
     """
     text = text[:MAX_TEXT]
-    if _ways(pattern, len(text)) * (len(text) + 1) <= _STEPS:
+    if most_ways(pattern, len(text)) * (len(text) + 1) <= _STEPS:
         return pattern.search(text) is not None
     told = json.dumps([pattern.pattern, text, pattern.flags & ~re.UNICODE]).encode()
     try:
@@ -48,29 +47,3 @@ def found(pattern: re.Pattern[str], text: str) -> bool | None:
     except subprocess.TimeoutExpired:
         return None
     return done.stdout.strip() == b"True"
-
-
-def _ways(pattern: re.Pattern[str], length: int) -> float:
-    """An upper bound on the ways to match from one place: what backtracking may have to try."""
-    parser: Any = importlib.import_module("re._parser")
-    return _of(parser.parse(pattern.pattern, pattern.flags), length)
-
-
-def _of(node: Any, length: int) -> float:
-    """Products along a sequence, sums over alternatives, powers for repeats; 1e18 stands for "too many"."""
-    ways = 1.0
-    for op, argument in node:
-        name = str(op)
-        if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
-            low, high, body = argument
-            inner, most = _of(body, length), min(int(high), length + 1)
-            ways *= (most - min(int(low), most) + 1) * (inner ** min(most, 64) if inner > 1 else 1.0)
-        elif name == "BRANCH":
-            ways *= sum(_of(branch, length) for branch in argument[1])
-        elif name in ("SUBPATTERN", "ATOMIC_GROUP", "ASSERT", "ASSERT_NOT", "GROUPREF_EXISTS"):
-            parts = cast(tuple[Any, ...], argument if isinstance(argument, tuple) else (argument,))
-            for part in parts:
-                if hasattr(part, "getwidth"):
-                    ways *= _of(part, length)
-        ways = min(ways, 1e18)
-    return ways

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from suffice.errors import BarError
-from suffice.evals.claim import Stated
+from suffice.evals.claim import IN_TIME, Stated
+from suffice.evals.plan_text import plan_lines
 from suffice.evals.report import rate
 from suffice.evals.seal import Sealed
+from suffice.evals.shown import counted
+from suffice.stats.betting_plan import equal_chance
+from suffice.stats.claim import Claim
+from suffice.stats.engine import Engine
 from suffice.stats.ledger import TOTAL, alpha_of_try
 from suffice.stats.plan import Power, cases_needed, certifiable, largest_claim, least_right, power
-from suffice.stats.trial import SHARE_TOLERANCE, Claim
 from suffice.store.ledger import Try
 
+DIFFERING = (0.1, 0.2, 0.3)  # shares of cases on which two solutions differ, for the chances of an equal one
 FAIR = 0.2  # the chance to pass below which a try on a spent ledger is refused
 MOST_POWER_CASES = 50_000  # beyond, power at the listed rates is 0 or 1 and takes long to say so
+MOST_SIMULATED = 3_000  # the same where it is simulated
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +39,9 @@ class Odds:
 class Plan:
     """What a climb on this task could show now. `print(plan)` says it in words.
 
-    `n` counts sealed cases, one per cluster (`per`); `alpha` is what the next try may spend of `total`; `least` is the
-    number of right answers among all n that passes; `fresh` is how many fresh sealed cases would give a solution
-    halfway between bar and 1 an 80% chance at the first try's alpha (None: more than 100,000).
+    `n` counts sealed cases, or clusters (`per`); `alpha` is what the next try may spend of `total`; `least` is the
+    number of right answers among all n that passes, None where betting decides; `fresh` is how many fresh sealed cases
+    would give a solution halfway between bar and 1 an 80% chance at the first try's alpha (None: more than 100,000).
     """
 
     bar: float
@@ -45,11 +51,18 @@ class Plan:
     per: str | None
     alpha: float
     total: float
-    least: int
+    least: int | None
     odds: tuple[Odds, ...]
     tries: tuple[Try, ...]
     fresh: int | None
     default: bool  # whether the tolerance is the resolution of this test, not the user's
+    engine: Engine  # which one will speak, and why
+    graded: bool = False  # the claim is about the mean score
+    most: int = 1  # cases of a cluster that count at most; n counts clusters then
+    p95: float | None = None  # seconds
+    within: float | None = None  # a relative bar: at most so much worse than `of`
+    of: str | None = None
+    equal: tuple[tuple[float, float], ...] = ()  # where it differs on so many cases, the chance of an equal solution
     note: str | None = None  # on cases that no longer count
 
     @property
@@ -65,9 +78,10 @@ def plan_of(stated: Stated, sealed: Sealed, tries: Sequence[Try], default: bool)
     """The plan for this claim on these sealed cases; `default` says that nobody chose the tolerance."""
     bar, tolerance, coverage = stated.bar, stated.tolerance, stated.coverage
     answered = sealed.n if not coverage else max(1, round(sealed.n * coverage))
-    claim = Claim(bar, tolerance, answered, sealed.alpha)
-    middle = (1 + bar) / 2
+    claim = replace(stated.numbers(sealed.alpha), n=answered, coverage=None)
+    middle, relative = (1 + bar) / 2, stated.within is not None
     rates = {round(r, 3) for r in (bar - tolerance, bar - tolerance / 2, bar, middle, (1 + middle) / 2)}
+    equal = [(d, equal_chance(stated.within or 0.0, sealed.n, sealed.alpha, d)) for d in DIFFERING]
     return Plan(
         bar=bar,
         tolerance=tolerance,
@@ -76,20 +90,30 @@ def plan_of(stated: Stated, sealed: Sealed, tries: Sequence[Try], default: bool)
         per=stated.per,
         alpha=sealed.alpha,
         total=TOTAL,
-        least=least_right(claim),
-        odds=tuple(_odds(claim, rate) for rate in sorted(rates) if rate < 1),
+        least=least_right(claim) if claim.exact else None,
+        odds=() if relative else tuple(_odds(claim, rate) for rate in sorted(rates) if rate < 1),
         tries=tuple(tries),
-        fresh=cases_needed(bar, tolerance, middle, alpha_of_try([])),
+        fresh=None if relative else cases_needed(bar, tolerance, middle, alpha_of_try([]), exact=claim.exact),
         default=default,
+        engine=claim.engine,
+        graded=stated.graded,
+        most=stated.most,
+        p95=stated.p95,
+        within=stated.within,
+        of=stated.of,
+        equal=tuple(equal) if relative else (),
     )
 
 
-def refuse_hopeless(bar: float, tolerance: float, sealed: Sealed) -> None:
+def refuse_hopeless(stated: Stated, sealed: Sealed) -> None:
     """Raise BarError where not even answering every sealed case right would show the claim, with what would do.
 
     Also where earlier tries have left so little to spend that a solution halfway between bar and 1 would hardly pass.
     """
-    claim = Claim(bar, tolerance, sealed.n, sealed.alpha)
+    if stated.within is not None:
+        return _refuse_unlikely(stated, sealed)
+    claim, bar = replace(stated.numbers(sealed.alpha), coverage=None, fast=None), stated.bar
+    _refuse_slow(stated, sealed)
     tries = f"{len(sealed.passed)} {'try' if len(sealed.passed) == 1 else 'tries'}"
     if certifiable(claim):
         middle = (1 + bar) / 2
@@ -99,24 +123,47 @@ def refuse_hopeless(bar: float, tolerance: float, sealed: Sealed) -> None:
         raise BarError(
             f"after {tries} on these cases the next may spend {rate(sealed.alpha)} of {rate(TOTAL)}: "
             f"even a solution of {rate(middle)} would pass in {passes:.0%}",
-            hint=_more(bar, tolerance, sealed),
+            hint=_more(claim, sealed),
         )
-    best = largest_claim(sealed.n, sealed.alpha).possible
-    cases = f"{sealed.n} sealed case{'s' if sealed.n != 1 else ''}" + (f" after {tries}" if sealed.passed else "")
+    best = largest_claim(sealed.n, sealed.alpha, exact=claim.exact).possible
+    cases = counted(sealed.n, f"sealed {stated.per if stated.most > 1 else 'case'}") + (
+        f" after {tries}" if sealed.passed else ""
+    )
     if best is None or best >= bar:
-        raise BarError(f"with {cases} I can show no bar of {rate(bar)}", hint=_more(bar, tolerance, sealed))
+        raise BarError(f"with {cases} I can show no bar of {rate(bar)}", hint=_more(claim, sealed))
     if best < bar / 2:
-        raise BarError(f"with {cases} nothing worth saying can be shown", hint=_more(bar, tolerance, sealed))
+        raise BarError(f"with {cases} nothing worth saying can be shown", hint=_more(claim, sealed))
     slack = math.ceil(round((bar - best) * 1000, 6)) / 1000  # never rounded down: the hint must work
     raise BarError(
         f"with {cases} I can show {rate(bar)} only as at least {rate(best)}",
-        hint=f"--tolerance {slack:g} says so, or {_more(bar, tolerance, sealed)}",
+        hint=f"--tolerance {slack:g} says so, or {_more(claim, sealed)}",
     )
 
 
-def _more(bar: float, tolerance: float, sealed: Sealed) -> str:
+def _refuse_unlikely(stated: Stated, sealed: Sealed) -> None:
+    chance = equal_chance(stated.within or 0.0, sealed.n, sealed.alpha, DIFFERING[1])
+    if chance < FAIR:
+        raise BarError(
+            f"with {sealed.n} sealed {'case' if sealed.n == 1 else 'cases'} a solution as good as {stated.of} would be "
+            f"shown to be within {rate(stated.within or 0.0)} of it in {chance:.0%}",
+            hint="a larger --within, or more test cases",
+        )
+
+
+def _refuse_slow(stated: Stated, sealed: Sealed) -> None:
+    if stated.p95 is not None and not certifiable(Claim(IN_TIME, 0.0, sealed.n, sealed.alpha, graded=sealed.most > 1)):
+        what = f"{stated.per}s" if stated.most > 1 else "cases"
+        raise BarError(
+            f"with {sealed.n} sealed {what} no p95 can be shown at an error of {rate(sealed.alpha)}, not even were every "
+            f"call in time",
+            hint=f"add {what}, or leave --p95 out",
+        )
+
+
+def _more(claim: Claim, sealed: Sealed) -> str:
     """How many more test cases would give a solution halfway between bar and 1 an 80% chance."""
-    needed = cases_needed(bar, tolerance, (1 + bar) / 2, alpha_of_try([]))
+    bar = claim.bar
+    needed = cases_needed(bar, claim.tolerance, (1 + bar) / 2, alpha_of_try([]), exact=claim.exact)
     if needed is None:
         return "no number of cases would show it so sharply"
     if sealed.passed:
@@ -124,63 +171,8 @@ def _more(bar: float, tolerance: float, sealed: Sealed) -> str:
     return f"add about {needed - sealed.n:,} test cases"
 
 
-def plan_lines(plan: Plan) -> list[str]:
-    """The plan in plain text."""
-    per = f", one per {plan.per}" if plan.per else ""
-    among = " of the answered inputs" if plan.coverage is not None else " of future inputs like these"
-    out = [
-        f"claim      at least {rate(plan.bound)}{among} are right (bar {rate(plan.bar)}, tolerance "
-        f"{rate(plan.tolerance)}{_resolution(plan)})",
-        f"cases      {plan.n:,} sealed{per}",
-        *(f"           {plan.note}" for _ in range(plan.note is not None)),
-    ]
-    if plan.coverage:
-        out.append(
-            f"coverage   at least {plan.coverage - SHARE_TOLERANCE:.0%} answered must be shown, too "
-            f"(asked {plan.coverage:.0%}); the figures below are for {round(plan.n * plan.coverage)} answered cases"
-        )
-    base = plan.n if not plan.coverage else round(plan.n * plan.coverage)
-    if plan.least > base:
-        out.append(f"to pass    more than {base} answered cases, even were all of them right")
-    else:
-        out.append(f"to pass    at least {plan.least} of {base} right, fewer cases where it is clear earlier")
-    out += [
-        f"ledger     {_ledger(plan)}",
-        "chances    true rate   PASS   FAIL   sealed cases used",
-        *(f"           {rate(o.rate):>9}   {o.passes:>4.0%}   {o.fails:>4.0%}   {o.cases:>6.0f}" for o in plan.odds),
-    ]
-    middle = (1 + plan.bar) / 2
-    what = f"fresh{' answered' if plan.coverage else ''} cases on their first try"
-    if plan.fresh is None:
-        out.append(f"more       no number of cases up to 100,000 gives a solution of {rate(middle)} an 80% chance")
-    elif plan.fresh > base:
-        out.append(f"more       {plan.fresh:,} {what} would give a solution of {rate(middle)} an 80% chance")
-    else:
-        out.append(f"more       not needed: {plan.fresh:,} {what} give a solution of {rate(middle)} an 80% chance")
-    return out
-
-
-def _resolution(plan: Plan) -> str:
-    """What a tolerance that nobody chose is: the resolution, where a solution at the bar passes every second time."""
-    if not plan.default:
-        return ""
-    at_bar = next((o.passes for o in plan.odds if o.rate == round(plan.bar, 3)), 0.0)
-    if at_bar >= 0.5:
-        return ", the resolution of this test"
-    return ", the most that this bar allows" if plan.tolerance >= 1 - plan.bar - 1e-9 else ", the default"
-
-
-def _ledger(plan: Plan) -> str:
-    if not plan.tries:
-        return f"no try yet; the first may spend {rate(plan.alpha)} of {rate(plan.total)}"
-    passed = sum(t.verdict == "PASS" for t in plan.tries)
-    return (
-        f"{len(plan.tries)} {'try' if len(plan.tries) == 1 else 'tries'} so far, {passed} passed; "
-        f"the next may spend {rate(plan.alpha)} of {rate(plan.total)}; fresh cases start a ledger of their own"
-    )
-
-
 def _odds(claim: Claim, rate: float) -> Odds:
-    small = claim if claim.n <= MOST_POWER_CASES else Claim(claim.bar, claim.tolerance, MOST_POWER_CASES, claim.alpha)
+    most = MOST_POWER_CASES if claim.exact else MOST_SIMULATED
+    small = claim if claim.n <= most else replace(claim, n=most)
     what: Power = power(small, rate)
     return Odds(rate, what.passes, what.fails, what.cases)

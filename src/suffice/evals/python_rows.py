@@ -14,6 +14,7 @@ from suffice.errors import DataError, UsageError
 from suffice.evals.json_rows import MAX_DEPTH
 from suffice.evals.read import Bad, Row, Table, gather
 from suffice.evals.shown import listed
+from suffice.exchange import Image
 from suffice.values import Json
 
 
@@ -35,8 +36,8 @@ def table_of(rows: object) -> Table:
         twice = sorted({n for n in names if names.count(n) > 1})
         if twice:
             raise DataError(f"the DataFrame names a column twice: {listed(twice)}", hint="rename one of them")
-        return gather(_row(r, i, blank=True) for i, r in enumerate(table.to_dict("records")))
-    return gather(_row(r, i) for i, r in enumerate(cast(Iterable[object], rows)))
+        return gather(row_of(r, f"rows[{i}]", blank=True) for i, r in enumerate(table.to_dict("records")))
+    return gather(row_of(r, f"rows[{i}]") for i, r in enumerate(cast(Iterable[object], rows)))
 
 
 def jsonable(value: object, depth: int = MAX_DEPTH) -> Json:
@@ -74,6 +75,8 @@ def _unwrapped(value: object) -> object:
         return value.isoformat()
     if isinstance(value, decimal.Decimal):
         return float(value)
+    if isinstance(value, Image):
+        return value.link
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
     for method in ("model_dump", "tolist", "item"):  # pydantic models; numpy arrays and scalars
@@ -83,8 +86,8 @@ def _unwrapped(value: object) -> object:
     raise ValueError(f"holds a {type(value).__name__}, which has no JSON form")
 
 
-def _row(row: object, index: int, *, blank: bool = False) -> Row | Bad:
-    where = f"rows[{index}]"
+def row_of(row: object, where: str, *, blank: bool = False) -> Row | Bad:
+    """A mapping as a row, its missing values None where `blank`; a Bad where one of its values has no JSON form."""
     if not isinstance(row, Mapping):
         return Bad(where, f"is of type {type(row).__name__}, not a dict with named columns")
     made: dict[str, Json] = {}

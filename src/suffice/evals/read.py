@@ -1,4 +1,4 @@
-"""Files to rows: JSONL, JSON, CSV and TSV, each row with the file and line where it starts."""
+"""Files to rows: JSONL, JSON, CSV, TSV, Parquet and Arrow, each row with the file and line where it starts."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import csv
 import difflib
 import io
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from suffice.errors import DataError, UsageError
+from suffice.evals import arrow
+from suffice.evals.dataset_folder import files_of
+from suffice.evals.dataset_folder import spelled as spelled
 from suffice.evals.json_rows import MAX_COLUMNS, array_rows, line_rows, starts_lines
 from suffice.evals.shown import counted, listed, one_line, shown
 from suffice.values import Json, Split
 
-SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv")
+SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", *arrow.SUFFIXES)
 _BOMS = (  # UTF-32 first: its mark begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -25,11 +28,6 @@ _BOMS = (  # UTF-32 first: its mark begins with that of UTF-16
 )
 PACKED = (b"PK\x03\x04", b"PAR1")
 """How files begin that hold tables, but no text: .xlsx and other zips, .parquet."""
-_SPELLINGS: dict[str, Split] = {
-    "train": "train", "training": "train",
-    "dev": "dev", "development": "dev", "validation": "dev", "valid": "dev", "val": "dev",
-    "test": "test", "testing": "test", "heldout": "test", "sealed": "test",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -70,14 +68,17 @@ class Table:
     open_columns: frozenset[str]
 
 
-def spelled(text: str) -> Split | None:
-    """The split that a usual spelling means ("Validation" is dev, "held-out" is test), None for any other."""
-    return _SPELLINGS.get(text.strip().casefold().replace("-", "").replace("_", "").replace(" ", ""))
+def read_file(
+    path: Path, *, encoding: str | None = None, split: Split | None = None, called: str | None = None
+) -> Table:
+    """All rows of one file, which their sources call by its name, or as it is `called` in a folder.
 
-
-def read_file(path: Path, *, encoding: str | None = None, split: Split | None = None) -> Table:
-    """All rows of one file. Raises DataError where the file as a whole cannot be read."""
-    text, name = _text(path, encoding), one_line(path.name)
+    Raises DataError where the file as a whole cannot be read, MissingExtra for Parquet without pyarrow.
+    """
+    name = one_line(called or path.name)
+    if arrow.is_arrow(path):
+        return _arrow_table(path, name, split)
+    text = _text(path, encoding)
     if not text.strip():
         raise DataError("the file is empty", where=path.name, hint="a task needs cases: one row each")
     suffix, head = path.suffix.lower(), text.lstrip()[:1]
@@ -95,43 +96,33 @@ def read_file(path: Path, *, encoding: str | None = None, split: Split | None = 
 
 
 def read_folder(folder: Path, *, encoding: str | None = None, cases: str | None = None) -> Table:
-    """All rows of a folder: train|dev|test files, or one file `cases` (default cases.jsonl, .csv, ...).
+    """All rows of a folder: train|dev|test files, or one file `cases` (default cases.jsonl, .csv, ...); also a folder
+    as `datasets` saves it or as its hub has it.
 
     Raises DataError where there is neither, or where a file lies outside of the folder (also by a link).
     """
     if cases is not None:
         return read_file(inside(folder, cases), encoding=encoding)
-    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
-    splits: dict[Split, Path] = {}
-    for path in files:
-        split = spelled(path.stem)
-        if split is None:
-            continue
-        if split in splits:
-            raise DataError(
-                f"{splits[split].name} and {path.name} are both the {split} split", where=str(folder), hint="keep one"
-            )
-        splits[split] = path
-    whole = [p for p in files if p.stem.lower() == "cases"]
-    if len(whole) + bool(splits) > 1:
-        names = listed(p.name for p in [*whole, *splits.values()])
-        raise DataError(f"several files could hold the cases: {names}", where=str(folder), hint="keep one set of them")
-    if not whole and not splits:
-        has = listed(p.name for p in files) or "no data file"
-        raise DataError(
-            f"found no train, dev or test file and no cases file; the folder has {has}",
-            where=str(folder),
-            hint="name it cases.jsonl or cases.csv, or load the file itself",
-        )
-    if whole:
-        return read_file(inside(folder, whole[0].name), encoding=encoding)
-    order: tuple[Split, ...] = ("train", "dev", "test")
+    found = files_of(folder, SUFFIXES)
+    order: tuple[Split | None, ...] = (None, "train", "dev", "test")
     tables = [
-        read_file(inside(folder, splits[split].name), encoding=encoding, split=split)
+        read_file(inside(folder, name), encoding=encoding, split=split, called=name)
         for split in order
-        if split in splits
+        for name in (found.whole if split is None else found.splits.get(split, ()))
     ]
-    return gather(item for table in tables for item in (*table.rows, *table.bad))
+    return tables[0] if len(tables) == 1 else gather(item for t in tables for item in (*t.rows, *t.bad))
+
+
+def _arrow_table(path: Path, name: str, split: Split | None) -> Table:
+    from suffice.evals.python_rows import row_of  # which makes rows of what this file defines
+
+    found = (
+        row_of(row, f"{name}:row {number}", blank=True) for number, row in enumerate(arrow.arrow_rows(path, name), 1)
+    )
+    table = gather(replace(row, split=split) if isinstance(row, Row) else row for row in found)
+    if not table.rows and not table.bad:
+        raise DataError("the file is empty", where=name, hint="a task needs cases: one row each")
+    return table
 
 
 def inside(folder: Path, name: str) -> Path:

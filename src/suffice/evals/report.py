@@ -7,12 +7,15 @@ import math
 import statistics
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from suffice.errors import DataError, MissingExtra
+from suffice.errors import MissingExtra
 from suffice.evals.cost import PerCase, cost_text, per_case, spent_json, spent_text
+from suffice.evals.export import save_report
+from suffice.evals.repeats import Samples, repeats_json, repeats_text
+from suffice.evals.report_rows import row_of, row_of_samples
 from suffice.stats.intervals import mean_interval, wilson, wilson_clustered
 from suffice.stats.selective import Cells, Curve, abstention_cells, coverage_curve
 from suffice.store.calls import Spent
@@ -45,9 +48,11 @@ class Report:
     possibly_paid_twice: int = 0
     stopped: str = ""  # why it ended before the last case, if it did
     fitted_on: str = ""  # "143 train cases" for a rung that learns
+    fitted: frozenset[str] = frozenset()  # ids of the cases here that it was fitted on: a figure on them flatters
     confidence_from: str | None = None  # "vote share", "log-probabilities"; None where nobody knows
     free: bool = False  # asking the solution costs nothing
     spent: Spent | None = None  # what the run's model calls cost, before it was interrupted and since
+    samples: Samples = field(default=(), repr=False)  # each case's calls, where it was asked several times
 
     @property
     def n(self) -> int:
@@ -65,14 +70,24 @@ class Report:
         return tuple(o for o in self.graded if not o.right and not o.abstained)
 
     @property
+    def calls(self) -> tuple[Outcome, ...]:
+        """Every call: the outcomes, or all samples of each case where it was asked several times."""
+        return tuple(o for case in self.samples for o in case) or self.outcomes
+
+    @property
     def errors(self) -> tuple[Outcome, ...]:
         """Calls that gave no answer."""
-        return tuple(o for o in self.outcomes if o.failure is not None)
+        return tuple(o for o in self.calls if o.failure is not None)
 
     @property
     def abstained(self) -> tuple[Outcome, ...]:
         """Cases that the solution handed on."""
         return tuple(o for o in self.outcomes if o.abstained)
+
+    @property
+    def unfitted(self) -> tuple[Outcome, ...]:
+        """Outcomes on cases that the solution was not fitted on: the only ones that say what it can do."""
+        return tuple(o for o in self.outcomes if o.case.id not in self.fitted)
 
     @property
     def score(self) -> float | None:
@@ -88,7 +103,7 @@ class Report:
     @property
     def seconds(self) -> tuple[float, float] | None:
         """Median and 95th percentile of a call's seconds, calls made now only; None where there were none."""
-        times = sorted(o.seconds for o in self.outcomes if o.seconds is not None and not o.recorded)
+        times = sorted(o.seconds for o in self.calls if o.seconds is not None and not o.recorded)
         if not times:
             return None
         return statistics.median(times), times[min(len(times) - 1, int(0.95 * len(times)))]
@@ -97,7 +112,7 @@ class Report:
     def cost(self) -> PerCase | None:
         """US dollars and tokens a case in production, errors included; None where no model was called. What was looked
         up now counts as when it was made: `spent` is what this run paid."""
-        return per_case([o.cost for o in self.outcomes], free=self.free)
+        return per_case([o.cost for o in self.calls], free=self.free)
 
     @property
     def curve(self) -> Curve | None:
@@ -114,7 +129,14 @@ class Report:
 
     def to_json(self) -> dict[str, Json]:
         """Everything, as JSON: what `save` writes and `gate --on dev --against` reads."""
-        return {**self._figures(), "cases": [_row(o) for o in self.outcomes]}
+        return {**self._figures(), "cases": self.rows}
+
+    @property
+    def rows(self) -> list[dict[str, Json]]:
+        """A dict a case: id, source, inputs, expected, answer, score, reason and so on, with its samples if any."""
+        if not self.samples:
+            return [self._row(o) for o in self.outcomes]
+        return [row_of_samples(self._row(o), case) for o, case in zip(self.outcomes, self.samples, strict=True)]
 
     def to_record(self) -> dict[str, Json]:
         """What the store remembers of the run, of one size whatever the number of cases: the figures, how often which
@@ -129,17 +151,15 @@ class Report:
             "error_kinds": dict(Counter(o.failure.kind for o in failed if o.failure)),
             "confusion": [[expected, said, n] for (expected, said), n in pairs.most_common(PAIRS_KEPT)],
             "failures_total": len(wrong),
-            "failures": [_kept(_row(o)) for o in wrong[:ROWS_KEPT]],
-            "failed": [_kept(_row(o)) for o in failed[:ROWS_KEPT]],
+            "failures": [_kept(self._row(o)) for o in wrong[:ROWS_KEPT]],
+            "failed": [_kept(self._row(o)) for o in failed[:ROWS_KEPT]],
+            "fitted_ids": sorted(self.fitted),
         }
 
     def save(self, path: str | Path) -> None:
-        """Write the report as JSON, to look at or to compare with later."""
-        text = json.dumps(self.to_json(), ensure_ascii=False, indent=1)
-        try:  # half a surrogate pair, which UTF-8 cannot hold, becomes its JSON escape
-            Path(path).write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
-        except OSError as error:
-            raise DataError(f"cannot write the report: {error.strerror}", where=str(path)) from None
+        """Write the report as JSON, to compare with later; its cases where `path` ends in .jsonl, .csv, .parquet or
+        .eval (Inspect AI). Raises DataError, and MissingExtra for .parquet without pyarrow."""
+        save_report(self, Path(path))
 
     def to_frame(self) -> Any:
         """A pandas DataFrame, a row a case. Raises MissingExtra without pandas."""
@@ -147,7 +167,7 @@ class Report:
             import pandas  # pyright: ignore[reportMissingTypeStubs]
         except ImportError:
             raise MissingExtra("to_frame needs pandas", hint="pip install pandas") from None
-        return pandas.DataFrame([_row(o) for o in self.outcomes])
+        return pandas.DataFrame(self.rows)
 
     def __str__(self) -> str:
         return "\n".join(lines(self))
@@ -157,6 +177,9 @@ class Report:
         answered = answered_of(self.outcomes)
         sure = [o.answer.confidence for o in answered if o.answer is not None and o.answer.confidence is not None]
         return (sure, [o.right for o in answered]) if answered and len(sure) == len(answered) else None
+
+    def _row(self, outcome: Outcome) -> dict[str, Json]:
+        return {**row_of(outcome), **({"fitted": outcome.case.id in self.fitted} if self.fitted else {})}
 
     def _figures(self) -> dict[str, Json]:
         low_high = self.interval
@@ -174,12 +197,15 @@ class Report:
             "right": sum(o.right for o in self.outcomes),
             "errors": len(self.errors),
             "abstained": len(self.abstained),
+            "fitted": len(self.fitted),
+            "unfitted": _unfitted_json(self.unfitted) if self.fitted else None,
             "stopped": self.stopped,
             "run": self.run,
             "free": self.free,
             "cost": None if self.cost is None else self.cost.to_json(),
             "spent": None if self.spent is None else spent_json(self.spent),
             "confidence_from": self.confidence_from,
+            "repeats": repeats_json(self.samples) if self.samples else None,
         }
 
 
@@ -206,12 +232,16 @@ def lines(report: Report, failures: int = 5) -> list[str]:
     """The report in plain text, with the first `failures` failures."""
     head = f"{report.solution} on {report.task}, {report.split} ({_counts(report)})"
     out = [head, f"  score      {score_text(report)}"]
+    if report.samples:
+        out.append(f"  repeats    {repeats_text(report.samples)}")
     if report.fitted_on:
         out.append(f"  fitted on  {report.fitted_on}")
+    if report.fitted:
+        out.append(f"  fitted on  {flattery(report)}")
     if report.errors:
-        kinds = Counter(o.failure.kind for o in report.errors if o.failure)
+        kinds = Counter(o.failure.kind for o in report.errors if o.failure).items()
         out.append(
-            f"  errors     {len(report.errors)} of {report.n}: {', '.join(f'{n} {k}' for k, n in kinds.items())}"
+            f"  errors     {len(report.errors)} of {len(report.calls)}: {', '.join(f'{n} {k}' for k, n in kinds)}"
         )
         first = report.errors[0]
         said = shortened(first.failure.message, 300) if first.failure else ""
@@ -221,7 +251,7 @@ def lines(report: Report, failures: int = 5) -> list[str]:
         out.append(f"  handed on  {len(report.abstained)} of {report.n}; of those answered {rate_text(answered)}")
     if report.confidence_from:
         out.append(f"  confidence {report.confidence_from}")
-    out += _coverage_lines(report)
+    out += _coverage_lines(replace(report, outcomes=report.unfitted))
     out.append(f"  latency    {latency_text(report)}")
     if report.cost is not None and not report.free:
         out.append(f"  cost       {cost_text(report.cost)}")
@@ -242,7 +272,22 @@ def score_text(report: Report) -> str:
     """ ".742 (.674 to .801 at 95%), 138 of 186 right": a mean never travels alone."""
     if not report.graded:
         return "unknown: no call gave an answer"
+    if report.samples:
+        return f"{rate_text(report.graded)} each time"
     return rate_text(report.graded, " answered calls" if report.errors else "")
+
+
+def flattery(report: Report) -> str:
+    """ "120 of these 186 cases, so the score flatters; on the other 66 .742 (…)", where it was fitted on some."""
+    said = f"{len(report.fitted)} of these {report.n} cases{by_cluster(report.cluster_name)}"
+    left = tuple(o for o in report.unfitted if o.score is not None)
+    rest = f"on the other {len(report.unfitted)} {rate_text(left)}" if left else "none is left to judge it by"
+    return f"{said}, so the score flatters; {rest}"
+
+
+def by_cluster(name: str | None) -> str:
+    """What stands behind a count of fitted cases where a case also counts for others of its cluster."""
+    return f" (counted by {name})" if name else ""
 
 
 def rate_text(outcomes: Sequence[Outcome], of: str = "") -> str:
@@ -284,8 +329,8 @@ def latency_text(report: Report) -> str:
     times = report.seconds
     if times is None:
         return "not measured: every answer was recorded earlier"
-    called = sum(not o.recorded for o in report.outcomes)
-    again = f", {report.n - called} recorded earlier" if called < report.n else ""
+    called, n = sum(not o.recorded for o in report.calls), len(report.calls)
+    again = f", {n - called} recorded earlier" if called < n else ""
     return f"median {duration(times[0])}, p95 {duration(times[1])} ({called} calls{again})"
 
 
@@ -333,22 +378,15 @@ def _score(outcome: Outcome) -> float:
     return outcome.score.value
 
 
-def _row(outcome: Outcome) -> dict[str, Json]:
-    answer, score, failure = outcome.answer, outcome.score, outcome.failure
+def _unfitted_json(outcomes: Sequence[Outcome]) -> dict[str, Json]:
+    """The figures of cases that the solution was not fitted on."""
+    scored = [o for o in outcomes if o.score is not None]
+    between = interval_of(scored)
     return {
-        "id": outcome.case.id,
-        "key": outcome.case.key,
-        "source": outcome.case.source,
-        "inputs": outcome.case.inputs,
-        "expected": to_json(outcome.case.expected),
-        "answer": None if answer is None else to_json(answer.value),
-        "confidence": None if answer is None else answer.confidence,
-        "by": None if answer is None else answer.by,
-        "score": None if score is None else score.value,
-        "reason": "" if score is None else score.reason,
-        "error": None if failure is None else f"{failure.kind}: {failure.message}",
-        "seconds": outcome.seconds,
-        "cost": None if outcome.cost is None else asdict(outcome.cost),
+        "n": len(outcomes),
+        "right": sum(o.right for o in outcomes),
+        "score": statistics.fmean(map(_score, scored)) if scored else None,
+        "interval95": None if between is None else list(between),
     }
 
 

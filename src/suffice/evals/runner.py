@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from suffice.errors import BudgetError, SolutionError, UsageError
 from suffice.evals.grade import Grader
+from suffice.evals.grading import graded, scored
 from suffice.models.belonging import Belonging, Meter, belong, current
 from suffice.models.concerns.budget import Budget
+from suffice.models.numbers import is_number, is_whole
 from suffice.programs.solution import Solution, attempt
 from suffice.programs.threads import in_thread
 from suffice.store import journal
@@ -30,8 +33,9 @@ class Job:
     `concurrency` is the most calls in flight; `timeout` in seconds a call (None: for ever). With `store` None nothing
     is remembered. `run` owns the failures: recorded answers are reused by any run, recorded failures only by the same
     one (and not where it says `retry`). `fresh` calls everything anew. A `sealed` job writes down scores and hashes,
-    never text. `budget` holds for the model calls inside, which belong to the run. Raises
-    UsageError for a concurrency or time-out that allows no call.
+    never text. `budget` holds for the model calls inside, which belong to the run. `sample` above 0 asks once more
+    (repeats.py): model calls recorded for another sample are not looked up. Raises UsageError for a concurrency or
+    time-out that allows no call.
     """
 
     solution: Solution
@@ -44,12 +48,13 @@ class Job:
     sealed: bool = False
     retry: bool = False
     budget: Budget | None = None
+    sample: int = 0
 
     def __post_init__(self) -> None:
-        if self.concurrency < 1:
-            raise UsageError(f"a concurrency is at least 1, not {self.concurrency}", hint="--concurrency 8")
-        if self.timeout is not None and not self.timeout > 0:
-            raise UsageError(f"a time-out is more than 0 seconds, not {self.timeout:g}", hint="--timeout 120")
+        if not is_whole(self.concurrency, 1):
+            raise UsageError(f"a concurrency is at least 1, not {self.concurrency!r:.40}", hint="--concurrency 8")
+        if self.timeout is not None and not (is_number(self.timeout, 0.0) and self.timeout > 0):
+            raise UsageError(f"a time-out is more than 0 seconds, not {self.timeout!r:.40}", hint="--timeout 120")
 
 
 @dataclass(slots=True)
@@ -76,8 +81,8 @@ async def outcomes(
         async for outcome in _batched(job, cases, on_done):
             yield outcome
         return
-    known = _recorded(job, cases)
-    line = _Line(job, cases, window, on_done, known)
+    known, rows = _recorded(job, cases)
+    line = _Line(job, cases, window, on_done, known, rows)
     try:
         with _untold(job):
             async for outcome in line.outcomes():
@@ -97,15 +102,6 @@ def _untold(job: Job) -> AbstractContextManager[None]:
     return no_telemetry()
 
 
-def graded(grader: Grader, answer: Answer, case: Case) -> Score:
-    """The score of one answer: ABSTAIN is 0 ("handed on"), a Graded value its own score, else the grader's."""
-    if isinstance(answer.value, Graded):
-        return Score(answer.value.score, "as recorded")
-    if answer.value is ABSTAIN:
-        return Score(0.0, "handed on")
-    return grader(to_json(answer.value), case)
-
-
 class _Line:
     """The moving part of one run: what is started, what is known, and who waits for it."""
 
@@ -116,9 +112,10 @@ class _Line:
         window: Callable[[], int] | None,
         on_done: Callable[[Outcome], None] | None,
         known: dict[int, Outcome],
+        rows: dict[int, journal.Recorded],
     ) -> None:
         self.job, self.cases, self.window, self.on_done = job, cases, window, on_done
-        self.known = known
+        self.known, self.rows = known, rows
         self.writer = journal.Writer(job.store, job.run) if job.store is not None else None
         self.tasks: set[asyncio.Task[None]] = set()
         self.changed = asyncio.Event()
@@ -174,18 +171,22 @@ class _Line:
         self.changed.set()
 
     async def _inside(self, run: Belonging, i: int) -> None:
-        belong(replace(run, meter=Meter()))
+        belong(replace(run, meter=Meter(), case=self.cases[i].inputs_hash))
         await self._one(i)
 
     async def _one(self, i: int) -> None:
         case = self.cases[i]
         name = _noted_as(self.job, case) if self.twins else ""
-        if name not in self.twins:
+        if i in self.rows:
+            outcome = await _regraded(self.job, case, self.rows.pop(i))
+        elif name not in self.twins:
             outcome = await _call(self.job, case, self.writer)
         else:
             async with self.twins[name]:  # asked and paid once
                 first = self.first.get(name)
-                outcome = await _call(self.job, case, self.writer) if first is None else _shared(self.job, case, first)
+                outcome = await (
+                    _call(self.job, case, self.writer) if first is None else _shared(self.job, case, first)
+                )
                 self.first[name] = outcome
         self.known[i] = outcome
         if self.on_done is not None:
@@ -197,7 +198,7 @@ def _belonging(job: Job, writer: journal.Writer | None) -> Belonging | None:
     if job.store is None or writer is None:
         return None
     calls = CallJournal(job.store, job.run or None, writer.commits)
-    return Belonging(calls, fresh=job.fresh, sealed=job.sealed, budget=job.budget)
+    return Belonging(calls, fresh=job.fresh, sealed=job.sealed, budget=job.budget, sample=job.sample)
 
 
 async def _call(job: Job, case: Case, writer: journal.Writer | None) -> Outcome:
@@ -210,27 +211,30 @@ async def _call(job: Job, case: Case, writer: journal.Writer | None) -> Outcome:
         if writer is not None:
             await writer.withdraw(job.solution.identity, _noted_as(job, case))
         raise
-    outcome = _outcome(job, case, answer, failure, time.perf_counter() - began, _metered())
+    outcome = await _outcome(job, case, answer, failure, *_metered(time.perf_counter() - began))
     if writer is not None:
         await _write(job, outcome, writer)
     return outcome
 
 
-def _metered() -> Cost | None:
-    """What the model calls of the case in hand cost; None where nobody counts."""
+def _metered(seconds: float) -> tuple[float | None, Cost | None]:
+    """The latency of the case in hand, which took so many seconds here, and what its model calls cost: None where
+    nobody counts."""
     run = current()
-    return None if run is None or run.meter is None else run.meter.total
+    if run is None or run.meter is None:
+        return seconds, None
+    return run.meter.seconds(seconds), run.meter.total
 
 
-def _shared(job: Job, case: Case, first: Outcome) -> Outcome:
+async def _shared(job: Job, case: Case, first: Outcome) -> Outcome:
     """What another case with the same input gets: the same answer, graded by its own expected value."""
     if job.sealed or first.answer is None:
         return replace(first, case=case, recorded=True)
-    score = graded(job.grader, first.answer, case)
+    score = await scored(job.grader, first.answer, case)
     return replace(first, case=case, score=score, recorded=True)
 
 
-def _outcome(
+async def _outcome(
     job: Job,
     case: Case,
     answer: Answer | None,
@@ -244,7 +248,7 @@ def _outcome(
         return Outcome(case, None, None, shown, seconds, cost=cost)
     score, fault = None, ""
     try:
-        score = graded(job.grader, answer, case)
+        score = await scored(job.grader, answer, case)
     except Exception as error:
         if not job.sealed:
             raise
@@ -301,29 +305,46 @@ async def _batched(
         if answers is None:
             raise _held_back(job.solution.name, fault)
         seconds = (time.perf_counter() - began) / len(some)
-        for case, answer in zip(some, answers, strict=True):
-            outcome = _outcome(job, case, answer, None, seconds)
+        done = (_outcome(job, case, answer, None, seconds) for case, answer in zip(some, answers, strict=True))
+        async for outcome in _side_by_side(done, job.concurrency if job.grader.slow else 1):
             if on_done is not None:
                 on_done(outcome)
             yield outcome
 
 
-def _recorded(job: Job, cases: Sequence[Case]) -> dict[int, Outcome]:
-    """What the journal already knows, by position; asked for in parts, so that memory holds the outcomes alone."""
+async def _side_by_side(done: Iterable[Awaitable[Outcome]], at_once: int) -> AsyncIterator[Outcome]:
+    """The outcomes in their order, `at_once` of them awaited at a time."""
+    waiting = iter(done)
+    while some := list(islice(waiting, at_once)):
+        for outcome in await asyncio.gather(*some) if len(some) > 1 else [await some[0]]:
+            yield outcome
+
+
+def _recorded(job: Job, cases: Sequence[Case]) -> tuple[dict[int, Outcome], dict[int, journal.Recorded]]:
+    """What the journal already knows, by position, and the answers among it that a slow grader is yet to score.
+
+    Asked for in parts, so that memory holds the outcomes alone.
+    """
     known: dict[int, Outcome] = {}
+    rows: dict[int, journal.Recorded] = {}
     if job.store is not None and not job.fresh:
         for begin in range(0, len(cases), BATCH):
-            known |= _looked_up(job, job.store, dict(enumerate(cases[begin : begin + BATCH], begin)))
-    return known
+            known |= _looked_up(job, job.store, dict(enumerate(cases[begin : begin + BATCH], begin)), rows)
+    return known, rows
 
 
-def _looked_up(job: Job, store: Store, cases: Mapping[int, Case]) -> dict[int, Outcome]:
+def _looked_up(
+    job: Job, store: Store, cases: Mapping[int, Case], later: dict[int, journal.Recorded]
+) -> dict[int, Outcome]:
     solution, names = job.solution.identity, {i: _noted_as(job, c) for i, c in cases.items()}
     if job.sealed:
         sealed = journal.lookup_sealed(store, solution, job.grader.identity, names.values(), run=job.run)
         return {i: _from_sealed(c, sealed[names[i]]) for i, c in cases.items() if names[i] in sealed}
     rows = journal.lookup(store, solution, names.values(), run=None if job.retry else job.run)
-    return {i: _from_open(job, c, rows[names[i]]) for i, c in cases.items() if names[i] in rows}
+    found = {i: rows[name] for i, name in names.items() if name in rows}
+    if job.grader.slow:
+        later |= {i: row for i, row in found.items() if row.answer is not None}
+    return {i: _from_open(job, cases[i], row) for i, row in found.items() if i not in later}
 
 
 def _noted_as(job: Job, case: Case) -> str:
@@ -336,6 +357,13 @@ def _from_open(job: Job, case: Case, row: journal.Recorded) -> Outcome:
     if row.answer is None:
         return Outcome(case, None, None, row.failure, row.seconds, recorded=True, cost=row.cost)
     score = graded(job.grader, row.answer, case)
+    return Outcome(case, row.answer, score, None, row.seconds, recorded=True, cost=row.cost)
+
+
+async def _regraded(job: Job, case: Case, row: journal.Recorded) -> Outcome:
+    """A recorded answer under a slow grader."""
+    assert row.answer is not None
+    score = await scored(job.grader, row.answer, case)
     return Outcome(case, row.answer, score, None, row.seconds, recorded=True, cost=row.cost)
 
 

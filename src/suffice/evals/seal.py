@@ -2,34 +2,46 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from typing import Final
 
 from suffice.errors import UsageError
+from suffice.evals.fitted import fitted_clusters
 from suffice.evals.hush import hushed as hushed
+from suffice.evals.shown import counted, listed
 from suffice.evals.task import Task
+from suffice.evals.units import Units, counted_per_cluster, flat, in_order, in_units
+from suffice.stats.claim import Claim
 from suffice.stats.ledger import alpha_of_try
 from suffice.stats.plan import default_tolerance, power
-from suffice.stats.trial import Claim
 from suffice.store import ledger
 from suffice.store.database import Store
-from suffice.values import Case, canonical
+from suffice.values import Case
+
+RECORDED: Final = "recorded elsewhere"
+"""Why cases of another tool's run count as shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """Sealed cases that share one error budget: one case of each cluster, in the order that every candidate meets."""
+    """Sealed cases that share one error budget, unit by unit, in the order that every candidate meets."""
 
     block: ledger.Block
-    cases: tuple[Case, ...]
+    units: Units
     passed: tuple[bool, ...]  # whether each earlier try handed its alpha on
-    clusters: bool  # whether cases were left out because their cluster already has one
+    clusters: bool  # whether some cluster has more cases than one
+    most: int  # cases of a cluster that count at most
 
     @property
     def n(self) -> int:
-        """Cases to use."""
-        return len(self.cases)
+        """Units to use: cases, or clusters."""
+        return len(self.units)
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """The cases of all units, in order."""
+        return flat(self.units)
 
     @property
     def alpha(self) -> float:
@@ -37,24 +49,34 @@ class Sealed:
         return alpha_of_try(self.passed)
 
     def __repr__(self) -> str:
-        return f"Sealed({self.n} cases, {len(self.passed)} tries so far)"
+        return f"Sealed({len(self.cases)} cases, {len(self.passed)} tries so far)"
 
 
-def sealed_blocks(store: Store, task: Task) -> list[Sealed]:
+def sealed_blocks(store: Store, task: Task, learned: frozenset[str] = frozenset()) -> list[Sealed]:
     """Every block of the task's test split that still has unseen cases, the fresh one last. Raises StoreError.
 
-    A cluster is used once: it belongs to the oldest block that has a case of it, and to none when one was shown.
+    A cluster is used once: it belongs to the oldest block that has a case of it, and to none when one was shown, or
+    was `learned` from by what is to be claimed on: a bundle that was fitted on another split of these cases. Raises
+    UsageError where that leaves none.
     """
     test = task.sealed()
     shown = shown_keys(store, test)
-    used = {c.cluster for c in test if c.key in shown}
+    used = {c.cluster for c in test if c.key in shown} | fitted_clusters(learned, test)
+    most = counted_per_cluster(task)
     found: list[Sealed] = []
     for block, cases in _blocks(store, task):
-        units = one_per_cluster((c for c in cases if c.cluster not in used), block.order_seed)
-        used |= {c.cluster for c in units}
+        fresh = [c for c in cases if c.cluster not in used]
+        units = in_units(fresh, block.order_seed, most)
+        used |= {c.cluster for c in fresh}
         if units:
             history = tuple(ledger.history(store, block.id))
-            found.append(Sealed(block, units, history, clusters=len(units) < len(cases)))
+            counted = most if any(len(unit) > 1 for unit in units) else 1
+            found.append(Sealed(block, units, history, clusters=len(units) < len(fresh), most=counted))
+    if not found and learned and len(shown) < len({c.key for c in test}):
+        raise UsageError(
+            "every sealed case is one that a solution here was fitted on, and a claim needs others",
+            hint="add fresh cases to the file: about half of them are sealed",
+        )
     return found
 
 
@@ -69,6 +91,31 @@ def dev_cases(store: Store, task: Task) -> tuple[Case, ...]:
     shown = shown_keys(store, task.sealed())
     retired = (c for c in task.sealed() if c.key in shown and c.key not in known)
     return (*task.dev, *(Case(**{f.name: getattr(c, f.name) for f in fields(Case)}) for c in retired))
+
+
+def open_cases(store: Store, task: Task, *, untouched: bool) -> str | None:
+    """Note for ever that the cases of a task which is open to others were shown; what to say of cases among them that
+    are sealed in another task here.
+
+    Raises UsageError where they are said to be `untouched` and were dev here, StoreError.
+    """
+    marks = {mark for known in task.known_as.values() for mark in known}
+    tested = {mark for c in task.sealed() for mark in task.known_as.get(c.key, ())}
+    looked = {why for why in ledger.shown_for(store, tested).values() if not why.startswith(RECORDED)}
+    if untouched and looked:
+        raise UsageError(
+            f"some of these cases were looked at here ({listed(sorted(looked))}), so nobody can say that they are "
+            "untouched",
+            hint="leave --untouched out, or decide on fresh cases: suffice climb TASK SOLUTION",
+        )
+    sealed = ledger.still_sealed(store, marks)
+    ledger.expose(store, marks, why=f"{RECORDED} as {task.name}")
+    if not sealed:
+        return None
+    return (
+        f"{counted(len(sealed), 'case')} here {'is' if len(sealed) == 1 else 'are'} sealed in "
+        f"{listed(sorted(set(sealed.values())))}: whoever recorded these runs could look, so they no longer count there"
+    )
 
 
 def shown_keys(store: Store, cases: Sequence[Case]) -> set[str]:
@@ -90,9 +137,17 @@ def looked_at_note(store: Store, task: Task) -> str | None:
     if there == left:
         return None
     return (
-        f"{there - left} of {there} test cases were looked at before (unsealed, or dev under other flags, or the same "
-        f"input as a dev case): they no longer count"
+        f"{there - left} of {there} test cases were looked at before (unsealed, or dev under other flags, or in a run "
+        f"of another tool, or the same input as a dev case): they no longer count"
     )
+
+
+def fitted_note(store: Store, task: Task, learned: frozenset[str]) -> str | None:
+    """What to say where sealed cases are left out because a solution `learned` from them; None where none is."""
+    test = task.sealed()
+    shown, fitted = shown_keys(store, test), fitted_clusters(learned, test)
+    lost, there = sum(c.cluster in fitted and c.key not in shown for c in test), sum(c.key not in shown for c in test)
+    return f"{lost} of {there} sealed cases are left out: a solution here was fitted on them" if lost else None
 
 
 def unseal(store: Store, task: Task, most: int | None = None) -> tuple[Case, ...]:
@@ -101,7 +156,7 @@ def unseal(store: Store, task: Task, most: int | None = None) -> tuple[Case, ...
     A cluster is shown as a whole, because a case is not fresh when another of its customer's was seen.
     Raises UsageError where none is left, StoreError.
     """
-    order = [c for block, cases in _blocks(store, task) for c in _in_order(cases, block.order_seed)]
+    order = [c for block, cases in _blocks(store, task) for c in in_order(cases, block.order_seed)]
     if not order:
         raise UsageError("there are no sealed test cases left", hint="they are dev already: suffice eval shows them")
     mates: dict[str, list[Case]] = {}
@@ -123,7 +178,7 @@ def sealed_count(store: Store, task: Task) -> int:
     return sum(c.key not in shown for c in task.sealed())
 
 
-def choose_block(blocks: Sequence[Sealed], bar: float) -> Sealed:
+def choose_block(blocks: Sequence[Sealed], bar: float, *, graded: bool = False) -> Sealed:
     """The block whose next try is likeliest to pass a solution halfway between bar and 1; ties go to the older one.
 
     The choice looks at sizes and the ledger alone, never at an outcome. Raises UsageError where there is none.
@@ -131,22 +186,16 @@ def choose_block(blocks: Sequence[Sealed], bar: float) -> Sealed:
     if not blocks:
         raise UsageError(
             "there are no sealed test cases, and a claim needs some",
-            hint="add fresh cases to the file: about half of them are sealed",
+            hint="add fresh cases to the file, about half of them are sealed; those that were looked at are no longer",
         )
 
     def promise(sealed: Sealed) -> float:
-        claim = Claim(bar, default_tolerance(bar, sealed.n), sealed.n, sealed.alpha)
+        exact = not graded and sealed.most == 1
+        slack = default_tolerance(bar, sealed.n, exact=exact)
+        claim = Claim(bar, slack, sealed.n, sealed.alpha, graded=graded, most=sealed.most)
         return power(claim, (1.0 + bar) / 2).passes
 
     return max(blocks, key=promise) if len(blocks) > 1 else blocks[0]
-
-
-def one_per_cluster(cases: Iterable[Case], seed: int) -> tuple[Case, ...]:
-    """One case of each cluster, and all of them in an order that depends on `seed` and the cases alone."""
-    first: dict[str, Case] = {}
-    for case in _in_order(cases, seed):
-        first.setdefault(case.cluster, case)
-    return tuple(first.values())
 
 
 def _blocks(store: Store, task: Task) -> list[tuple[ledger.Block, list[Case]]]:
@@ -157,12 +206,3 @@ def _blocks(store: Store, task: Task) -> list[tuple[ledger.Block, list[Case]]]:
         if case.key not in shown:
             by_key.setdefault(case.key, []).append(case)
     return [(block, [c for key in block.keys for c in by_key[key]]) for block in ledger.blocks(store, by_key)]
-
-
-def _in_order(cases: Iterable[Case], seed: int) -> list[Case]:
-    """By a hash of the inputs; cases with the same ones by what else they hold, never by their row."""
-    return sorted(cases, key=lambda c: (_place(seed, c), c.inputs_hash, canonical(c.expected), c.id))
-
-
-def _place(seed: int, case: Case) -> bytes:
-    return hashlib.blake2b(f"{seed} {case.key}".encode(), digest_size=8).digest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -19,7 +19,7 @@ from suffice.evals.python_rows import table_of
 from suffice.evals.read import Bad, Table, read_file, read_folder
 from suffice.evals.shown import counted, listed, one_line
 from suffice.evals.split import SealedCase, Shape, divided
-from suffice.values import Case, Json, canonical
+from suffice.values import Case, Json, canonical, content_hash, keys_of_parts
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, eq=False)
@@ -27,7 +27,9 @@ class Task:
     """Cases with a grader and a bar. `train` and `dev` are for looking; what is in `sealed()` is for claims alone.
 
     `bar`, `tolerance` and `coverage` are None where nothing was said. `cluster_name` is the word for "per customer",
-    None where cases stand alone. `labels` is the closed set (from train and dev where it was not declared).
+    None where cases stand alone; `per_cluster` cases of a cluster count in a claim at most (None: the median size of
+    clusters; 1: a cluster is the unit of the claim). `labels` is the closed set (from train and dev where it was not
+    declared).
     """
 
     name: str
@@ -38,6 +40,7 @@ class Task:
     output: Any
     columns: Columns
     cluster_name: str | None
+    per_cluster: int | None
     grader: Grader
     labels: tuple[Json, ...]
     bar: float | None
@@ -51,6 +54,7 @@ class Task:
     skipped: tuple[Bad, ...]
     notes: tuple[str, ...]
     split_notes: tuple[str, ...]
+    known_as: Mapping[str, tuple[str, ...]]  # of cases open to others: by their key, those that other tasks know
     _sealed: tuple[SealedCase, ...] = field(repr=False)
     _parts: Parts = field(repr=False)
     _fingerprint: list[str] = field(repr=False)  # at most one: worked out when first asked for
@@ -87,9 +91,28 @@ class Task:
         task._fill(self._parts.shaped(shape), self.path)
         return task
 
+    def open_to_others(self) -> Task:
+        """The same task of cases that others could look at: nothing of it is sealed, though it is not shown here.
+
+        Its keys are its own: what is claimed on it spends nothing of a task whose cases are sealed.
+        """
+        values: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
+        known = {_other_key(c): keys_of_parts(c.inputs) for c in (*self.train, *self.dev, *self._sealed)}
+        for name in ("train", "dev", "_sealed"):
+            values[name] = tuple(replace(c, key=_other_key(c), row="") for c in values[name])
+        made = Task.__new__(Task)
+        for name, value in (values | {"known_as": known}).items():
+            object.__setattr__(made, name, value)
+        return made
+
     def sealed(self) -> tuple[SealedCase, ...]:
         """The test cases, for the runner of claims. Each prints as its id alone; whoever reads on breaks the seal."""
         return self._sealed
+
+    @property
+    def options(self) -> TaskOptions:
+        """What was said of it, in keywords and in its task.toml."""
+        return self._parts.options
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -133,7 +156,7 @@ class Task:
             + (", or nothing" if self.nothing else ""),
             f"  kind: {self.kind_reason}",
             f"  columns: {self.columns}" + (f"; one cluster per {self.cluster_name}" if self.cluster_name else ""),
-            f"  splits: {sizes} (sealed)",
+            f"  splits: {sizes} ({'open to others' if self.known_as else 'sealed'})",
             f"  grader: {self.grader.name}" + "".join(f", {text}" for text in said),
             *(f"  skipped: {counted(len(self.skipped), 'bad row')}" for _ in self.skipped[:1]),
             *(f"  note: {note}" for note in (*self.notes, *self.split_notes)),
@@ -150,15 +173,20 @@ class Task:
         values: dict[str, Any] = {
             "name": one_line(parts.name), "path": path, "kind": parts.kind, "kind_reason": parts.kind_reason,
             "nothing": parts.nothing, "output": said.get("output"), "columns": parts.columns,
-            "cluster_name": parts.cluster_name, "grader": grader, "labels": labels, "bar": said.get("bar"),
+            "cluster_name": parts.cluster_name, "per_cluster": said.get("per_cluster"), "grader": grader,
+            "labels": labels, "bar": said.get("bar"),
             "tolerance": said.get("tolerance"), "coverage": said.get("coverage"), "seed": parts.seed,
             "shape": parts.shape, "ladder": tuple(said.get("ladder") or ()), "train": splits.train,
             "dev": splits.dev, "skipped": parts.skipped,
             "notes": (*parts.notes, *notes), "split_notes": splits.notes, "_sealed": splits.test, "_parts": parts,
-            "_fingerprint": [],
+            "_fingerprint": [], "known_as": {},
         }  # fmt: skip
         for name, value in values.items():
             object.__setattr__(self, name, value)
+
+
+def _other_key(case: Case) -> str:
+    return content_hash(["open", case.key])
 
 
 def _read(place: Path, said: TaskOptions) -> tuple[Table, TaskOptions]:

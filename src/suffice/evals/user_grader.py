@@ -7,7 +7,7 @@ import importlib.util
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_type_hints
 
 from suffice.errors import SolutionError, UsageError
 from suffice.evals.read import inside
@@ -85,6 +85,15 @@ def load_function(spec: str, folder: Path, *, trust: bool) -> Callable[..., Any]
         has = [n for n, _ in inspect.getmembers(cast(object, module), inspect.isfunction)]
         raise SolutionError(f"has no function {called}; it has {listed(has) or 'none'}", where=str(path))
     return fn
+
+
+def says_bool(fn: Callable[..., Any]) -> bool:
+    """Whether its annotation says that it returns a bool."""
+    try:
+        hints = get_type_hints(fn if inspect.isroutine(fn) else fn.__call__)
+    except (NameError, TypeError, AttributeError):  # an annotation that only a type checker can read
+        return False
+    return hints.get("return") is bool
 
 
 def _by_name(fn: Callable[..., Any], name: str) -> tuple[str, ...] | None:

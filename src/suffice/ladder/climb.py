@@ -9,27 +9,29 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
-from suffice.errors import BarError, UsageError
+from suffice.errors import UsageError
 from suffice.evals.claim import Stated
 from suffice.evals.cost import count_before
-from suffice.evals.evaluate import opened
+from suffice.evals.evaluate import check_task, opened
 from suffice.evals.plan import Plan, plan_of, refuse_hopeless
-from suffice.evals.seal import Sealed, choose_block, dev_cases, looked_at_note, sealed_blocks
+from suffice.evals.seal import Sealed, dev_cases, fitted_note, looked_at_note, open_cases
 from suffice.evals.task import Task
+from suffice.ladder.barred import refuse_undecided
 from suffice.ladder.closing import decide, to_json_decision
 from suffice.ladder.decision import Climbed, Decision
-from suffice.ladder.dev import contradicted, run_dev
+from suffice.ladder.dev import contradicted, run_dev, run_reference
+from suffice.ladder.names import told_apart
 from suffice.ladder.rule import QUICK, Dev, DevEnd, Rule, moves
 from suffice.ladder.rung import Rung, as_rung, from_text, proposed
 from suffice.ladder.sentence import before_test
 from suffice.ladder.state import Climb, Options
+from suffice.ladder.stating import asked_of, state_claim
 from suffice.ladder.tries import candidate_solution, known_try, run_try
 from suffice.programs.using import maybe_using, model_here
 from suffice.stats.ledger import TOTAL, alpha_of_try
-from suffice.stats.plan import default_tolerance
 from suffice.store import ledger, runs
 from suffice.store.database import Store
-from suffice.values import Case, Verdict, content_hash, to_json
+from suffice.values import Case, Verdict, content_hash
 
 
 async def climb(
@@ -50,27 +52,29 @@ async def climb(
     counts against `budget`.
 
     Raises UsageError without a bar or without sealed cases, BarError for a bar that these cases cannot show,
-    SolutionError for a solution that does not fit the task, StoreError when nothing can be recorded.
+    SolutionError for a solution that does not fit the task, NoEndpoint where a model could not be called and nothing
+    else was decided, StoreError when nothing can be recorded.
     """
     _check(options)
+    check_task(task)
     with maybe_using(options.get("model")):
-        return await _climbed(task, rungs, bar, tolerance, coverage, options)
+        return await _climbed(task, rungs, {"bar": bar, "tolerance": tolerance, "coverage": coverage}, options)
 
 
-async def _climbed(
-    task: Task,
-    rungs: Any,
-    bar: float | None,
-    tolerance: float | None,
-    coverage: float | str | None,
-    options: Options,
-) -> Decision:
+async def _climbed(task: Task, rungs: Any, claim: dict[str, Any], options: Options) -> Decision:
     ladder = _ladder(task, rungs)
+    more = {name: options.get(name) for name in ("p95", "within", "of")}
+    asked = replace(asked_of(task, ladder, claim, **more), concurrency=options.get("concurrency", 8))
     with opened(options.get("store")) as store:
+        known = _opened(store, task, options)
         dev = dev_cases(store, task)
-        stated, sealed = state_claim(store, task, bar, tolerance, coverage)
+        every = [*ladder, asked.reference.rung] if asked.reference is not None else ladder
+        learned = frozenset[str]().union(*(r.learned for r in every))
+        stated, sealed = state_claim(store, task, asked, learned)
         c = _begin(task, dev, ladder, stated, sealed, store, options)
-        c.show(line=looked_at_note(store, task))
+        c.reference = asked.reference
+        for note in (known, looked_at_note(store, task), fitted_note(store, task, learned)):
+            c.show(line=note)
         try:
             decision = await _climb(c)
         except BaseException as error:
@@ -81,12 +85,25 @@ async def _climbed(
     return decision
 
 
+def _opened(store: Store, task: Task, options: Options) -> str | None:
+    """Note that cases which others could look at were shown. Raises UsageError where these are not such cases."""
+    untouched = options.get("untouched", False)
+    if untouched and not task.known_as:
+        raise UsageError(
+            "--untouched speaks of runs without a task; the test cases of a task are sealed", hint="leave it out"
+        )
+    return open_cases(store, task, untouched=untouched) if task.known_as else None
+
+
 def plan(
     task: Task,
     *,
     bar: float | None = None,
     tolerance: float | None = None,
     coverage: float | str | None = None,
+    p95: float | None = None,
+    within: float | None = None,
+    of: Any = None,
     store: Store | Path | str | None = None,
 ) -> Plan:
     """What a climb on this task could show now, what it takes to pass, what is left to spend. Runs nothing.
@@ -94,33 +111,17 @@ def plan(
     Raises UsageError without a bar or sealed cases, and BarError for a bar that they cannot show.
     """
     with opened(store) as db:
-        stated, sealed = state_claim(db, task, bar, tolerance, coverage)
-        refuse_hopeless(stated.bar, stated.tolerance, sealed)
+        claim = {"bar": bar, "tolerance": tolerance, "coverage": coverage}
+        asked = asked_of(task, [], claim, p95=p95, within=within, of=of)
+        stated, sealed = state_claim(db, task, asked)
+        refuse_hopeless(stated, sealed)
         default = tolerance is None and task.tolerance is None
         made = plan_of(stated, sealed, ledger.tries(db, sealed.block), default)
         return replace(made, note=looked_at_note(db, task))
 
 
-def state_claim(
-    store: Store, task: Task, bar: float | None, tolerance: float | None, coverage: float | str | None
-) -> tuple[Stated, Sealed]:
-    """The claim that these options make of the task, and the sealed cases for it.
-
-    Raises UsageError without a bar or sealed cases, and BarError for impossible shares.
-    """
-    asked = _bar(task, bar)
-    cover = _coverage(task.coverage if coverage is None else coverage)
-    sealed = choose_block(sealed_blocks(store, task), asked)
-    slack = task.tolerance if tolerance is None else tolerance
-    slack = default_tolerance(asked, sealed.n) if slack is None else slack
-    if not 0 <= slack < asked:
-        raise BarError(f"a tolerance must lie between 0 and the bar {asked:g}, not {slack:g}")
-    labels = content_hash(sorted([c.key, to_json(c.expected)] for c in sealed.cases))
-    per = task.cluster_name if sealed.clusters else None
-    return Stated(asked, slack, cover, sealed.n, per, task.grader.identity, labels), sealed
-
-
 async def _climb(c: Climb) -> Decision:
+    await run_reference(c)
     steps = moves(len(c.rungs), c.rule)
     winner: int | None = None
     try:
@@ -139,6 +140,7 @@ async def _climb(c: Climb) -> Decision:
             move = steps.send(verdict)
     except StopIteration:
         pass
+    refuse_undecided(c)
     return decide(c, winner)
 
 
@@ -149,6 +151,8 @@ async def _dev(c: Climb, k: int) -> DevEnd:
         return DevEnd("drop", 0.0)
     c.show(k, state="running")
     end = await run_dev(c, k)
+    if k not in c.candidates:  # its model could not be called: nothing is known of it
+        return end
     if end.judgement != "test" and await _decided(c, k, before=len(c.base)) and not contradicted(c, k):
         return DevEnd("test", end.chance)  # its verdict costs nothing to look up
     return end
@@ -169,12 +173,13 @@ async def _try(c: Climb, k: int) -> Verdict | None:
     if known is None or known.verdict is None:
         history = ledger.history(c.store, c.sealed.block.id)
         number, alpha = (known.number, known.alpha) if known else (len(history) + 1, alpha_of_try(history))
-        c.show(k, f"{candidate.name}: {before_test(number, alpha, TOTAL, candidate.fit.chance)}", state="test")
+        c.show(k, f"{candidate.name}: {before_test(number, alpha, TOTAL, c.rows[k].chance)}", state="test")
     tested = await run_try(c, k)
     row = c.rows[k]
-    calls, left = (0, 0) if solution.free else (tested.calls, c.stated.n - tested.calls)
+    calls, left = (0, 0) if solution.free else (tested.calls, len(c.sealed.cases) - tested.calls)
     state = "paused" if tested.paused else tested.verdict
-    c.show(k, state=state, tested=tested, calls=row.calls + calls, saved=row.saved + left)
+    state = "would pass" if state == "PASS" and c.stated.open and not c.options.get("untouched") else state
+    c.show(k, state=state, tested=tested, calls=row.calls + calls, saved=row.saved + left, barred=tested.barred)
     if tested.paused:
         return None
     c.learn(tested.number)
@@ -207,7 +212,7 @@ def _begin(
     known = {k: ledger.known_try(store, sealed.block, r.identity, stated.to_json()) for k, r in enumerate(ladder)}
     decided = {k: t for k, t in known.items() if t is not None and t.verdict is not None and t.number <= len(base)}
     if base == sealed.passed and not decided:
-        refuse_hopeless(stated.bar, stated.tolerance, sealed)
+        refuse_hopeless(stated, sealed)
     shown = frozenset(k for k, t in decided.items() if t.verdict == "PASS")
     since = _budget_since(last)
     settings = {
@@ -223,6 +228,7 @@ def _begin(
         "shape": task.shape,
         "path": str(task.path) if task.path is not None else None,
         "command": options.get("command"),
+        "untouched": options.get("untouched") if stated.open else None,
     }
     noted = {**settings, "budget_since": since}
     if last is None:
@@ -241,7 +247,7 @@ def _first_seen(last: runs.Run | None, tries: Sequence[ledger.Try], sealed: Seal
     if last is None:
         return sealed.passed
     result: Any = last.result or {}
-    looked_up = last.state == "done" and any(rung["tested"] for rung in result["rungs"])
+    looked_up = last.state == "done" and any(rung["tested"] for rung in result.get("rungs", ()))
     met = looked_up or any(t.run == last.id for t in tries)
     return tuple(last.settings["base"]) if met else sealed.passed
 
@@ -272,28 +278,4 @@ def _ladder(task: Task, rungs: Any) -> list[Rung]:
             f"no built-in rung suits this task ({task.kind}): bring a solution",
             hint="suffice climb TASK my.py:function, or --replay FILE for answers recorded elsewhere",
         )
-    taken: set[str] = set()
-    for i, rung in enumerate(ladder):
-        names = (rung.name, *(f"{rung.name} {n}" for n in range(2, len(ladder) + 2)))
-        ladder[i] = replace(rung, name=next(n for n in names if n not in taken))
-        taken.add(ladder[i].name)
-    return ladder
-
-
-def _bar(task: Task, bar: float | None) -> float:
-    asked = task.bar if bar is None else bar
-    if asked is None:
-        raise UsageError("how good is good enough? There is no bar", hint="--bar .9, or bar = 0.9 in task.toml")
-    if not 0 < asked <= 1:
-        raise BarError(f"a bar is a share of right answers between 0 and 1, not {asked:g}", hint="--bar .9")
-    return float(asked)
-
-
-def _coverage(said: float | str | None) -> float | None:
-    if said is None:
-        return None
-    if said == "max":
-        return 0.0
-    if isinstance(said, str) or not 0 < said <= 1:
-        raise BarError(f'a coverage is a share of inputs between 0 and 1, or "max", not {said!r}', hint="--coverage .6")
-    return float(said)
+    return told_apart(ladder)

@@ -9,8 +9,9 @@ import numpy as np
 
 from suffice.evals.cost import spent_json
 from suffice.evals.report import shortened
+from suffice.evals.reviewed import unreviewed_notes
 from suffice.ladder import sentence
-from suffice.ladder.decision import Climbed, Decision
+from suffice.ladder.decision import Climbed, Decision, dev_score_text
 from suffice.ladder.evidence import largest_coverage
 from suffice.ladder.state import Candidate, Climb
 from suffice.stats.ledger import TOTAL
@@ -21,6 +22,7 @@ from suffice.values import Json, Outcome, Verdict
 from suffice.values import to_json as value_json
 
 CURVE_POINTS = 200
+UNTOUCHED = "valid only if, as you said, nobody tuned on these cases or picked by them"
 FAILURES_KEPT = 200  # dev failures that a run remembers for its page
 
 
@@ -39,6 +41,10 @@ def decide(c: Climb, winner: int | None) -> Decision:
     cost = tested.cost or row.cost  # a verdict of an older version has none of its own
     note = next((m.rung.note for m, _ in candidate.kept if m.rung.note), "")
     seen_share = row.dev_answered / row.dev_seen if row.dev_seen else None
+    if c.stated.open and not c.options.get("untouched"):
+        shown = sentence.if_untouched(sentence.decided(row.candidate, c.stated, tested, seen_share, note))
+        return _without(c, "UNPROVEN", shown, advice, winner)
+    note = f"{note}; {UNTOUCHED}" if c.stated.open else note
     return Decision(
         task=c.task.name,
         verdict="PASS",
@@ -50,6 +56,7 @@ def decide(c: Climb, winner: int | None) -> Decision:
         share=tested.share,
         error=tested.alpha,
         cost=None if cost is None else cost.usd,
+        cost_at_most=cost is not None and cost.at_most,
         spent=calls.spent(c.store, c.run),
         run=c.run,
         advice=tuple(advice),
@@ -70,6 +77,7 @@ def to_json_decision(decision: Decision) -> dict[str, Json]:
         "share": decision.share,
         "error": decision.error,
         "cost_usd": decision.cost,
+        "cost_at_most": decision.cost_at_most,
         "spent": None if decision.spent is None else spent_json(decision.spent),
         "run": decision.run,
         "advice": list(decision.advice),
@@ -86,7 +94,7 @@ def _row_json(row: Climbed) -> dict[str, Json]:
 
 def _remarks(c: Climb) -> list[str]:
     """What to know whatever was decided: calls paid twice, verdicts that were looked up, rungs that paused."""
-    out: list[str] = []
+    out: list[str] = [f"Mind: {note}." for note in unreviewed_notes(c.task.notes)]
     twice = max(c.tally.sent_again, calls.spent(c.store, c.run).open)  # at the last kill, at all of them
     if twice:
         out.append(f"{twice} calls that were in flight when the run was cut off were possibly paid twice.")
@@ -102,6 +110,11 @@ def _remarks(c: Climb) -> list[str]:
             )
         elif row.state == "paused" and row.note:
             out.append(f"{row.name} paused: {row.note}; mend that and run the same command again.")
+        elif row.unseen:
+            out.append(
+                f"{row.name}: {row.note}. Its chance is unknown, and no try was spent; `suffice gate` with --anyway "
+                "spends one."
+            )
     return out
 
 
@@ -116,6 +129,8 @@ def _undecided(c: Climb, advice: list[str]) -> Decision:
     elif any(r.state == "paused" for r in c.rows):
         names = ", ".join(f"`{r.name}`" for r in c.rows if r.state == "paused")
         said = f"{names} paused on dev: too many calls gave no answer; mend that and run the same command again."
+    elif all(r.unseen for r in c.rows):
+        said = f"dev shows nothing of {', '.join(f'`{r.name}`' for r in c.rows)}, which was fitted on it."
     else:
         said = f"nothing looked likely enough on dev to spend a try on ({sentence.rate(c.stated.bar)} was asked)."
     if c.options.get("dev_only") and _likely(c) is not None:
@@ -123,6 +138,11 @@ def _undecided(c: Climb, advice: list[str]) -> Decision:
     closest = _closest(c)
     if closest is not None and not (c.options.get("dev_only") and _likely(c)):
         advice += _what_next(c, closest)
+    return _without(c, verdict, said, advice, closest)
+
+
+def _without(c: Climb, verdict: Verdict, said: str, advice: list[str], closest: int | None) -> Decision:
+    """A decision that gives no solution; the page shows the dev evidence of the `closest` rung."""
     return Decision(
         task=c.task.name,
         verdict=verdict,
@@ -167,7 +187,7 @@ def _what_next(c: Climb, k: int) -> list[str]:
     row, claim = c.rows[k], c.claim()
     right, seen = row.dev_right, row.dev_answered if c.stated.coverage is not None else row.dev_seen
     out = [
-        f"Closest on dev: `{row.candidate}`, {right} of {seen} right, predicted chance of a PASS {row.chance or 0:.0%}."
+        f"Closest on dev: `{row.candidate}`, {dev_score_text(row) or f'{right} of {seen} right'}, predicted chance of a PASS {row.chance or 0:.0%}."
     ]
     best = _largest_coverage(c)
     if best is not None:
@@ -178,9 +198,9 @@ def _what_next(c: Climb, k: int) -> list[str]:
             f"try --coverage {max(shown - 5, 1) / 100:g} and hand the rest to a person."
         )
     if c.stated.coverage is None and row.tested is not None and row.tested.verdict == "UNPROVEN":
-        fresh = cases_to_settle(row.dev_right, row.dev_seen, c.stated.bar, c.stated.tolerance, claim.alpha)
+        fresh = cases_to_settle(c.candidates[k].fit.showing, claim)
         out.append(
-            f"About {fresh:,} fresh test cases would settle it (from dev, at 80%)."
+            f"About {fresh:,} fresh test {sentence.units(c.stated)} would settle it (from dev, at 80%)."
             if fresh is not None
             else "No number of test cases up to 100,000 would settle it: it lies too close to the bar."
         )
@@ -237,6 +257,7 @@ def _failure(outcome: Outcome, by: str) -> dict[str, Json]:
         "reason": outcome.score.reason
         if outcome.score is not None
         else (outcome.failure.message if outcome.failure else ""),
+        "error": None if outcome.failure is None else f"{outcome.failure.kind}: {outcome.failure.message}",
         "by": by,
     }
 

@@ -7,17 +7,25 @@ from contextlib import aclosing
 from dataclasses import replace
 from itertools import takewhile
 
+import numpy as np
+
 from suffice.errors import UsageError
-from suffice.evals.runner import Job, graded, outcomes
-from suffice.evals.seal import one_per_cluster
-from suffice.ladder.evidence import OUT, Evidence, Fit, could_lead, evidence_of, fit_route, measured, predicted
+from suffice.evals.barred import barred_by
+from suffice.evals.fitted import fitted_ids
+from suffice.evals.grading import all_scored
+from suffice.evals.report import by_cluster, figure
+from suffice.evals.runner import Job, outcomes
+from suffice.evals.units import flat, in_units
+from suffice.ladder.barred import not_tried
+from suffice.ladder.evidence import OUT, Bools, Evidence, Fit, could_lead, evidence_of, fit_route, measured
 from suffice.ladder.race import race
 from suffice.ladder.rule import DevEnd, Judgement, judge_dev, least_to_judgement
 from suffice.ladder.rung import Rung
 from suffice.ladder.state import Candidate, Climb, DevRun
-from suffice.programs.solution import check_inputs
-from suffice.stats.intervals import wilson
-from suffice.stats.trial import Claim
+from suffice.programs.solution import Solution, check_inputs
+from suffice.stats.claim import Claim
+from suffice.stats.intervals import mean_interval, wilson
+from suffice.stats.predict import NOTHING, chances
 from suffice.store import journal
 from suffice.values import Case, Outcome
 
@@ -35,6 +43,8 @@ async def run_dev(c: Climb, k: int) -> DevEnd:
         run = DevRun(rung, None, await _out_of_fold(c, rung), len(c.task.train) + len(c.dev), free=True)
     else:
         run, judgement = await _called(c, k, rung)
+        if reason := barred_by(run.evidence.outcomes):
+            return not_tried(c, k, reason)
     run = replace(run, lost=lost)
     if judgement in ("test", "keep"):
         await _catch_up(c, k, run)
@@ -52,14 +62,49 @@ async def run_dev(c: Climb, k: int) -> DevEnd:
     return DevEnd(judgement, fit.chance)
 
 
+def _unfitted(c: Climb, k: int, solution: Solution) -> tuple[Case, ...]:
+    """The dev cases that count and that `solution`, made by rung `k`, was not fitted on; says how many are left out."""
+    every, fitted = _counted(c, c.dev), fitted_ids(c.task, solution.learned, c.dev)
+    if not fitted:
+        return every
+    left = _counted(c, [case for case in c.dev if case.id not in fitted])
+    lost = len(every) - len(left)
+    of = f"{lost} of {len(every)} dev cases{by_cluster(c.task.cluster_name)}"
+    note = f"it was fitted on {of}, which show nothing of it"
+    line = f"{c.rungs[k].name}: {note}" if left else None  # where none is left, its row says so
+    c.show(k, line, dev_fitted=lost, note=note)
+    return left
+
+
+async def run_reference(c: Climb) -> None:
+    """Let the reference of a relative bar answer the dev cases, once: what every rung is paired with."""
+    reference = c.reference
+    if reference is None:
+        return
+    solution = await reference.rung.fit(c.task, c.task.train)
+    check_inputs(solution, c.task.columns.inputs)
+    cases = _counted(c, [x for x in c.dev if x.id not in fitted_ids(c.task, solution.learned, c.dev)])
+    done = [o async for o in outcomes(c.job(solution), cases, tally=c.tally)]
+    reference.dev |= {o.case.id: o.score.value for o in done if o.score is not None}
+    if paused(len(done) - len(reference.dev), len(done)) or not reference.dev:
+        first = next((o.failure.message for o in done if o.failure is not None), "there is no dev case for it")
+        raise UsageError(f"{reference.name}, which others are compared with, gave no answer: {first}", hint="mend it")
+    mean = sum(reference.dev.values()) / len(reference.dev)
+    c.show(line=f"{reference.name}, the reference: {figure(mean)} on {len(reference.dev)} dev cases")
+
+
+def _evidence(c: Climb, outcomes: Sequence[Outcome]) -> Evidence:
+    return evidence_of(outcomes, None if c.reference is None else c.reference.dev)
+
+
 async def _looked_up(c: Climb, k: int, rung: Rung) -> DevEnd:
     """For a rung whose PASS need only be looked up: what is recorded of it on dev, without a call."""
     solution = await rung.fit(c.task, c.task.train)
-    cases = one_per_cluster(c.dev, ORDER)
+    cases = _unfitted(c, k, solution)
     known = journal.lookup(c.store, solution.identity, [case.inputs_hash for case in cases])
     recorded = list(takewhile(lambda case: case.inputs_hash in known, cases))
     done = [o async for o in outcomes(c.job(solution), recorded)]
-    run = DevRun(rung, solution, evidence_of(done), len(cases), solution.free)
+    run = DevRun(rung, solution, _evidence(c, done), len(cases), solution.free)
     candidate = c.candidates[k] = Candidate((run,), measured([run.evidence], [None], c.claim()))
     _show(c, k, candidate, "test")
     return DevEnd("drop" if contradicted(c, k) else "test", candidate.fit.chance)
@@ -102,29 +147,29 @@ async def _out_of_fold(c: Climb, rung: Rung) -> Evidence:
     assert rung.out_of_fold is not None
     cases = (*c.task.train, *c.dev)
     answers = await rung.out_of_fold(c.task, cases)
-    done = {
-        case.id: Outcome(case, a, graded(c.task.grader, a, case), None, None)
-        for case, a in zip(cases, answers, strict=True)
-    }
-    return evidence_of([done[case.id] for case in one_per_cluster(cases, ORDER)])
+    scores = await all_scored(c.task.grader, list(zip(answers, cases, strict=True)))
+    done = {case.id: Outcome(case, a, score, None, None) for case, a, score in zip(cases, answers, scores, strict=True)}
+    return _evidence(c, [done[case.id] for case in _counted(c, cases)])
 
 
 async def _called(c: Climb, k: int, rung: Rung) -> tuple[DevRun, Judgement | None]:
     solution = await rung.fit(c.task, c.task.train)
     check_inputs(solution, c.task.columns.inputs)
-    cases = one_per_cluster(c.dev, ORDER)
-    if not cases:
+    if not c.dev:
         raise UsageError(f"{c.task.name} has no dev cases to look at", hint="add cases, or give a dev file")
+    cases = _unfitted(c, k, solution)
     job = c.job(solution)
+    if not cases:
+        return DevRun(rung, solution, evidence_of([]), 0, solution.free), None
     if solution.free:
         done = [o async for o in outcomes(job, cases)]
-        return DevRun(rung, solution, evidence_of(done), len(cases), free=True), None
+        return DevRun(rung, solution, _evidence(c, done), len(cases), free=True), None
     return await _judged(c, k, rung, job, cases)
 
 
 async def _judged(c: Climb, k: int, rung: Rung, job: Job, cases: Sequence[Case]) -> tuple[DevRun, Judgement]:
     """Call case by case and stop as soon as the rule says; never more calls ahead than could still matter."""
-    claim, front = c.claim(), [r for r in _easier(c, k) if r.whole]
+    claim, front = c.claim(), [r for r in _easier(c, k) if r.whole and r.total >= len(cases)]
     run = DevRun(rung, job.solution, evidence_of([]), len(cases), free=False)
     done: list[Outcome] = []
     judgement: Judgement = "go on"
@@ -143,11 +188,11 @@ async def _judged(c: Climb, k: int, rung: Rung, job: Job, cases: Sequence[Case])
                 break
             if seen < len(cases) and (seen < c.rule.drop_from or (seen > 200 and seen % (seen // 100))):
                 continue  # beyond 200 cases a look at every hundredth is enough
-            fit = _candidate(c, front, replace(run, evidence=evidence_of(done))).fit
+            fit = _candidate(c, front, replace(run, evidence=_evidence(c, done))).fit
             judgement = judge_dev(fit.chance, seen, len(cases), c.rule)
             if judgement != "go on":
                 break
-    return replace(run, evidence=evidence_of(done)), judgement
+    return replace(run, evidence=_evidence(c, done)), judgement
 
 
 async def _catch_up(c: Climb, k: int, run: DevRun) -> None:
@@ -160,13 +205,16 @@ async def _catch_up(c: Climb, k: int, run: DevRun) -> None:
         easier = c.runs.get(j)
         if easier is None or easier.solution is None or len(easier.evidence) >= len(run.evidence):
             continue
-        if not could_lead(easier.evidence, c.stated.bar):
+        if not could_lead(easier.evidence, c.claim()):
             continue
-        cases = [o.case for o in run.evidence.outcomes]
+        fitted = fitted_ids(c.task, easier.solution.learned, c.dev)
+        cases = [o.case for o in run.evidence.outcomes if o.case.id not in fitted]
+        if len(easier.evidence) >= len(cases):
+            continue
         done = [o async for o in outcomes(c.job(easier.solution), cases, tally=c.tally)]
         if paused(sum(o.failure is not None for o in done), len(done)):
             continue
-        c.runs[j] = replace(easier, evidence=evidence_of(done))
+        c.runs[j] = replace(easier, evidence=_evidence(c, done))
         if not easier.free:
             c.show(j, calls=c.rows[j].calls + len(done) - len(easier.evidence))
 
@@ -175,16 +223,14 @@ def _ahead(fit: Fit | None, seen: int, total: int, claim: Claim, c: Climb) -> in
     """How many cases may be ahead of the last one looked at."""
     if seen < c.rule.drop_from:
         return min(c.rule.drop_from, total) - seen
-    right, answered, known = (int(fit.right.sum()), int(fit.answered.sum()), fit.seen) if fit is not None else (0, 0, 0)
-    behind = seen - known  # cases since the last look
+    shown = fit.showing if fit is not None else NOTHING
+    behind = seen - (fit.seen if fit is not None else 0)  # cases since the last look
 
     def best(further: int) -> float:
-        d = further + behind
-        return predicted(right + d, answered + d, known + d, claim).both
+        return chances(shown.further(further + behind, good=True), claim).both
 
     def worst(further: int) -> float:
-        d = further + behind
-        return predicted(right, answered + d, known + d, claim).both
+        return chances(shown.further(further + behind, good=False), claim).both
 
     most = max(AHEAD, 2 * c.options.get("concurrency", 8))
     return max(1, least_to_judgement(best, worst, seen, total, c.rule, most))
@@ -193,7 +239,8 @@ def _ahead(fit: Fit | None, seen: int, total: int, claim: Claim, c: Climb) -> in
 def _show(c: Climb, k: int, candidate: Candidate, judgement: Judgement) -> None:
     run, fit = candidate.members[-1], candidate.fit
     failed = int(run.evidence.failed.sum())
-    state = {"drop": "dropped", "keep": "kept", "test": "to test", "go on": "paused"}[judgement]
+    kept = "kept" if fit.seen else "not tried"
+    state = {"drop": "dropped", "keep": kept, "test": "to test", "go on": "paused"}[judgement]
     note = c.rows[k].note
     if judgement == "go on":
         first = next(o.failure for o in run.evidence.outcomes if o.failure is not None)
@@ -204,12 +251,14 @@ def _show(c: Climb, k: int, candidate: Candidate, judgement: Judgement) -> None:
         state=state,
         dev_right=int(fit.right.sum()),
         dev_answered=int(fit.answered.sum()),
+        dev_mean=_mean(c, fit),
+        against="" if c.reference is None else c.reference.name,
         dev_seen=fit.seen,
         dev_failed=failed,
         dev_total=run.total if run.solution is not None else fit.seen,
         out_of_fold=run.solution is None,
         interval=_interval(c, fit),
-        chance=fit.chance,
+        chance=fit.chance if fit.seen else None,
         thresholds=tuple(t for _, t in candidate.kept),
         members=tuple(m.rung.name for m, _ in candidate.kept),
         confidence_from=tuple(m.confidence_from for m, _ in candidate.kept),
@@ -221,7 +270,35 @@ def _show(c: Climb, k: int, candidate: Candidate, judgement: Judgement) -> None:
     )
 
 
+def _mean(c: Climb, fit: Fit) -> float | None:
+    """The mean score, where the claim is about one."""
+    of = _asked(c, fit)
+    return float(fit.score[of].mean()) if c.stated.graded and of.any() else None
+
+
+def _asked(c: Climb, fit: Fit) -> Bools:
+    """The cases that its score is about: those answered, with coverage."""
+    return fit.answered if c.stated.coverage is not None else np.ones(fit.seen, dtype=np.bool_)
+
+
 def _interval(c: Climb, fit: Fit) -> tuple[float, float] | None:
-    n = int(fit.answered.sum()) if c.stated.coverage is not None else fit.seen
-    found = wilson(int(fit.right.sum()), n) if n else None
-    return (found.low, found.high) if found is not None else None
+    """95%, of the share right or the mean score, among answered cases with coverage."""
+    of = _asked(c, fit)
+    if not of.any():
+        return None
+    if not c.stated.graded and c.stated.most == 1:
+        found = wilson(int(fit.right.sum()), int(of.sum()))
+        return found.low, found.high
+    try:
+        found = mean_interval(fit.score[of].tolist(), clusters=fit.unit[of].tolist())
+    except ValueError:  # too few cases or clusters to say
+        return None
+    return found.low, found.high
+
+
+def _counted(c: Climb, cases: Sequence[Case]) -> tuple[Case, ...]:
+    """Those of the cases that count: all, or so many of each cluster, in the order of every rung; with a relative bar
+    those that the reference has answered."""
+    counted = flat(in_units(cases, ORDER, c.stated.most))
+    compared = c.reference.dev if c.reference is not None else None
+    return tuple(x for x in counted if x.id in compared) if compared else counted

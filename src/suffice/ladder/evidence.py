@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from suffice.stats.intervals import wilson
-from suffice.stats.predict import Chances, chance, chance_coverage
-from suffice.stats.trial import Claim
+from suffice.stats.claim import Claim
+from suffice.stats.intervals import mean_interval, wilson
+from suffice.stats.paired import paired_score
+from suffice.stats.predict import Showing, chances
 from suffice.values import Outcome
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 Threshold = float | None
 """The least confidence at which a member of a route answers; None: it answers whatever it does not hand on itself."""
 
@@ -30,9 +32,10 @@ SURE = 0.68  # level of the interval whose lower end must reach the bar before a
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What one solution did on dev cases (one per cluster), in order: four arrays of equal length.
+    """What one solution did on dev cases (those that count of each cluster), in order: arrays of equal length.
 
-    `confidence` is nan where there was none. `failed` calls are neither answered nor right.
+    `confidence` is nan where there was none. `failed` calls are neither answered nor right, and score 0, as
+    abstentions do. `unit` numbers the clusters.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -40,6 +43,9 @@ class Evidence:
     right: Bools
     failed: Bools
     confidence: Floats
+    score: Floats
+    unit: Ints
+    base: Floats  # what a case scores that is not answered: 0, or its pair with a reference
 
     def __len__(self) -> int:
         return len(self.outcomes)
@@ -63,6 +69,9 @@ class Fit:
     thresholds: tuple[Threshold, ...]
     answered: Bools
     right: Bools
+    score: Floats  # in the scores of the claim
+    unit: Ints
+    showing: Showing  # the same by unit
     chance: float  # predicted chance of PASS
     smaller: float  # of the condition that is harder to show: what thresholds are chosen by
     handled: tuple[float, ...]  # share of the cases that each member answers
@@ -73,8 +82,8 @@ class Fit:
         return len(self.answered)
 
 
-def evidence_of(outcomes: Sequence[Outcome]) -> Evidence:
-    """The arrays of these outcomes."""
+def evidence_of(outcomes: Sequence[Outcome], reference: Mapping[str, float] | None = None) -> Evidence:
+    """The arrays of these outcomes; with the scores of a `reference` by case id, each score is that of the pair."""
     confidence = [o.answer.confidence if o.answer is not None else None for o in outcomes]
     return Evidence(
         outcomes=tuple(outcomes),
@@ -82,7 +91,16 @@ def evidence_of(outcomes: Sequence[Outcome]) -> Evidence:
         right=np.array([o.right for o in outcomes], dtype=np.bool_),
         failed=np.array([o.failure is not None for o in outcomes], dtype=np.bool_),
         confidence=np.array([np.nan if c is None else c for c in confidence], dtype=np.float64),
+        score=_paired(outcomes, [0.0 if o.score is None else o.score.value for o in outcomes], reference),
+        unit=_units(outcomes),
+        base=_paired(outcomes, [0.0] * len(outcomes), reference),
     )
+
+
+def _paired(outcomes: Sequence[Outcome], scores: Sequence[float], reference: Mapping[str, float] | None) -> Floats:
+    if reference is not None:
+        scores = [paired_score(reference[o.case.id], s) for o, s in zip(outcomes, scores, strict=True)]
+    return np.array(scores, dtype=np.float64)
 
 
 def shared(members: Sequence[Evidence]) -> list[Evidence]:
@@ -92,16 +110,6 @@ def shared(members: Sequence[Evidence]) -> list[Evidence]:
         have &= {o.case.id for o in member.outcomes}
     order = [o.case.id for o in members[-1].outcomes if o.case.id in have]
     return [_picked(m, order) for m in members]
-
-
-def predicted(right: int, answered: int, seen: int, claim: Claim) -> Chances:
-    """The predicted chances of PASS from counts: without coverage what was not answered counts as wrong."""
-    if seen == 0 or (claim.coverage is not None and not answered):
-        return Chances(0.0, 0.0, 0.0)
-    if claim.coverage is None:
-        q = chance(right, seen, claim)
-        return Chances(q, 1.0, q)
-    return chance_coverage(right, answered, seen, claim)
 
 
 def fit_route(members: Sequence[Evidence], claim: Claim, *, as_is: bool = False, likely: float = LIKELY) -> Fit:
@@ -121,7 +129,7 @@ def fit_route(members: Sequence[Evidence], claim: Claim, *, as_is: bool = False,
     if tuned:
         thresholds = _tuned_last(arrays, thresholds, claim, likely)
     for j in range(last - 1, -1, -1):
-        thresholds = _put_in_front(arrays, thresholds, j, _worthy(members[j], claim.bar), claim)
+        thresholds = _put_in_front(arrays, thresholds, j, _worthy(members[j], claim), claim)
     if tuned and last:  # once more, now that the easier members take their share
         thresholds = _tuned_last(arrays, thresholds, claim, likely)
     return measured(arrays, thresholds, claim)
@@ -130,22 +138,35 @@ def fit_route(members: Sequence[Evidence], claim: Claim, *, as_is: bool = False,
 def measured(arrays: Sequence[Evidence], thresholds: Sequence[Threshold], claim: Claim) -> Fit:
     """What the route over `arrays` (evidence on the same cases) did with these thresholds."""
     waiting = np.ones(len(arrays[-1]), dtype=np.bool_)
-    answered, right = np.zeros_like(waiting), np.zeros_like(waiting)
+    answered, right, score = np.zeros_like(waiting), np.zeros_like(waiting), arrays[-1].base.copy()
     handled: list[float] = []
     for member, threshold in zip(arrays, thresholds, strict=True):
         mine = waiting & _kept(member, threshold)
         answered |= mine
         right |= mine & member.right
+        score[mine] = scored(member, claim)[mine]
         if threshold != OUT:
             waiting &= ~mine & ~member.failed  # a failed call ends its route
         handled.append(float(mine.mean()) if len(mine) else 0.0)
-    hits, said, seen = int(right.sum()), int(answered.sum()), len(right)
-    chances = predicted(hits, said, seen, claim)
+    unit = arrays[-1].unit
+    showing = _by_unit(unit, score, answered)
+    likely = chances(showing, claim)
     # The end of a route was chosen on these very cases, and luck had a part in it. With one right answer less, the
     # chance predicted is on average the one met (simulated: without, .54 is said where .36 is true, at 200 cases).
-    tuned = claim.coverage is not None and thresholds[-1] not in (None, OUT) and hits > 0
-    expected = predicted(hits - 1, said, seen, claim) if tuned else chances
-    return Fit(tuple(thresholds), answered, right, expected.both, chances.smaller, tuple(handled))
+    tuned = claim.coverage is not None and thresholds[-1] not in (None, OUT) and score.sum() > 0
+    expected = chances(showing.spoilt(), claim) if tuned else likely
+    return Fit(tuple(thresholds), answered, right, score, unit, showing, expected.both, likely.smaller, tuple(handled))
+
+
+def scored(member: Evidence, claim: Claim) -> Floats:
+    """The scores that `claim` speaks of: right and wrong unless it is graded."""
+    return member.score if claim.graded else member.right.astype(np.float64)
+
+
+def _by_unit(unit: Ints, score: Floats, answered: Bools) -> Showing:
+    said = answered.astype(np.float64)
+    totals = np.bincount(unit, score).astype(np.float64)
+    return Showing(totals, np.bincount(unit, said).astype(np.int64), np.bincount(unit).astype(np.int64))
 
 
 def largest_coverage(members: Sequence[Evidence], claim: Claim) -> Fit | None:
@@ -154,12 +175,13 @@ def largest_coverage(members: Sequence[Evidence], claim: Claim) -> Fit | None:
     return fit if fit.chance >= ADVISED and fit.answered.any() else None
 
 
-def could_lead(member: Evidence, bar: float) -> bool:
+def could_lead(member: Evidence, claim: Claim) -> bool:
     """Whether its surest answers (three at least) are right at the bar so far: then more of its answers are worth a
     call, to learn whether it may stand in front of others."""
     options = _thresholds(member)
     kept = [_kept(member, t) for t in options]
-    return any(mine.sum() >= 3 and member.right[mine].mean() >= bar for mine in kept)
+    score = scored(member, claim)
+    return any(mine.sum() >= 3 and score[mine].mean() >= claim.bar for mine in kept)
 
 
 def _tuned_last(
@@ -185,14 +207,19 @@ def _put_in_front(
     return list(max(useful, key=lambda f: f.handled[j], default=fits[0]).thresholds)
 
 
-def _worthy(member: Evidence, bar: float) -> list[Threshold]:
+def _worthy(member: Evidence, claim: Claim) -> list[Threshold]:
     """The thresholds from which on a member's own answers reach the bar."""
-    found: list[Threshold] = []
-    for threshold in _thresholds(member):
-        mine = _kept(member, threshold)
-        if wilson(int(member.right[mine].sum()), int(mine.sum()), SURE).low >= bar:
-            found.append(threshold)
-    return found
+    return [t for t in _thresholds(member) if _least(member, _kept(member, t), claim) >= claim.bar]
+
+
+def _least(member: Evidence, mine: Bools, claim: Claim) -> float:
+    """The lower end of a `SURE` interval of its score on these cases."""
+    if not claim.graded:
+        return wilson(int(member.right[mine].sum()), int(mine.sum()), SURE).low
+    try:
+        return mean_interval(member.score[mine].tolist(), SURE).low
+    except ValueError:  # too few
+        return 0.0
 
 
 def _thresholds(member: Evidence) -> list[Threshold]:
@@ -227,4 +254,13 @@ def _picked(member: Evidence, order: Sequence[str]) -> Evidence:
         member.right[rows],
         member.failed[rows],
         member.confidence[rows],
+        member.score[rows],
+        _units([member.outcomes[i] for i in at]),
+        member.base[rows],
     )
+
+
+def _units(outcomes: Sequence[Outcome]) -> Ints:
+    """The number of each case's cluster, in order of appearance."""
+    number: dict[str, int] = {}
+    return np.array([number.setdefault(o.case.cluster, len(number)) for o in outcomes], dtype=np.int64)

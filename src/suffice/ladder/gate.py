@@ -11,12 +11,13 @@ from xml.sax.saxutils import escape, quoteattr
 
 from suffice.errors import DataError, UsageError
 from suffice.evals.compare import Comparison, paired
-from suffice.evals.evaluate import evaluate
+from suffice.evals.evaluate import evaluate, refuse_stopped
 from suffice.evals.shown import harmless
 from suffice.evals.task import Task
 from suffice.ladder.climb import climb
 from suffice.ladder.rule import Rule
 from suffice.ladder.rung import Rung, as_rung
+from suffice.programs.learned import case_mark
 from suffice.values import Outcome, Verdict
 
 SHARED = 0.9  # share of a report's cases that must still be dev, for a gate that pairs with it
@@ -52,7 +53,7 @@ async def gate_test(task: Task, solution: Any, *, anyway: bool = False, **option
     decision = await climb(task, [rung], rule=ALWAYS if anyway else None, **options)
     row = decision.rungs[0]
     details = list(decision.advice)
-    if row.tested is None and row.chance is not None:
+    if row.tested is None and row.chance is not None and row.state != "paused" and not anyway:
         details.append(f"No try was spent: dev makes a PASS unlikely ({row.chance:.0%}). --anyway spends one.")
     return Gated(rung.name, task.name, decision.verdict, decision.sentence, tuple(details))
 
@@ -60,6 +61,8 @@ async def gate_test(task: Task, solution: Any, *, anyway: bool = False, **option
 def _of_bundle(task: Task, rung: Rung, options: Mapping[str, Any]) -> dict[str, Any]:
     """The claim that a bundle was saved with, where neither the call nor the task asks for another bar."""
     claim: Mapping[str, Any] = rung.claim or {}
+    if options.get("within") is not None:
+        return {}
     bar = options.get("bar") or task.bar or claim.get("bar")
     if claim.get("bar") is None or bar != claim["bar"]:
         return {}
@@ -74,18 +77,23 @@ async def gate_dev(
     *,
     margin: float = 0.05,
     on_done: Callable[[Outcome], None] | None = None,
+    instead: str = "suffice gate BUNDLE TASK",
     **options: Any,
 ) -> Gated:
     """Whether `solution` is not worse than a saved report by more than `margin` on the same dev cases, with the flips.
 
     PASS: the 95% interval of the paired difference (Tango 1998) lies above -margin, or nothing changed: the same
-    solution scored the same; FAIL: it lies below. Costs no alpha and claims nothing about future inputs. Raises
-    DataError for a file that is no report, UsageError for another task.
+    solution scored the same; FAIL: it lies below. Cases that one of the two was fitted on are left out. Costs no alpha
+    and claims nothing about future inputs. Raises DataError for a file that is no report, UsageError for another task,
+    and where no case is left: what to type `instead` judges on sealed cases.
     """
     if not 0 < margin < 1:
         raise UsageError(f"a margin is a share between 0 and 1, not {margin:g}", hint="--margin .05")
     before = read_report(against)
+    if before.get("identity") != getattr(solution, "identity", None) and _left(before, solution) < 2:
+        raise _fitted(instead)  # before anything is called
     report = await evaluate(task, solution, on_done=on_done, **options)
+    refuse_stopped(report)
     found = paired(before, report)
     if found.n < SHARED * len(before["cases"]):
         raise UsageError(
@@ -98,6 +106,19 @@ async def gate_dev(
             f"`{report.solution}` is the solution of the report, and scores the same on the same {found.n} dev cases."
         )
         return Gated(report.solution, task.name, "PASS", same)
+    judged = found.unfitted if any(found.fitted) else found
+    if judged is None:
+        raise _fitted(instead)
+    verdict, sentence = _judged(judged, margin)
+    details = _flips(judged)
+    if judged is not found:
+        left_out = f"{found.n - judged.n} of {found.n} dev cases are left out, because {_who(found)} fitted on them"
+        details.insert(0, f"{left_out}; `{instead}` judges on sealed cases.")
+    return Gated(report.solution, task.name, verdict, sentence, tuple(details))
+
+
+def _judged(found: Comparison, margin: float) -> tuple[Verdict, str]:
+    """The verdict on the difference, and its sentence."""
     low, high = found.interval
     verdict: Verdict = "PASS" if low > -margin else "FAIL" if high < -margin else "UNPROVEN"
     said = {
@@ -105,11 +126,26 @@ async def gate_dev(
         "FAIL": f"is worse than {found.before} by more than {margin:g}",
         "UNPROVEN": f"may or may not be worse than {found.before} by more than {margin:g}",
     }[verdict]
-    sentence = (
-        f"`{report.solution}` {said}: {found.difference:+.3f} ({low:+.3f} to {high:+.3f} at 95%) "
-        f"on the same {found.n} dev cases."
+    between = f"{found.difference:+.3f} ({low:+.3f} to {high:+.3f} at 95%)"
+    return verdict, f"`{found.after}` {said}: {between} on the same {found.n} dev cases."
+
+
+def _left(before: Mapping[str, Any], solution: Any) -> int:
+    """The cases of a report that neither its solution nor this one was fitted on, as far as is known beforehand."""
+    learned: frozenset[str] = getattr(solution, "learned", frozenset())
+    return sum(not row.get("fitted") and case_mark(row["key"]) not in learned for row in before["cases"])
+
+
+def _fitted(instead: str) -> UsageError:
+    return UsageError(
+        "the solution, or that of the report, was fitted on these dev cases, so that they cannot judge it",
+        hint=f"judge it on sealed cases: {instead}",
     )
-    return Gated(report.solution, task.name, verdict, sentence, tuple(_flips(found)))
+
+
+def _who(found: Comparison) -> str:
+    names = [f"`{n}`" for n, fitted in zip((found.before, found.after), found.fitted, strict=True) if fitted]
+    return f"{' and '.join(names)} {'were' if len(names) > 1 else 'was'}"
 
 
 def read_report(path: str | Path) -> dict[str, Any]:

@@ -12,12 +12,13 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from suffice.evals.cost import money
+from suffice.evals.cost import bounded, money
 from suffice.evals.report import duration, figure
 from suffice.evals.shown import counted
 from suffice.ladder.page_cases import confusion_of, confusion_table, failure_list, label
+from suffice.ladder.page_claim import asked, proved, reference, units
 from suffice.ladder.page_figures import axis_bottom, strip
-from suffice.ladder.page_ladder import cases_seen, decided_rung, ends_of, ladder, looked_at, paths
+from suffice.ladder.page_ladder import cases_seen, decided_rung, ladder, looked_at, paths
 from suffice.ladder.page_shell import document, hero, section, terms
 from suffice.ladder.page_text import (
     Html,
@@ -36,12 +37,13 @@ from suffice.ladder.page_text import (
     quoted,
     string,
 )
-from suffice.ladder.sentence import floor_percent, percent, rate
+from suffice.ladder.rung import BUILT_IN
+from suffice.ladder.sentence import percent, rate
+from suffice.ladder.spending import paid
 from suffice.values import Json
 
 Record = Mapping[str, Json]
 
-BUILT_IN = ["constant", "words"]  # what `climb` proposes when it is given no rungs
 SETTINGS = {
     "path": "data",
     "seed": "seed",
@@ -73,26 +75,18 @@ def page(decision: Record) -> str:
 
 def _facts(decision: Record) -> list[tuple[str, str, str]]:
     claim = part(decision, "claim")
-    coverage, (shown, bar) = number(claim, "coverage"), ends_of(claim)
+    coverage = number(claim, "coverage")
     bound, share, alpha = (number(decision, key) for key in ("bound", "share", "error"))
-    among = "right among answered" if coverage is not None else "right"
-    facts: list[tuple[str, str, str]] = []
-    if bound is not None:
-        facts.append(("Shown", f"≥ {rate(bound)}", among))
-    if share is not None:
-        facts.append(("Answered", f"≥ {floor_percent(share)}", "of inputs"))
-    if bar is not None:
-        facts.append(("Bar", rate(bar), among + (f"; a PASS shows {rate(shown)}" if shown is not None else "")))
+    facts = [*proved(claim, bound, share), *asked(claim)]
     if coverage is not None and share is None:
         facts.append(("Coverage", "max" if coverage == 0 else f"{coverage:.0%}", "of inputs, asked for"))
     if alpha is not None:
         facts.append(("Error", percent(alpha), "chance of a wrong PASS, at most"))
     cost = number(decision, "cost_usd")
-    facts += [("Cost", money(1000 * cost), "for 1,000 inputs")] if cost else []
+    facts += [("Cost", _dollars(1000 * cost, decision.get("cost_at_most")), "for 1,000 inputs")] if cost else []
     n, used = number(claim, "n"), _used(decision)
     if n is not None:
-        per = clipped(string(claim, "per"), 40)
-        said = "sealed cases" + (f", one per {per}" if per else "")
+        said = units(claim)
         facts.append(
             ("Test", f"{n:,.0f}", said) if used is None else ("Test", f"{used:,} of {n:,.0f}", f"{said}, used")
         )
@@ -105,7 +99,7 @@ def _facts(decision: Record) -> list[tuple[str, str, str]]:
 def _used(decision: Record) -> int | None:
     """Sealed cases used by the try that decided: the easiest PASS, else the last try."""
     tried = [(string(r, "state"), t) for r in parts(decision, "rungs") if (t := part(r, "tested"))]
-    passed = [t for state, t in tried if state == "PASS"]
+    passed = [t for state, t in tried if state in ("PASS", "would pass")]
     return count(passed[0] if passed else tried[-1][1], "used") if tried else None
 
 
@@ -168,13 +162,13 @@ def _settings(decision: Record) -> Html:
     told, claim = part(decision, "settings"), part(decision, "claim")
     claim = claim or part(told, "claim")
     rows: list[tuple[str, Html | str]] = []
-    for key in ("bar", "tolerance", "coverage"):
+    for key in ("within", "p95") if reference(claim) else ("bar", "tolerance", "coverage", "p95"):
         value = number(claim, key)
         if value is not None:
             rows.append((key, "max" if key == "coverage" and value == 0 else rate(value)))
     rows += [
         (term, folded(plain(claim[key])))
-        for key, term in (("grader", "grader"), ("per", "one case per"))
+        for key, term in (("grader", "grader"), ("per", "cluster"), ("most", "cases of a cluster that count"))
         if claim.get(key)
     ]
     names = [r for r in items(told, "rungs") if isinstance(r, str)]
@@ -182,7 +176,8 @@ def _settings(decision: Record) -> Html:
     rows += [("tries before this climb", f"{len(items(told, 'base'))}")] if "base" in told else []
     rows += [(SETTINGS.get(k, k), _setting(v)) for k, v in told.items() if k not in ELSEWHERE and v is not None]
     cost, spent = number(decision, "cost_usd"), part(decision, "spent")
-    rows.append(("cost of 1,000 inputs", "unknown" if cost is None else money(1000 * cost)))
+    dollars = "unknown" if cost is None else _dollars(1000 * cost, decision.get("cost_at_most"))
+    rows.append(("cost of 1,000 inputs", dollars))
     rows += [("spent on model calls", _spent(spent))] if count(spent, "attempts") else []
     rows += [("run", code(string(decision, "run")))] if string(decision, "run") else []
     said = "The same command on the same data looks the verdict up and spends nothing."
@@ -192,8 +187,11 @@ def _settings(decision: Record) -> Html:
 
 
 def _spent(spent: Record) -> str:
-    usd = number(spent, "usd")
-    return f"{'unknown' if usd is None else money(usd)} in {counted(count(spent, 'attempts'), 'attempt')}"
+    return f"{paid(spent)} in {counted(count(spent, 'attempts'), 'attempt')}"
+
+
+def _dollars(usd: float, at_most: Json) -> str:
+    return bounded(money(usd), at_most is True)
 
 
 def _setting(value: Json) -> Html | str:
@@ -206,21 +204,23 @@ def _command(decision: Record, told: Record, claim: Record, names: list[str]) ->
     """The line to type: as it was recorded, else put together from the settings."""
     if string(told, "command"):
         return string(told, "command"), None
-    given = [] if names == BUILT_IN else names
-    words = ["suffice", "climb", string(told, "path") or string(decision, "task") or "TASK", *given]
-    for key in ("bar", "tolerance", "coverage"):
+    words = ["suffice", "climb", string(told, "path") or string(decision, "task") or "TASK", *names]
+    words += ["--of", reference(claim)] if reference(claim) else []
+    for key in ("within", "p95") if reference(claim) else ("bar", "tolerance", "coverage", "p95"):
         value = number(claim, key)
         if value is not None:
             words += [f"--{key}", "max" if key == "coverage" and value == 0 else f"{value:g}"]
     words += ["--quick"] if "way_down=None" in string(told, "rule") else []
-    own = [n for n in given if n not in BUILT_IN]
+    own = [n for n in names if n not in BUILT_IN]
     note = join(["Put in place of ", join([code(n) for n in own], ", "), " where they come from: my.py:function."])
     return shlex.join(words), note if own else None
 
 
 def _footer(decision: Record) -> Html:
-    n = number(part(decision, "claim"), "n")
-    sealed = f"the {n:,.0f} sealed test cases" if n is not None else "the sealed test cases"
+    claim = part(decision, "claim")
+    n = number(claim, "n")
+    kind = "test cases" if claim.get("open") is True else "sealed test cases"
+    sealed = f"the {n:,.0f} {kind}" if n is not None else f"the {kind}"
     return el(
         "p",
         f"Shown are dev cases with their texts. Of {sealed} nothing is shown but counts and verdicts: a case that "
@@ -236,7 +236,7 @@ def eval_page(report: Record) -> str:
     name = clipped(string(report, "solution") or "the solution", 80)
     found = _evaluated(report)
     kicker = join([f"Evaluation on {split or 'dev'} cases of ", code(clipped(task, 80)) if task else "a task"])
-    top = hero(kicker, "", _score_sentence(report, name), _eval_facts(report, found.seconds), [])
+    top = hero(kicker, "", score_sentence(report, name), _eval_facts(report, found.seconds), [])
     sections = [_score_picture(report, name)]
     if split == "test":  # sealed: whatever a recording holds, no text of it is shown
         footer = el("p", "These cases are sealed: nothing but counts is shown.")
@@ -278,17 +278,30 @@ def _evaluated(report: Record) -> _Evaluated:
     return _Evaluated(wrong, len(wrong), failed, kinds, Counter(said), seconds)
 
 
-def _score_sentence(report: Record, name: str) -> str:
+def score_sentence(report: Record, name: str) -> str:
+    """What an evaluation says in a sentence: the score with its interval and what it is of."""
     score, n = number(report, "score"), count(report, "n")
     if score is None:
         return f"`{name}` gave no answer to any of {n:,} cases, so its score is unknown."
     ends = numbers(report.get("interval95"))
-    graded = n - count(report, "errors")
+    graded, flattered = n - count(report, "errors"), _flattered(report)
     among = " answered calls" if count(report, "errors") else ""
     right = f"{count(report, 'right'):,} of {graded:,}{among} right"
     if len(ends) != 2:
-        return f"`{name}`: {right}; too few cases for an interval."
-    return f"`{name}` scores {figure(score)} ({figure(ends[0])} to {figure(ends[1])} at 95%), {right}."
+        return f"`{name}`: {right}; too few cases for an interval.{flattered}"
+    return f"`{name}` scores {figure(score)} ({figure(ends[0])} to {figure(ends[1])} at 95%), {right}.{flattered}"
+
+
+def _flattered(report: Record) -> str:
+    """What a score is worth on cases that the solution was fitted on; "" where there is none."""
+    fitted, left = count(report, "fitted"), part(report, "unfitted")
+    if not fitted:
+        return ""
+    said = f" It was fitted on {fitted:,} of these cases, so that flatters"
+    score = number(left, "score")
+    if score is None:
+        return f"{said}; none is left to judge it by."
+    return f"{said}: of the other {count(left, 'n'):,}, {count(left, 'right'):,} are right ({figure(score)})."
 
 
 def _eval_facts(report: Record, seconds: list[float]) -> list[tuple[str, str, str]]:
@@ -304,7 +317,8 @@ def _eval_facts(report: Record, seconds: list[float]) -> list[tuple[str, str, st
     cost = part(report, "cost")
     if number(cost, "usd") != 0 and count(cost, "n"):
         usd = number(cost, "usd")
-        facts.append(("Cost", "unknown" if usd is None else money(1000 * usd), "for 1,000 cases"))
+        said = "unknown" if usd is None else _dollars(1000 * usd, cost.get("at_most"))
+        facts.append(("Cost", said, "for 1,000 cases"))
     return facts
 
 

@@ -125,7 +125,7 @@ def _failure(case: Mapping[str, Json]) -> Html:
         class_="pair",
     )
     reason = string(case, "reason")
-    if reason == f"expected {shown(case.get('expected'))}, got {shown(case.get('answer'))}":
+    if case.get("error") or reason == f"expected {shown(case.get('expected'))}, got {shown(case.get('answer'))}":
         reason = ""  # the line above says it
     why = [el("p", folded(reason), class_="reason")] if reason else []
     meta = el("div", source, *who, class_="meta")

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from suffice.evals.cost import PerCase, cost_text
 from suffice.evals.report import figure
 from suffice.evals.shown import counted
+from suffice.ladder.page_claim import ends_of, graded, reference, shown, units
 from suffice.ladder.page_figures import Member, Point, axis_bottom, axis_top, curve, gauge, route, strip
 from suffice.ladder.page_shell import MARKS, section, sign
 from suffice.ladder.page_text import (
@@ -26,6 +27,7 @@ from suffice.ladder.page_text import (
     string,
 )
 from suffice.ladder.sentence import confidence, floor_percent, percent, rate, when
+from suffice.ladder.spending import EXPLAINED, taken
 from suffice.stats.intervals import wilson
 from suffice.values import Json
 
@@ -40,6 +42,7 @@ STATES = {
     "to test": ("ready", "for test"),
     "not tried": ("not tried", ""),
     "paused": ("paused", ""),
+    "would pass": ("would pass", "if nobody tuned on these cases"),
 }
 """What the states of a rung without a verdict are called here, and what they mean."""
 
@@ -69,25 +72,27 @@ def ladder(decision: Record) -> Html | None:
         role="table",
     )
     calls, saved = sum(count(r, "calls") for r in rungs), sum(count(r, "saved") for r in rungs)
-    said = f"{calls:,} calls that may have cost something; stopping early saved {saved:,}."
+    spent = part(decision, "spent")
+    said = f"{taken(calls, spent)}; stopping early saved {saved:,} calls."
+    said += f" {EXPLAINED[0].upper()}{EXPLAINED[1:]}." if count(spent, "attempts") else ""
     note = [el("p", said, class_="note")] if calls or saved else []
     return section("ladder", "The ladder", _how_to_read(claim), table, *note)
 
 
-def ends_of(claim: Record) -> tuple[float | None, float | None]:
-    """What a PASS shows (bar less tolerance), and the bar; None where unknown."""
-    bar, slack = number(claim, "bar"), number(claim, "tolerance")
-    return (round(bar - slack, 10) if bar is not None and slack is not None else None), bar
+MARKED = {False: "share right", True: "mean score"}
 
 
 def _how_to_read(claim: Record) -> str:
-    said = "Easiest at the bottom. The mark is the share right on dev"
+    said = f"Easiest at the bottom. The mark is the {MARKED[graded(claim)]} on dev"
+    if reference(claim):
+        said = f"Easiest at the bottom. The mark compares dev with {reference(claim)}: in the middle they are equal"
     said += " among answered cases" if number(claim, "coverage") is not None else ""
     said += ", the whisker its 95% interval"
-    shown, bar = ends_of(claim)
-    if bar is not None and shown is not None:
-        said += f"; the tint runs from what a PASS shows ({rate(shown)}) to the bar ({rate(bar)})"
-    return said + ". Chance is the predicted chance of a PASS on the sealed test."
+    least, bar = ends_of(claim)
+    if bar is not None and least is not None and not reference(claim):
+        said += f"; the tint runs from what a PASS shows ({rate(least)}) to the bar ({rate(bar)})"
+    test = "test cases, which others could look at" if claim.get("open") is True else "sealed test"
+    return said + f". Chance is the predicted chance of a PASS on the {test}."
 
 
 def _rung(k: int, rung: Record, claim: Record) -> Html:
@@ -111,6 +116,8 @@ def _rung(k: int, rung: Record, claim: Record) -> Html:
 
 def score_of(rung: Record, claim: Record) -> float | None:
     """The dev score: right among answered where the claim has a coverage, right among all else."""
+    if number(rung, "dev_mean") is not None:
+        return number(rung, "dev_mean")
     among = count(rung, "dev_answered" if number(claim, "coverage") is not None else "dev_seen")
     return min(count(rung, "dev_right") / among, 1.0) if among else number(rung, "dev_score")
 
@@ -120,7 +127,7 @@ def cost_said(cost: Record) -> str:
     usd, tokens = number(cost, "usd"), [number(cost, f"{way}_tokens") for way in ("input", "output")]
     if not count(cost, "n") or usd == 0:
         return ""
-    return cost_text(PerCase(count(cost, "n"), usd, *tokens))
+    return cost_text(PerCase(count(cost, "n"), usd, *tokens, at_most=cost.get("at_most") is True))
 
 
 def looked_at(rung: Record) -> str:
@@ -141,18 +148,27 @@ def _interval(rung: Record) -> tuple[float, float] | None:
 def _dev(rung: Record, claim: Record, score: float | None, interval: tuple[float, float] | None) -> list[Html]:
     if score is None:
         return [el("span", "not run", class_="note")]
-    between = [el("span", f"{figure(interval[0])} to {figure(interval[1])}")] if interval is not None else []
+    against = reference(claim)
+    says = _difference if against else figure
+    between = [el("span", f"{says(interval[0])} to {says(interval[1])}")] if interval is not None else []
     right, answered, seen = (count(rung, f"dev_{key}") for key in ("right", "answered", "seen"))
     said: list[str] = []
     if seen:
         among = answered if number(claim, "coverage") is not None else seen
-        said.append(f"{right:,} of {among:,}")
+        said.append(
+            f"{among:,} pairs with {against}" if against else f"{right:,} of {among:,}{' fully right' * graded(claim)}"
+        )
         said += [f"answered {answered / seen:.0%} of {seen:,}"] if answered < seen else []
     total, failed = count(rung, "dev_total"), count(rung, "dev_failed")
     said += [f"stopped early, of {total:,}"] if total > seen else []
     said += [f"{failed:,} failed calls"] if failed else []
     said += ["out of fold"] if rung.get("out_of_fold") is True else []
-    return [el("b", figure(score)), Html(" "), *between, *(el("span", s, class_="note") for s in said)]
+    return [el("b", says(score)), Html(" "), *between, *(el("span", s, class_="note") for s in said)]
+
+
+def _difference(mean: float) -> str:
+    """Of pairs, whose mean is 1/2 where they are equal."""
+    return f"{2 * mean - 1:+.3f}"
 
 
 def _test(rung: Record, state: str, mark: str, claim: Record) -> list[Html]:
@@ -162,13 +178,15 @@ def _test(rung: Record, state: str, mark: str, claim: Record) -> list[Html]:
     if not tested:
         return [chip, *([el("span", why, class_="note")] if why else [])]
     n, used = number(claim, "n"), count(tested, "used")
-    said = [f"{used:,} of {n:,.0f} sealed cases" if n is not None else f"{used:,} sealed cases"]
+    kind = units(claim)
+    said = [f"{used:,} of {n:,.0f} {kind}" if n is not None else f"{used:,} {kind}"]
+    said += [why] if why else []
     bound, share, alpha = number(tested, "bound"), number(tested, "share"), number(tested, "alpha")
     if bound is not None:
-        said.append(f"at least {rate(bound)} right")
+        said.append(shown(claim, bound))
         said += [f"at least {floor_percent(share)} answered"] if share is not None else []
     if alpha is not None:
-        spent = f"error {percent(alpha)}" if state == "PASS" else f"{percent(alpha)} of error spent"
+        spent = f"error {percent(alpha)}" if state in ("PASS", "would pass") else f"{percent(alpha)} of error spent"
         said.append(f"try {count(tested, 'number')}, {spent}")
     failed, at = count(tested, "failed"), number(tested, "at")
     said += [f"{failed:,} failed calls"] if failed else []
@@ -244,8 +262,8 @@ def _coverage(decision: Record, rung: Record) -> Html | None:
         return section("coverage", "Coverage", said)
     threshold = members[-1].threshold
     chosen = _chosen(points, threshold)
-    shown, bar = ends_of(claim)
-    lines = [(name, v) for name, v in (("bar", bar), ("claim", shown)) if v is not None]
+    least, bar = ends_of(claim)
+    lines = [(name, v) for name, v in (("bar", bar), ("claim", least)) if v is not None]
     band = " The band is its 95% interval, point by point." if points[0].interval is not None else ""
     alone = " on its own" if len(members) > 1 else ""
     lead = [

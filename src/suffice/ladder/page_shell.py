@@ -1,18 +1,21 @@
 """What every page of Suffice has: the document with its style sheet and policy, the verdict, the facts, sections.
 
-No script, no picture and no font from anywhere: the Content-Security-Policy allows the one style sheet by its hash
-and nothing else.
+No picture and no font from anywhere, and no script but in a page to look through: the Content-Security-Policy allows
+the style sheet and that one script by their hashes and nothing else.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 from suffice.ladder.page_text import Html, clipped, el, quoted
+from suffice.values import Json
 
 MARKS = {"PASS": "pass", "FAIL": "fail", "UNPROVEN": "unproven"}
 SIGNS = {
@@ -23,11 +26,20 @@ SIGNS = {
 }
 
 
-def document(title: str, hero: Html, sections: Sequence[Html | None], footer: Html) -> str:
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What makes a page more than paper: its own style sheet and script, and the data that the script shows."""
+
+    style: str
+    script: str
+    data: Json
+
+
+def document(title: str, hero: Html, sections: Sequence[Html | None], footer: Html, live: Live | None = None) -> str:
     """The whole file. `title` names it among other tabs."""
-    style = _style()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    style = _style() + (live.style if live is not None else "")
+    allowed = f"style-src {_digest(style)}" + (f"; script-src {_digest(live.script)}" if live is not None else "")
+    policy = f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
     head = el(
         "head",
         el("meta", charset="utf-8"),
@@ -39,7 +51,7 @@ def document(title: str, hero: Html, sections: Sequence[Html | None], footer: Ht
         el("style", Html(style)),
     )
     main = el("main", hero, *(s for s in sections if s is not None))
-    body = el("body", main, el("footer", footer))
+    body = el("body", main, el("footer", footer), *(_scripts(live) if live is not None else ()))
     return "<!doctype html>\n" + el("html", head, body, lang="en") + "\n"
 
 
@@ -80,6 +92,21 @@ def sign(mark: str) -> Html:
 def terms(rows: Sequence[tuple[str, str]], kind: str) -> Html:
     """A list of terms and what they are."""
     return el("dl", *(el("div", el("dt", term), el("dd", said)) for term, said in rows), class_=kind)
+
+
+def data_text(value: Json) -> str:
+    """`value` as JSON that ends no script element and opens no comment, whatever its texts say."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _scripts(live: Live) -> tuple[Html, Html]:
+    data = el("script", Html(data_text(live.data)), type="application/json", id="data")
+    return data, el("script", Html(live.script))
+
+
+def _digest(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import math
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 
@@ -12,7 +13,9 @@ from suffice.values import Json
 
 BEGINNING = 480  # characters of a long text that are shown before it is unfolded
 LONGEST = 20_000  # characters of one text that a page holds
-VOID = {"meta", "br"}
+VOID = {"meta", "br", "input"}
+HIDDEN = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Controls but line end and tab, half surrogate pairs, and the characters that turn the reading direction."""
 
 
 class Html(str):
@@ -39,7 +42,7 @@ def join(parts: Iterable[str], between: str = "") -> Html:
 def printable(text: str) -> str:
     """`text` without what an HTML file cannot hold (controls, lone surrogates) and without what turns the reading
     direction of its surroundings; each of these is named instead of dropped."""
-    return text if text.isascii() and text.isprintable() else "".join(map(_shown, text))
+    return HIDDEN.sub(lambda c: "" if c[0] == "\r" else f"⟨U+{ord(c[0]):04X}⟩", text)
 
 
 def code(text: str) -> Html:
@@ -167,14 +170,3 @@ def parts(record: Mapping[str, Json], key: str) -> list[Mapping[str, Json]]:
 
 def _figure(value: str | float) -> str:
     return value if isinstance(value, str) else f"{value:.5g}"
-
-
-def _shown(c: str) -> str:
-    kind = unicodedata.category(c)
-    if c in "\n\t" or kind not in ("Cc", "Cs") and c not in TURNING:
-        return c
-    return "" if c == "\r" else f"⟨U+{ord(c):04X}⟩"
-
-
-TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-"""The characters that turn the reading direction of what follows them."""

@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import Any, Final, Literal, Union
 
 from suffice.errors import UsageError
+from suffice.evals.answer_schema import field_names, schema_of
 from suffice.evals.task import Task
 from suffice.ladder.rung import Rung
+from suffice.models.output.from_schema import type_of_schema
 from suffice.models.output.typed import output_type
 from suffice.programs.confidence import Confidence, checked_confidence, why_none
 from suffice.programs.example_solution import Shown, example_solution
@@ -18,10 +20,9 @@ from suffice.programs.step import Step
 from suffice.programs.step_solution import Asking, named, step_solution
 from suffice.programs.using import model_configured, model_for
 from suffice.programs.vote import Voting, vote_solution
-from suffice.values import Case, content_hash
+from suffice.values import Case, Json, canonical, content_hash
 
 NOT_TRIED: Final = "no model: export SUFFICE_MODEL=openai:gpt-5-mini (and its key), or --model NAME"
-KINDS: Final = ("label", "choice", "number", "text")
 
 
 def prompt(name: str = "prompt", *, confidence: Confidence | None = None) -> Rung:
@@ -54,8 +55,15 @@ def examples(
         pool = tuple(Example(named(c.inputs, names), c.expected) for c in cases)
         return example_solution(Shown(asking, pool, k, tuple(c.cluster for c in cases)))
 
-    identity = _identity("examples", base, k, sure)
-    return Rung(name, fit, identity, learns=True, unsuited=lambda task: _unsuited(task, base, sure), asks=True)
+    return Rung(
+        name,
+        fit,
+        _identity("examples", base, k, sure),
+        learns=True,
+        unsuited=lambda task: _no_examples(task) or _unsuited(task, base, sure),
+        asks=True,
+        model=_said(base),
+    )
 
 
 def vote(base: Step[Any, Any] | None = None, *, n: int = 5, temperature: float = 0.7, name: str = "vote") -> Rung:
@@ -67,7 +75,7 @@ def vote(base: Step[Any, Any] | None = None, *, n: int = 5, temperature: float =
         return vote_solution(Voting(_asking(task, base, name), n, temperature))
 
     identity = _identity("vote", base, n, temperature)
-    return Rung(name, fit, identity, unsuited=lambda task: _unsuited(task, base), asks=True)
+    return Rung(name, fit, identity, unsuited=lambda task: _unsuited(task, base), asks=True, model=_said(base))
 
 
 def asking_for(task: Task, name: str) -> Asking:
@@ -92,14 +100,17 @@ def _asking(task: Task, base: Step[Any, Any] | None, name: str) -> Asking:
 
 def _instruction(task: Task) -> str:
     given = ", ".join(task.columns.inputs)
-    wanted = task.columns.expected
-    lines = [f"You are given: {given}. Answer with: {wanted}."]
+    if task.grader.answer:  # the expected value is no answer itself, and its name means nothing to a model
+        return f"You are given: {given}. {task.grader.answer}"
+    lines = [f"You are given: {given}. Answer with: {task.columns.expected}."]
     if task.kind in ("label", "choice") and task.labels:
         lines.append("Choose one of: " + "; ".join(str(label) for label in task.labels) + ".")
     elif task.kind == "choice":
         lines.append("Answer with the letter of the right option, or with its text, and nothing around it.")
     elif task.kind == "number":
         lines.append("Answer with a number alone.")
+    elif task.kind == "fields" and task.output is None:
+        lines += _fields_said(_schema(task))
     elif task.kind == "text":
         lines.append("Answer as briefly as the question allows, with nothing around the answer.")
     if task.nothing:
@@ -107,8 +118,21 @@ def _instruction(task: Task) -> str:
     return "\n".join(lines)
 
 
+def _schema(task: Task) -> dict[str, Json]:
+    """What the expected values of train and dev have in common; those of test are not looked at."""
+    return schema_of([c.expected for c in (*task.train, *task.dev) if c.expected is not None])
+
+
+def _fields_said(schema: dict[str, Json]) -> list[str]:
+    names = field_names(schema)
+    if names:
+        said = [f"Its fields are {', '.join(names)}."]
+        return [*said, "A field that the input says nothing of is null."] if '"null"' in canonical(schema) else said
+    return ["Answer with a list; an empty one where there is nothing."] if schema.get("type") == "array" else []
+
+
 def _answers(task: Task) -> Any:
-    """The type of the task's answers: as declared, else from its kind and the labels of train and dev."""
+    """The type of the task's answers: as declared, else from its kind and the expected values of train and dev."""
     if task.output is not None:
         return task.output
     inner: Any = str
@@ -116,12 +140,19 @@ def _answers(task: Task) -> Any:
         inner = Literal[tuple(task.labels)]
     elif task.kind == "number":
         inner = float
+    elif task.kind == "fields":
+        inner = type_of_schema(_schema(task), wrapped=False, name="Answer")
     return Union[inner, None] if task.nothing else inner  # noqa: UP007 - made of values
 
 
+def _no_examples(task: Task) -> str | None:
+    name = task.grader.name
+    return f"what the {name} grader expects is no example of an answer: bring a step" if task.grader.answer else None
+
+
 def _unsuited(task: Task, base: Step[Any, Any] | None, sure: Confidence | None = None) -> str | None:
-    if base is None and task.output is None and task.kind not in KINDS:
-        return f"it has no prompt for answers of kind {task.kind}: bring a step"
+    if base is None and task.output is None and task.kind == "fields" and not _schema(task):
+        return "no case of train or dev shows what fields an answer has: bring a step"
     said = base.said_model if base is not None else None
     if said is None and not model_configured():
         return NOT_TRIED
@@ -135,7 +166,13 @@ def _rung(name: str, base: Step[Any, Any] | None, confidence: Confidence | None)
         return step_solution(replace(_asking(task, base, name), confidence=sure))
 
     identity = _identity("asks", base, name, sure)
-    return Rung(name, fit, identity, unsuited=lambda task: _unsuited(task, base, sure), asks=True)
+    return Rung(name, fit, identity, unsuited=lambda task: _unsuited(task, base, sure), asks=True, model=_said(base))
+
+
+def _said(base: Step[Any, Any] | None) -> str | None:
+    """The address of the model that a step says itself."""
+    said = base.said_model if base is not None else None
+    return said if said is None or isinstance(said, str) else said.name
 
 
 def _identity(kind: str, base: Step[Any, Any] | None, *more: Any) -> str:
@@ -143,5 +180,6 @@ def _identity(kind: str, base: Step[Any, Any] | None, *more: Any) -> str:
     when the climb begins is not in it (`Rung.asks`)."""
     said = None
     if base is not None:
-        said = [repr(part) for part in (base.asked, base.typed.spec_schema, base.said_model, base.options)]
+        options = {name: value for name, value in base.options.items() if name != "budget"}  # it changes as it is spent
+        said = [repr(part) for part in (base.asked, base.typed.spec_schema, base.said_model, options)]
     return content_hash([kind, said, *more])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from suffice.evals.runner import graded, outcomes
-from suffice.evals.seal import one_per_cluster
+from suffice.evals.fitted import fitted_ids
+from suffice.evals.grading import all_scored
+from suffice.evals.runner import outcomes
+from suffice.evals.units import flat, in_units
 from suffice.ladder.rung import Rung
 from suffice.ladder.state import Climb
 from suffice.programs.solution import Solution, check_inputs
@@ -38,7 +40,9 @@ async def race(c: Climb, family: Rung) -> tuple[Rung, int]:
 
 async def _laps(c: Climb, name: str, solutions: Sequence[Solution], right: list[list[bool]]) -> int:
     """Run lap after lap, noting in `right` what each variant got right; the index of the best."""
-    cases = one_per_cluster(c.dev, 0)
+    fitted = fitted_ids(c.task, frozenset[str]().union(*(s.learned for s in solutions)), c.dev)
+    shown = (case for case in c.dev if case.id not in fitted)  # the same for all variants
+    cases = flat(in_units(shown, 0, c.stated.most))
     running = list(range(len(solutions)))
     for begin in range(0, len(cases), LAP):
         lap = cases[begin : begin + LAP]
@@ -61,11 +65,11 @@ def _behind(mine: Sequence[bool], leading: Sequence[bool]) -> bool:
 async def _best_out_of_fold(c: Climb, rungs: Sequence[Rung]) -> Rung:
     """The variant with most cases right when each is answered by a fit that has not seen it, one case a cluster."""
     cases: Sequence[Case] = (*c.task.train, *c.dev)
-    counted = {case.id for case in one_per_cluster(cases, 0)}
+    counted = {case.id for case in flat(in_units(cases, 0, c.stated.most))}
     scores: list[int] = []
     for rung in rungs:
         assert rung.out_of_fold is not None
         answers = await rung.out_of_fold(c.task, cases)
         pairs = [(a, case) for a, case in zip(answers, cases, strict=True) if case.id in counted]
-        scores.append(sum(graded(c.task.grader, a, case).value >= 1 for a, case in pairs))
+        scores.append(sum(score.value >= 1 for score in await all_scored(c.task.grader, pairs)))
     return rungs[max(range(len(rungs)), key=lambda i: (scores[i], -i))]

@@ -12,21 +12,22 @@ from suffice.evals.columns import EXPECTED, INPUT
 from suffice.evals.foreign.reading import read_runs
 from suffice.evals.foreign.run import Run, RunCase
 from suffice.evals.grade import Grader
+from suffice.evals.runner import graded
 from suffice.evals.shown import counted, listed, shown
 from suffice.evals.task import Task
 from suffice.ladder.recording import IDS, Recording, answer_of, read_recording, replay_solution
 from suffice.ladder.rung import Rung, replay
 from suffice.programs.solution import Solution
-from suffice.values import ABSTAIN, Case, Graded, Json, Score, content_hash, to_json
+from suffice.values import ABSTAIN, Answer, Case, Graded, Json, Score, content_hash, to_json
 
 ANSWERS = "answer"
 """What stands after # for the answers themselves, for the task's grader to score."""
 TABLE = "table"
 NOT_SAID = "not recorded"
-CONDITION = "as recorded {by}, where these cases could be seen; valid only if nobody tuned on them or picked by them"
 LOOKED_AT = (
-    "whoever made these runs could look at every case, so a PASS holds only where none of these solutions was made, "
-    "changed or picked after looking at them; where one was, it takes fresh cases: suffice climb TASK SOLUTION"
+    "whoever made these runs could look at every case, so nothing here is sealed. --untouched says that none of these "
+    "solutions was made, changed or picked after looking at them; where one was, it takes fresh cases: suffice climb "
+    "TASK SOLUTION"
 )
 
 
@@ -79,6 +80,7 @@ def rungs_of(path: str | Path, word: str | None) -> list[Rung] | None:
 def task_of_runs(texts: Sequence[str], **options: Any) -> tuple[Task, list[Rung], list[str]]:
     """The task that runs make, FILE[#WORD] each: their cases, scored as recorded; the rungs; and what is to be said.
 
+    Whoever made the runs could look at the cases, so the task is open to others.
     `options` are those of the task's claim. Raises DataError where the runs are not of the same cases, UsageError
     where it is not clear which score counts.
     """
@@ -92,9 +94,17 @@ def task_of_runs(texts: Sequence[str], **options: Any) -> tuple[Task, list[Rung]
     how: dict[str, Any] = {"name": found[0].file.stem, "inputs": ["input"], "expected": "expected", "shape": "10/30/60"}
     if scored:
         how |= {"kind": "text", "grader": Grader("as recorded", _as_recorded, identity="as recorded")}
-    task = Task(rows, **options, **how)
-    rungs = [replace(_rung(c), note=CONDITION.format(by=_by(c.run))) for c in found]
+    task = Task(rows, **options, **how).open_to_others()
+    rungs = [replace(_rung(c), note=f"as recorded {_by(c.run)}, {_right(c, task)}") for c in found]
     return task, rungs, [*(_said(c) for c in found), LOOKED_AT]
+
+
+def _right(chosen: Chosen, task: Task) -> str:
+    """ "39 of 40 right", of all cases of a run."""
+    every = {c.inputs_hash: c for c in (*task.train, *task.dev, *task.sealed())}
+    pairs = [(chosen.answer(c), every[content_hash(c.input)]) for c in chosen.cases]
+    right = sum(graded(task.grader, Answer(value), case).value >= 1.0 for value, case in pairs)
+    return f"{right:,} of {len(pairs):,} right"
 
 
 def _as_recorded(output: Any, case: Case) -> Score:

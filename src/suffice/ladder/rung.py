@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # what calls a model is heavy
 ASKING = ("prompt", "examples", "vote")
 """Built-in rungs that ask a language model."""
 
-BUILT_IN = ("constant", "words", *ASKING)
+BUILT_IN = ("constant", "rules", "words", "nearest", "patterns", *ASKING)
 """Names that mean a rung though a folder is called so, too: that is ./examples."""
 
 Fit = Callable[[Task, Sequence[Case]], Awaitable[Solution]]
@@ -56,7 +56,9 @@ class Rung:
     family: tuple[Rung, ...] = ()
     as_is: bool = False
     claim: Mapping[str, Json] | None = None  # what was shown of a loaded bundle
+    learned: frozenset[str] = frozenset()  # the cases that a loaded bundle was fitted on
     asks: bool = False  # it asks the model that holds when it is fitted
+    model: str | None = None  # the address of the one that it says itself
     confidence_from: str | None = None  # of the answers out of fold; else its solution says it
 
 
@@ -113,6 +115,29 @@ def words(name: str = "words", *, folds: int = 5, seed: int = 0) -> Rung:
     )
 
 
+def rules(name: str = "rules", *, file: str | Path | None = None, folds: int = 5, seed: int = 0) -> Rung:
+    """An ordered list of readable rules, learned for labels and choices; those in `file` as they are
+    (`ladder.rules`)."""
+    from suffice.ladder import rules as learning  # it makes rungs
+
+    return learning.rules(name, folds=folds, seed=seed) if file is None else learning.rules_of_file(file, name)
+
+
+def nearest(name: str = "nearest", *, folds: int = 5, seed: int = 0) -> Rung:
+    """The answer of the most similar cases, whatever its kind (`ladder.nearest`)."""
+    from suffice.ladder import nearest as learning
+
+    return learning.nearest(name, folds=folds, seed=seed)
+
+
+def patterns(name: str = "patterns", *, file: str | Path | None = None, folds: int = 5, seed: int = 0) -> Rung:
+    """Readable rules that take the fields of an answer out of a text; those in `file` as they are
+    (`ladder.patterns`)."""
+    from suffice.ladder import patterns as learning
+
+    return learning.patterns(name, folds=folds, seed=seed) if file is None else learning.patterns_of_file(file, name)
+
+
 def function(solution: Any, name: str | None = None) -> Rung:
     """A solution that needs no fitting: a function, a route, or a loaded bundle."""
     made = from_function(solution, name)
@@ -121,7 +146,8 @@ def function(solution: Any, name: str | None = None) -> Rung:
         return made
 
     # A route was given its thresholds by a decision, and is known to the ledger with them.
-    return Rung(made.name, fit, identity=made.identity, as_is=bool(made.members), claim=made.claim)
+    as_is = bool(made.members)
+    return Rung(made.name, fit, identity=made.identity, as_is=as_is, claim=made.claim, learned=made.learned)
 
 
 def replay(path: str | Path, column: str | None = None, name: str | None = None) -> Rung:
@@ -165,7 +191,8 @@ def family(name: str, *variants: Any) -> Rung:
 
     identity = content_hash(["family", [r.identity for r in rungs]])
     learns, asks = any(r.learns for r in rungs), any(r.asks for r in rungs)
-    return Rung(name, fit, identity, learns=learns, unsuited=unsuited, family=rungs, asks=asks)
+    learned = frozenset[str]().union(*(r.learned for r in rungs))
+    return Rung(name, fit, identity, learns=learns, unsuited=unsuited, family=rungs, asks=asks, learned=learned)
 
 
 def prompt(name: str = "prompt", *, confidence: Confidence | None = None) -> Rung:
@@ -232,48 +259,56 @@ def proposed(task: Task, folder: Path | None = None) -> list[Rung]:
     if task.ladder:
         return [from_name(name, folder) for name in task.ladder]
     asking = [prompt(), examples()] if model_configured() else []
-    ladder = [r for r in (constant(), words(), *asking) if r.unsuited(task) is None]
+    # `nearest` only on request: on labels it is close to `words`, and each more rung that nearly suffices costs a try.
+    ladder = [r for r in (constant(), rules(), words(), patterns(), *asking) if r.unsuited(task) is None]
     return [*ladder, prompt()] if ladder and not asking else ladder
 
 
-def from_text(text: str, path: Path | None = None) -> Rung:
+LEARNING = {"words": words, "rules": rules, "nearest": nearest, "patterns": patterns}
+"""Built-in rungs that learn, by name."""
+
+
+def from_text(text: str, path: Path | None = None, *, model: str | None = None) -> Rung:
     """A rung as typed in a command: a rung's name, a bundle folder, or `my.py:name`, `package.module:name` of a
     function or a rung.
 
-    `path` is the task's file or folder: recordings are looked for in a folder first. Raises UsageError, SolutionError.
+    `path` is the task's file or folder: recordings are looked for in a folder first. `model` is asked in place of a
+    bundle's own (`find`). Raises UsageError, SolutionError.
     """
-    if text.startswith("replay:"):
-        file = text.removeprefix("replay:").partition("#")[0]
+    if text.startswith(("replay:", "rules:", "patterns:")):
+        file = text.partition(":")[2].partition("#")[0]
         return from_name(text, path if path is not None and (path / file).is_file() else None)
     if text in BUILT_IN or (":" not in text and not Path(text).exists()):
         return from_name(text)
-    return as_rung(find(text))
+    return as_rung(find(text, model=model))
 
 
 def from_name(name: str, folder: Path | None = None) -> Rung:
-    """A rung by its name in a command or task.toml: `constant`, `words`, `replay:FILE`, `replay:FILE#COLUMN`.
+    """A rung by its name in a command or task.toml: `constant`, `words`, `rules:FILE`, `replay:FILE#COLUMN`.
 
     With a `folder`, the file must lie in it: a task folder from elsewhere reads no other. Raises UsageError, DataError.
     """
     kind, _, rest = name.partition(":")
     if name == "constant":
         return constant()
-    if name == "words":
-        return words()
+    if name in LEARNING:
+        return LEARNING[name]()
     if name in ASKING:
         return {"prompt": prompt, "examples": examples, "vote": vote}[name]()
+    if kind in ("rules", "patterns") and rest:
+        return {"rules": rules, "patterns": patterns}[kind](file=inside(folder, rest) if folder is not None else rest)
     if kind == "replay" and rest:
         path, _, column = rest.partition("#")
         return replay(inside(folder, path) if folder is not None else path, column or None)
     if folder is not None and ":" in name:
         raise UsageError(
-            f"a ladder in task.toml names built-in rungs and recordings, not {name!r}: a task folder runs no code",
+            f"a ladder in task.toml names built-in rungs and its own files, not {name!r}: a task folder runs no code",
             hint=f"put functions on the command line: suffice climb {folder} words {name}",
         )
     near = difflib.get_close_matches(name, [*BUILT_IN, "replay"], n=1)
     raise UsageError(
         f"there is no rung called {name!r}",
         hint=(f"did you mean {near[0]}? " if near else "")
-        + "Rungs: constant, words, prompt, examples, vote, replay:FILE[#COLUMN], a bundle folder, or your own "
-        "function as my.py:triage",
+        + "Rungs: constant, rules, words, nearest, patterns, prompt, examples, vote, rules:FILE, patterns:FILE, "
+        "replay:FILE[#COLUMN], a bundle folder, or your own function as my.py:triage",
     )

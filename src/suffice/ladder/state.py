@@ -14,12 +14,14 @@ from suffice.evals.seal import Sealed
 from suffice.evals.task import Task
 from suffice.ladder.decision import Climbed
 from suffice.ladder.evidence import OUT, Evidence, Fit, Threshold, shared
+from suffice.ladder.relative import Reference
 from suffice.ladder.rule import Rule
 from suffice.ladder.rung import Rung
+from suffice.programs.learned import learned_from
 from suffice.programs.route import Leg, route_of
 from suffice.programs.solution import Solution
+from suffice.stats.claim import Claim
 from suffice.stats.ledger import alpha_of_try
-from suffice.stats.trial import Claim
 from suffice.store import ledger
 from suffice.store.database import Store
 from suffice.values import NO_COST, Case, Cost, Json, Outcome
@@ -45,6 +47,9 @@ class Options(TypedDict, total=False):
     to go on with. `fresh` asks again for what is recorded on dev. `store` is an open store or its folder. `watch`
     hears of progress; on sealed cases it must not write to this process's stdout or stderr, which are silenced.
     `model` is what steps call that say none, `budget` what all model calls of this climb may cost together.
+    `p95` asks that 95% of the calls end within so many seconds. `within` makes the bar relative: not worse by more than
+    that than the solution `of` (one of the rungs by name, or another), which answers the same cases.
+    `untouched` says of runs that were recorded elsewhere that nobody tuned on their cases or picked by them.
     `rule` replaces the rule of the climb. `command` is what was typed, for the page to say how to repeat it.
     """
 
@@ -53,9 +58,13 @@ class Options(TypedDict, total=False):
     dev_only: bool
     quick: bool
     resume: bool
+    untouched: bool
     fresh: bool
     store: Store | Path | str | None
     watch: Callable[[Progress], None]
+    p95: float | None
+    within: float | None
+    of: Any
     rule: Rule | None
     command: str | None
     model: str | Model | None
@@ -143,10 +152,11 @@ class Candidate:
         legs: list[Leg] = []
         for member, threshold in self.kept:
             if member.rung.learns or member.solution is None:
-                solution = await member.rung.fit(task, (*task.train, *dev))
+                cases = (*task.train, *dev)
+                solution = learned_from(await member.rung.fit(task, cases), (c.key for c in cases))
             else:
                 solution = member.solution
-            legs.append(Leg(solution, threshold))
+            legs.append(Leg(replace(solution, name=member.rung.name), threshold))
         return route_of(legs)
 
 
@@ -172,6 +182,7 @@ class Climb:
     solutions: dict[int, Solution] = field(default_factory=dict[int, Solution])  # as they go to test
     tally: Tally = field(default_factory=Tally)
     settings: dict[str, Json] = field(default_factory=dict[str, Json])
+    reference: Reference | None = None  # what candidates are compared with, where the bar is relative
 
     @property
     def alpha(self) -> float:
@@ -189,8 +200,7 @@ class Climb:
 
     def claim(self) -> Claim:
         """The claim at the alpha that the next try gets."""
-        s = self.stated
-        return Claim(s.bar, s.tolerance, s.n, self.alpha, s.coverage)
+        return self.stated.numbers(self.alpha)
 
     def job(self, solution: Solution, sealed: bool = False) -> Job:
         """How this climb calls `solution`."""

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import aclosing
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import asdict, replace
+from itertools import accumulate
 from typing import Any
 
+from suffice.evals.barred import barred_by
 from suffice.evals.cost import PerCase, costs_nothing, per_case
 from suffice.evals.runner import outcomes
 from suffice.evals.seal import hushed
 from suffice.ladder.decision import Tested
 from suffice.ladder.dev import AHEAD, paused
+from suffice.ladder.relative import Reference, Span, paired
 from suffice.ladder.rule import PAUSES
 from suffice.ladder.state import Climb
 from suffice.programs.solution import Solution
 from suffice.stats.ledger import alpha_of_try
-from suffice.stats.trial import Claim, Trial
+from suffice.stats.trial import Observed, Trial
 from suffice.store import journal, ledger
 from suffice.store.lease import lease
 from suffice.values import Outcome
@@ -38,7 +42,8 @@ async def run_try(c: Climb, k: int) -> Tested:
     """Spend one try on the candidate of rung `k`, or look its verdict up. Only right or wrong leaves a sealed case.
 
     A pause (too many failed calls) leaves the try open: the same command goes on with it, and asks again what failed.
-    After three pauses it is decided with what fails: no answer is not right, and is not counted as wrong either.
+    After three pauses it is decided with what fails: no answer is not right, and is not counted as wrong either. A
+    pause in which no call could be made at all, because the model's endpoint was not there, is not counted.
     Raises StoreBusy when another process runs the same try.
     """
     solution = await candidate_solution(c, k)
@@ -50,14 +55,15 @@ async def run_try(c: Climb, k: int) -> Tested:
         c.sealed = replace(c.sealed, block=replace(c.sealed.block, id=began.block))
         if began.verdict is not None:
             return _tested(began, known=True)
-        s = c.stated
-        trial = Trial(Claim(s.bar, s.tolerance, s.n, began.alpha, s.coverage), free=solution.free)
+        trial = Trial(c.stated.numbers(began.alpha), free=solution.free)
         done, stopped = await _run(c, k, solution, trial, may_pause=began.pauses < PAUSES)
         details = _details(done, trial, solution)
         if stopped:
             journal.forgive(c.store, c.run)
-            ledger.note_pause(c.store, began.id)
-            return _paused(began, details)
+            barred = _barred(done)
+            if not barred:
+                ledger.note_pause(c.store, began.id)
+            return _paused(began, details, barred)
         certified = trial.certified() if trial.verdict == "PASS" else None
         details["share"] = certified.share if certified is not None else None
         bound = certified.rate if certified is not None else None
@@ -71,21 +77,65 @@ async def _run(c: Climb, k: int, solution: Solution, trial: Trial, *, may_pause:
     failed = 0
     job = c.job(solution, sealed=True)
     most = max(AHEAD, 2 * job.concurrency)
-    line = outcomes(job, c.sealed.cases, window=lambda: trial.least_to_verdict(most), tally=c.tally)
+    ends = list(accumulate(len(unit) for unit in c.sealed.units))  # where each unit's cases are through
+    lines = [outcomes(job, c.sealed.cases, window=lambda: _ahead(trial, ends, len(done), most), tally=c.tally)]
+    if c.reference is not None:
+        other = c.job(await _tested_reference(c, c.reference), sealed=True)
+        lines += [outcomes(other, c.sealed.cases, window=lambda: _ahead(trial, ends, len(done), most), tally=c.tally)]
+    pairs: list[Observed] = []
     with hushed():
-        async with aclosing(line):  # calls in flight end before anyone may speak again
-            async for outcome in line:
+        async with AsyncExitStack() as stack:  # calls in flight end before anyone may speak again
+            for line in lines:
+                await stack.enter_async_context(aclosing(line))
+            async for outcome in lines[0]:
+                against = await anext(lines[1]) if c.reference is not None else None
                 done.append(outcome)
-                lost = outcome.failure is not None
-                failed += lost
-                trial.observe(outcome.right, outcome.right or lost, answered=not outcome.abstained and not lost)
-                if trial.verdict is None and may_pause and paused(failed, len(done)):
+                failed += outcome.failure is not None or (against is not None and against.failure is not None)
+                pairs.append(_observed(c, outcome, against))
+                if len(done) == ends[trial.used]:
+                    trial.observe_cluster(pairs[ends[trial.used - 1] if trial.used else 0 :])
+                if trial.verdict is None and paused(failed, len(done)) and (may_pause or _barred(done)):
                     return done, True
                 if trial.verdict is not None and not trial.free:
                     break
                 if len(done) % 10 == 0:
-                    c.show(k, state=f"test {len(done)}/{c.stated.n}")
+                    c.show(k, state=f"test {trial.used}/{c.stated.n}")
     return done, False
+
+
+def _barred(done: list[Outcome]) -> str:
+    """Why none of the calls made now could be made, without a word of a sealed case; "" where one could."""
+    return barred_by([o for o in done if not o.recorded], texts=False)
+
+
+async def _tested_reference(c: Climb, reference: Reference) -> Solution:
+    """The reference as it goes to test: fitted on train and dev, as candidates are."""
+    if reference.tested is None:
+        cases = (*c.task.train, *c.dev) if reference.rung.learns else c.task.train
+        reference.tested = await reference.rung.fit(c.task, cases)
+    return reference.tested
+
+
+def _observed(c: Climb, outcome: Outcome, against: Outcome | None) -> Observed:
+    span, limit = _span(c, outcome), c.stated.p95
+    fast = None if limit is None or outcome.seconds is None else outcome.seconds <= limit
+    answered = outcome.failure is None and not outcome.abstained
+    if against is not None:
+        return paired(span, _span(c, against), answered=True, fast=fast)
+    return Observed(span.low, span.high, answered, fast)
+
+
+def _span(c: Climb, outcome: Outcome) -> Span:
+    if outcome.score is None:
+        return Span(0.0, 1.0)
+    score = outcome.score.value if c.task.grader.graded else float(outcome.right)
+    return Span(score, score)
+
+
+def _ahead(trial: Trial, ends: Sequence[int], done: int, most: int) -> int:
+    """How many cases may be ahead: up to the end of the first unit that could bring the verdict."""
+    units = trial.least_to_verdict(most)
+    return ends[trial.used + units - 1] - done if units else 0
 
 
 def _details(done: list[Outcome], trial: Trial, solution: Solution) -> dict[str, Any]:
@@ -118,7 +168,7 @@ def _tested(t: ledger.Try, known: bool) -> Tested:
     )
 
 
-def _paused(t: ledger.Try, details: dict[str, Any]) -> Tested:
+def _paused(t: ledger.Try, details: dict[str, Any], barred: str) -> Tested:
     return Tested(
         number=t.number,
         alpha=t.alpha,
@@ -132,6 +182,7 @@ def _paused(t: ledger.Try, details: dict[str, Any]) -> Tested:
         at=t.started,
         known=False,
         paused=True,
-        pauses=t.pauses + 1,
+        pauses=t.pauses + (not barred),
+        barred=barred,
         cost=_cost(details),
     )

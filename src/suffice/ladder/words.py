@@ -53,10 +53,10 @@ def fit_words(
     Raises DataError where there is nothing to learn: under 10 cases, one label or one cluster, no label that repeats,
     or more than 1,000 labels.
     """
-    values, codes = _labels(texts, labels, groups)
+    values, codes = coded(texts, labels, groups)
     held_out, parts = _held_out(texts, codes, len(values), groups, folds, seed)
     temperature = _temperature(held_out, codes)
-    sample = _sample(texts, seed)
+    sample = sampled(texts, seed)
     model = _train(_at(texts, sample), codes[sample], values, seed, temperature)
     return Fitted(model, tuple(answers(values, held_out, temperature)), parts, len(sample))
 
@@ -72,7 +72,7 @@ def out_of_fold(
 
     These are what thresholds may be fitted on. Raises DataError like `fit_words`.
     """
-    values, codes = _labels(texts, labels, groups)
+    values, codes = coded(texts, labels, groups)
     held_out, _ = _held_out(texts, codes, len(values), groups, folds, seed)
     return answers(values, held_out, _temperature(held_out, codes))
 
@@ -97,33 +97,36 @@ def grouped_folds(codes: NDArray[np.intp], groups: Sequence[str], folds: int, se
     return out
 
 
-def _labels(
-    texts: Sequence[str], labels: Sequence[Json], groups: Sequence[str]
+def coded(
+    texts: Sequence[str], labels: Sequence[Json], groups: Sequence[str], who: str = "words"
 ) -> tuple[tuple[Json, ...], NDArray[np.intp]]:
-    """The distinct labels in a fixed order, and each case's place among them."""
+    """The distinct labels in a fixed order, and each case's place among them.
+
+    Raises DataError where a rung (`who`) cannot learn from these cases.
+    """
     if not len(texts) == len(labels) == len(groups):
         raise DataError(f"{len(texts)} texts, {len(labels)} labels, {len(groups)} clusters: they must be as many")
     keys = [canonical(label) for label in labels]
     distinct = dict(zip(keys, labels, strict=True))
     if len(distinct) == 1:
-        raise DataError("every case has the same answer, `constant` already does this", hint="leave `words` out")
+        raise DataError("every case has the same answer, `constant` already does this", hint=f"leave `{who}` out")
     if len(texts) < MIN_CASES:
         raise DataError(
-            f"`words` learns from at least {MIN_CASES} cases, here are {len(texts)}",
-            hint="add labelled cases, or leave `words` out",
+            f"`{who}` learns from at least {MIN_CASES} cases, here are {len(texts)}",
+            hint=f"add labelled cases, or leave `{who}` out",
         )
     if len(distinct) == len(texts):
         raise DataError(
-            "every case has an answer of its own, and `words` can only choose among answers that repeat",
-            hint="leave `words` out, or check that the expected column is the right one",
+            f"every case has an answer of its own, and `{who}` can only choose among answers that repeat",
+            hint=f"leave `{who}` out, or check that the expected column is the right one",
         )
     if len(distinct) > MAX_LABELS:
         raise DataError(
-            f"{len(distinct):,} different answers, and `words` chooses among at most {MAX_LABELS:,}",
-            hint="leave `words` out, or check that the expected column is the right one",
+            f"{len(distinct):,} different answers, and `{who}` chooses among at most {MAX_LABELS:,}",
+            hint=f"leave `{who}` out, or check that the expected column is the right one",
         )
     if len(set(groups)) == 1:
-        raise DataError("all cases belong to one cluster, so no case can be kept out of training to check `words`")
+        raise DataError(f"all cases belong to one cluster, so no case can be kept out of training to check `{who}`")
     order = sorted(distinct)
     place = {key: i for i, key in enumerate(order)}
     return tuple(distinct[key] for key in order), np.array([place[key] for key in keys], dtype=np.intp)
@@ -139,7 +142,7 @@ def _held_out(
     for part in range(parts):
         inside = np.flatnonzero(fold != part)
         outside = np.flatnonzero(fold == part)
-        inside = inside[_sample(_at(texts, inside), seed)]
+        inside = inside[sampled(_at(texts, inside), seed)]
         model = _train(_at(texts, inside), codes[inside], range(labels), seed, 1.0)
         out[np.ix_(outside, np.array(model.labels))] = scores(model, _at(texts, outside))
     return out, parts
@@ -149,7 +152,7 @@ def _at(texts: Sequence[str], places: NDArray[np.intp]) -> list[str]:
     return [texts[int(i)] for i in places]
 
 
-def _sample(texts: Sequence[str], seed: int) -> NDArray[np.intp]:
+def sampled(texts: Sequence[str], seed: int) -> NDArray[np.intp]:
     """The places of all texts, or of a seeded sample of `MAX_TRAINED` characters."""
     sizes = np.array([min(len(t), MAX_CHARACTERS) for t in texts])
     if sizes.sum() <= MAX_TRAINED:

@@ -119,7 +119,7 @@ def _spent(error: E, replies: Sequence[Reply[str]]) -> E:
 async def _again(call: Call, asked: Request, flow: Flow, replies: Sequence[Reply[str]]) -> Reply[str]:
     """One more call of the same answer: with the time that is left, and nothing of it is streamed."""
     try:
-        return await call(asked, Flow(began=flow.began, deadline=flow.deadline))
+        return await call(asked, flow.again())
     except CallError as error:
         error.attempts = (*_attempts(replies), *error.attempts)
         raise
@@ -135,7 +135,6 @@ def _together(replies: Sequence[Reply[str]], value: Any, text: str, guarantee: G
         return last
     if len(replies) == 1:
         return replace(last, value=value, guarantee=guarantee)
-    live = [r.latency for r in replies if not r.cached]  # each since the first call began
     costs = [r.cost for r in replies]
     return replace(
         last,
@@ -145,9 +144,11 @@ def _together(replies: Sequence[Reply[str]], value: Any, text: str, guarantee: G
         usage=_sum([r.usage for r in replies]),
         cost=None if None in costs else sum(c for c in costs if c is not None),
         attempts=_attempts(replies),
-        latency=max(live) if live else sum(r.latency for r in replies),
+        latency=sum(r.latency for r in replies),
         ttft=replies[0].ttft,
         cached=all(r.cached for r in replies),
+        at_most=any(r.at_most for r in replies),
+        kept=last.kept if text == last.text else None,
     )
 
 

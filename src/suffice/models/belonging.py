@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from suffice.models.concerns.budget import Budget
 from suffice.store.calls import CallJournal
@@ -16,26 +17,58 @@ if TYPE_CHECKING:
     from suffice.models.places.policy import Policy
 
 
+class _Metered(NamedTuple):
+    """One call of a case, and the task that made it."""
+
+    cost: Cost
+    beyond: float
+    looked_up: bool
+    task: asyncio.Task[Any] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """What the model calls made for one case cost, whoever makes them: appending is safe in any thread."""
+    """What the model calls made for one case take, whoever makes them: appending is safe in any thread."""
 
-    costs: list[Cost] = field(default_factory=list[Cost])
+    calls: list[_Metered] = field(default_factory=list[_Metered])
 
-    def add(self, cost: Cost) -> None:
-        """Count one more call."""
-        self.costs.append(cost)
+    def add(self, cost: Cost, beyond: float = 0.0, *, looked_up: bool = False) -> None:
+        """Count one more call, which took so many seconds here beyond what the endpoint takes for it: it waited, say
+        for a budget. Of a reply that was looked up they are less than nothing."""
+        self.calls.append(_Metered(cost, beyond, looked_up, _task()))
 
     @property
     def total(self) -> Cost:
         """All calls so far together."""
-        return sum(self.costs, NO_COST)
+        return sum((call.cost for call in self.calls), NO_COST)
+
+    def seconds(self, here: float) -> float | None:
+        """What the case takes where nothing is looked up and nothing waits, if it took `here` seconds here.
+
+        Exact for calls one after another, as those of one task are. Of calls side by side only what all of them waited
+        is taken off, and None is given where a part of them was looked up: nobody knows what they would have taken.
+        """
+        beyond = dict[asyncio.Task[Any] | None, float]()
+        for call in self.calls:
+            beyond[call.task] = beyond.get(call.task, 0.0) + call.beyond
+        if len(beyond) > 1 and any(call.looked_up for call in self.calls):
+            return None
+        return max(0.0, here - min(beyond.values(), default=0.0))
+
+
+def _task() -> asyncio.Task[Any] | None:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:  # no event loop runs here
+        return None
 
 
 @dataclass(frozen=True, slots=True)
 class Belonging:
     """What the calls of a run share. `cache`: look requests up and record their replies; never for sealed cases,
-    whose texts are written nowhere. `fresh`: record, but do not look up. `meter` is that of the case in hand."""
+    whose texts are written nowhere. `fresh`: record, but do not look up. `meter` is that of the case in hand.
+    `sample` above 0 says that the case is asked once more, so that an equal request is another call. `case` is the
+    hash of the inputs of the case in hand."""
 
     journal: CallJournal
     cache: bool = True
@@ -44,6 +77,8 @@ class Belonging:
     budget: Budget | None = None
     policy: Policy | None = None
     meter: Meter | None = None
+    sample: int = 0
+    case: str = ""
 
 
 _current: ContextVar[Belonging | None] = ContextVar("suffice_belonging", default=None)

@@ -43,14 +43,14 @@ class Route:
         """The model itself."""
         return self.legs[0]
 
-    def ready(self) -> None:
+    def ready(self, own: Budget | None = None) -> None:
         """Refuse what can be refused before the first attempt: a forbidden leg, a dollar budget without a price.
 
-        Raises PolicyError, PriceUnknown.
+        `own` is the budget of the call itself. Raises PolicyError, PriceUnknown.
         """
         for leg in self.legs:
             self.permit(leg)
-            for budget in self.budgets(leg):
+            for budget in self.budgets(leg, own):
                 if budget.usd is not None and leg.terms.price is None:
                     raise PriceUnknown(
                         f"nobody knows the price of {leg.address.text}, so ${budget.usd:g} cannot be kept",
@@ -63,10 +63,10 @@ class Route:
         for policy in (*leg.policies, *((run.policy,) if run and run.policy else ())):
             permits(policy, leg.address.endpoint)
 
-    def budgets(self, leg: Leg) -> list[Budget]:
-        """The budgets that an attempt made here counts against."""
+    def budgets(self, leg: Leg, own: Budget | None) -> list[Budget]:
+        """The budgets that an attempt made here counts against, that of the call itself (`own`) among them."""
         run = current()
-        found = [*leg.budgets, run.budget if run else None]
+        found = [*leg.budgets, own, run.budget if run else None]
         return list({id(b): b for b in found if b is not None}.values())
 
     def belongs(self) -> Belonging | None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar, cast, overload
 
 from typing_extensions import TypeForm, Unpack
 
-from suffice.exchange import Message, OutputSpec, Reply, Request
+from suffice.exchange import Message, OutputSpec, Reply, Request, Tool
 from suffice.models import sizes
 from suffice.models.answering import Answering, answered
+from suffice.models.dialects.body import json_of
 from suffice.models.flow import Flow, Sink
 from suffice.models.legs import Route, route_of
 from suffice.models.messages import messages_of, texts_of
@@ -18,6 +20,7 @@ from suffice.models.options import CAP, TOTAL, CallOptions, ModelOptions, checke
 from suffice.models.output.arriving import PartialOutput
 from suffice.models.output.typed import OutputType, output_type
 from suffice.models.places.address import address
+from suffice.models.places.endpoint import Address
 from suffice.models.sending.tape import Player
 from suffice.models.sending.tape import current as running_tape
 from suffice.models.stream import Stream
@@ -34,14 +37,16 @@ class Model:
 
     __slots__ = ("__weakref__", "_route", "name", "options")
 
-    def __init__(self, name: str, **options: Unpack[ModelOptions]) -> None:
-        """Raises UsageError for an unknown option or a value that cannot be."""
+    def __init__(self, name: str = "", **options: Unpack[ModelOptions]) -> None:
+        """Raises UsageError for a name that cannot be, an unknown option or a value that cannot be."""
         self.name = model_name(name)
         self.options: Mapping[str, Any] = checked(cast("Mapping[str, Any]", options), ModelOptions)
+        _check_names(self.name, self.options)
         self._route: Route | None = None
 
     def __repr__(self) -> str:
-        said = "".join(f", {name}={value!r}" for name, value in self.options.items() if name != "extra")
+        hidden = ("extra", "budget")  # what a budget has spent tells no model from another
+        said = "".join(f", {name}={value!r}" for name, value in self.options.items() if name not in hidden)
         return f"Model({self.name!r}{said})"
 
     def __eq__(self, other: object) -> bool:
@@ -52,23 +57,34 @@ class Model:
 
     def using(self, **options: Unpack[ModelOptions]) -> Model:
         """The same model with other options."""
-        return Model(self.name, **cast("ModelOptions", {**self.options, **options}))
+        said = checked(cast("Mapping[str, Any]", options), ModelOptions)
+        return Model(self.name, **cast("ModelOptions", {**self.options, **said}))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remade, (self.name, dict(self.options))  # no key goes with it
 
     @overload
     async def __call__(self, messages: object, *, output: TypeForm[T], **options: Unpack[CallOptions]) -> Reply[T]: ...
+    @overload
+    async def __call__(
+        self, messages: object, *, output: Mapping[str, Any], **options: Unpack[CallOptions]
+    ) -> Reply[Any]: ...
     @overload
     async def __call__(self, messages: object, **options: Unpack[CallOptions]) -> Reply[str]: ...
     async def __call__(self, messages: object, *, output: Any = str, **options: Unpack[CallOptions]) -> Reply[Any]:
         """Ask, and wait for the whole reply.
 
         `messages` is a text, or messages as OpenAI's chat completions take them. `output` is any type that pydantic can
-        describe: the reply's `value` is of it. Raises UsageError, PolicyError and BudgetError before anything is sent,
-        and a CallError of its kind when no reply came: Truncated, OutputError, RateLimited and so on.
+        describe, or a JSON schema as a dict: the reply's `value` is of it. Raises UsageError, PolicyError and
+        BudgetError before anything is sent, and a CallError of its kind when no reply came: Truncated, OutputError,
+        RateLimited and so on; SolutionError where a validator of the type fails by a fault of its own.
         """
         return await self._ask(messages, output, options, None)
 
     @overload
     def stream(self, messages: object, *, output: TypeForm[T], **options: Unpack[CallOptions]) -> Stream[T]: ...
+    @overload
+    def stream(self, messages: object, *, output: Mapping[str, Any], **options: Unpack[CallOptions]) -> Stream[Any]: ...
     @overload
     def stream(self, messages: object, **options: Unpack[CallOptions]) -> Stream[str]: ...
     def stream(self, messages: object, *, output: Any = str, **options: Unpack[CallOptions]) -> Stream[Any]:
@@ -99,10 +115,8 @@ class Model:
         others = [Model(o) if isinstance(o, str) else o for o in self.options.get("fallbacks") or ()]
         if not all(other.gives_logprobs for other in others):
             return False
-        if self.name.startswith("recorded:"):
-            return True
-        said = {name: self.options[name] for name in ("base_url", "key_env") if name in self.options}
-        return address(self.name, **said).endpoint.quirks.logprobs
+        place = _address(self.name, self.options)
+        return place is None or place.endpoint.quirks.logprobs
 
     @property
     def route(self) -> Route:
@@ -115,16 +129,33 @@ class Model:
 
     async def _ask(self, messages: object, output: Any, options: Any, sink: Sink | None) -> Reply[Any]:
         said = {**self.options, **checked(options, CallOptions)}
-        typed, route = output_type(output), self.route
-        route.ready()
+        typed, route, budget = output_type(output), self.route, options.get("budget")
+        route.ready(budget)
         request = _request(messages, typed, said, route)
         how = Answering(typed, said.get("repairs", 2), said.get("continue_output", False))
-        return await answered(route.call_with(said), request, self._flow(said, sink), how)
+        flow = self._flow(said, sink)
+        flow.budget, flow.enough = budget, _enough(typed, said)
+        return await answered(route.call_with(said), request, flow, how)
 
     def _flow(self, said: Mapping[str, Any], sink: Sink | None) -> Flow:
         total = {**self.options, **said}.get("total", TOTAL)
         began = time.perf_counter()
         return Flow(sink, began, None if total is None else began + total)
+
+
+def _check_names(name: str, options: Mapping[str, Any]) -> None:
+    """Raises UsageError for a model or a fallback whose name leads nowhere."""
+    _address(name, options)
+    for other in options.get("fallbacks") or ():
+        if isinstance(other, str):
+            _address(other, {})
+
+
+def _address(name: str, options: Mapping[str, Any]) -> Address | None:
+    """Where a model is, None for one on a tape. Raises UsageError."""
+    if name.startswith("recorded:"):
+        return None
+    return address(name, base_url=options.get("base_url"), key_env=options.get("key_env"))
 
 
 def _request(messages: object, typed: OutputType, said: Mapping[str, Any], route: Route) -> Request:
@@ -135,7 +166,7 @@ def _request(messages: object, typed: OutputType, said: Mapping[str, Any], route
         model=route.first.address.model,
         messages=turns,
         max_output_tokens=said.get("max_output_tokens", CAP),
-        tools=tuple(said.get("tools") or ()),
+        tools=tuple(_tool(tool) for tool in said.get("tools") or ()),
         output=None if typed.spec_schema is None else _spec(typed),
         temperature=said.get("temperature"),
         top_p=said.get("top_p"),
@@ -143,9 +174,24 @@ def _request(messages: object, typed: OutputType, said: Mapping[str, Any], route
         seed=said.get("seed"),
         logprobs=said.get("logprobs", False),
         sample=said.get("sample", 0),
-        extra=dict(said.get("extra") or {}),
+        extra=json_of(said["extra"], "extra") if said.get("extra") else {},
     )
     return sizes.fitted(request, route.first.address, said.get("shorten"))
+
+
+def _enough(typed: OutputType, said: Mapping[str, Any]) -> int | None:
+    """The output tokens that are enough where the type bounds the answer. None where something may take more, or says
+    otherwise: a cap, a tool call, what `extra` turns on (reasoning, say), an answer that is to be continued."""
+    longer = ("max_output_tokens", "tools", "extra", "continue_output")
+    return None if typed.tokens is None or any(said.get(name) for name in longer) else typed.tokens
+
+
+def _remade(name: str, options: Mapping[str, Any]) -> Model:
+    return Model(name, **cast("ModelOptions", options))
+
+
+def _tool(tool: Tool) -> Tool:
+    return replace(tool, parameters=json_of(tool.parameters, f"what the tool {tool.name!r:.40} takes"))
 
 
 def _stops(said: str | Sequence[str] | None) -> tuple[str, ...]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+DAY: Final = 86_400.0  # seconds; who waits longer than that waits without end
+
 
 def is_number(value: object, least: float = -1e15, most: float = 1e15) -> bool:
     """A finite number from `least` to `most`, both included."""

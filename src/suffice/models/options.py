@@ -14,7 +14,7 @@ from suffice.exchange import Tool
 from suffice.models.concerns.budget import Budget
 from suffice.models.concerns.limit import Limits
 from suffice.models.concerns.retry import Retry
-from suffice.models.numbers import is_number, is_whole
+from suffice.models.numbers import DAY, is_number, is_whole
 from suffice.models.places.policy import Policy
 from suffice.models.places.prices import Price
 
@@ -24,7 +24,6 @@ OURS: Final = frozenset({"model", "messages", "stream", "n", "max_tokens", "max_
 """Parts of a body that `extra` may not change: what is reserved and how the reply is read hang on them."""
 OURS_HINT: Final = "max_output_tokens= is the cap, model.stream() streams, sample= tells repeats apart"
 TOTAL: Final = 600.0  # seconds for a call with all its attempts, fallbacks, repairs
-DAY: Final = 86_400.0  # seconds; who waits longer than that says None
 MOST_PRICE: Final = 1e6  # US dollars per million tokens
 
 
@@ -33,7 +32,8 @@ class CallOptions(TypedDict, total=False):
 
     `timeout` is for one attempt, `total` for all. `repairs` is how often an answer that does not fit is asked to be
     mended. `sample` tells repeats of one request apart. `shorten` ("start", "end", "both": what is kept) allows an
-    input that is too long to be cut, visibly. `extra` goes into the body as it is.
+    input that is too long to be cut, visibly. `extra` goes into the body as it is. `budget` holds beside that of the
+    model and that of the run.
     """
 
     system: str
@@ -51,6 +51,7 @@ class CallOptions(TypedDict, total=False):
     shorten: str | None
     timeout: float | None
     total: float | None
+    budget: Budget | None
 
 
 class ModelOptions(CallOptions, total=False):
@@ -63,7 +64,6 @@ class ModelOptions(CallOptions, total=False):
     retry: Retry
     hedge: float | None
     fallbacks: Sequence[Any]
-    budget: Budget | None
     policy: Policy | None
     price: Price | tuple[float, float] | None
     limits: Limits | None
@@ -88,6 +88,13 @@ def _is_price(value: object) -> bool:
     return isinstance(value, Price)
 
 
+def _is_tool(value: object) -> bool:
+    if not isinstance(value, Tool):
+        return False
+    said: tuple[object, ...] = (value.name, value.description)
+    return all(map(_is_text, said)) and isinstance(cast("object", value.parameters), Mapping)
+
+
 def _is_model(value: object) -> bool:
     """An address, or a Model, which is made of these options and so is told by what it has."""
     return isinstance(value, str) or hasattr(type(value), "gives_logprobs")
@@ -106,17 +113,16 @@ _SECONDS: Final[_Rule] = (
 _SWITCH: Final[_Rule] = (_of(bool), "True or False", None)
 _ANY: Final[_Rule] = (lambda v: True, "anything", None)  # what a step says besides is its own
 _NAME: Final[_Rule] = (_is_text, "a text", None)
-_NUMBER: Final[_Rule] = (is_number, "a number", None)
 _RULES: Final[Mapping[str, _Rule]] = {
     "system": _NAME,
-    "temperature": _NUMBER,
-    "top_p": _NUMBER,
+    "temperature": (lambda v: is_number(v, 0.0), "a number of at least 0", None),
+    "top_p": (lambda v: is_number(v, 0.0, 1.0), "a share from 0 to 1", None),
     "stop": (lambda v: _is_text(v) or _is_list(v, _is_text), "a list of texts", 'stop=["END"]'),
     "seed": (is_whole, "a whole number", None),
     "max_output_tokens": (lambda v: is_whole(v, 1), "a whole number of at least 1", None),
     "logprobs": _SWITCH,
     "tools": (
-        lambda v: _is_list(v, _of(Tool)),
+        lambda v: _is_list(v, _is_tool),
         "a list of Tools",
         'tools=[sf.models.Tool("look_up", "Find a parcel.", {"type": "object", "properties": {}})]',
     ),

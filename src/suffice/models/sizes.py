@@ -62,7 +62,8 @@ def fitted(request: Request, address: Address, keep: str | None) -> Request:
 
 def _bound(message: Message) -> int:
     calls = message_json(message)["tool_calls"] if message.tool_calls else ""
-    return upper_bound(message.text) + (upper_bound(canonical(calls)) if calls else 0) + _images(message) * IMAGE
+    kept = 0 if message.kept is None else upper_bound(canonical(message.kept.form))
+    return upper_bound(message.text) + (upper_bound(canonical(calls)) if calls else 0) + _images(message) * IMAGE + kept
 
 
 def _images(message: Message) -> int:

@@ -14,6 +14,7 @@ from suffice.models.concerns.account import Terms, account
 from suffice.models.concerns.breaker import breaker_of, broken
 from suffice.models.concerns.budget import Budget
 from suffice.models.concerns.cache import cached
+from suffice.models.concerns.cap import Reasons, capped, reasons_of
 from suffice.models.concerns.fallback import fallback
 from suffice.models.concerns.hedge import Latencies, hedge
 from suffice.models.concerns.limit import Limiter, limit
@@ -45,7 +46,7 @@ class Leg:
 
 def stack(
     legs: Sequence[Leg],
-    budgets: Callable[[Leg], list[Budget]],
+    budgets: Callable[[Leg, Budget | None], list[Budget]],
     permit: Callable[[Leg], None],
     belongs: Callable[[], Belonging | None],
 ) -> Call:
@@ -61,24 +62,27 @@ def stack(
             fallback(
                 [
                     permitted(
-                        retry(
-                            hedged(
-                                limit(
-                                    broken(
-                                        account(
-                                            wire(leg.address.endpoint, leg.key, leg.limiter.heard),
-                                            leg.terms,
-                                            partial(budgets, leg),
+                        capped(
+                            retry(
+                                hedged(
+                                    limit(
+                                        broken(
+                                            account(
+                                                wire(leg.address.endpoint, leg.key, leg.limiter.heard),
+                                                leg.terms,
+                                                partial(budgets, leg),
+                                            ),
+                                            breaker_of(leg.address.endpoint.url),
+                                            leg.address.endpoint.host,
                                         ),
-                                        breaker_of(leg.address.endpoint.url),
-                                        leg.address.endpoint.host,
+                                        leg.limiter,
+                                        leg.terms.input_bound,
                                     ),
-                                    leg.limiter,
-                                    leg.terms.input_bound,
+                                    leg,
                                 ),
-                                leg,
+                                leg.retry,
                             ),
-                            leg.retry,
+                            reasoning(leg.address),
                         ),
                         leg,
                         permit,
@@ -113,6 +117,12 @@ def permitted(call: Call, leg: Leg, permit: Callable[[Leg], None]) -> Call:
 def hedged(call: Call, leg: Leg) -> Call:
     """`call`, hedged where the leg says a share."""
     return call if leg.hedge is None else hedge(call, leg.hedge, leg.latencies)
+
+
+def reasoning(address: Address) -> Reasons:
+    """What is known of whether the model there reasons within its output cap."""
+    endpoint = address.endpoint
+    return reasons_of(f"{endpoint.url} {address.model}", endpoint.quirks.reasons)
 
 
 def key_of_request(address: Address) -> Callable[[Request], str]:

@@ -28,9 +28,12 @@ class Stream(Generic[T]):
         self._begin, self._partial = begin, partial
         self._pieces: asyncio.Queue[Delta | None] = asyncio.Queue()
         self._task: asyncio.Task[Reply[T]] | None = None
+        self._left = False
         self.reasoning = ""
 
     async def __aenter__(self) -> Stream[T]:
+        if self._task is not None:
+            raise UsageError("a stream is opened once", hint="model.stream(x) makes another one")
         self._task = asyncio.ensure_future(self._run())
         self._task.add_done_callback(lambda task: self._pieces.put_nowait(None))
         return self
@@ -39,6 +42,7 @@ class Stream(Generic[T]):
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
         assert self._task is not None
+        self._left = not self._task.done()
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
@@ -52,6 +56,8 @@ class Stream(Generic[T]):
                     self._partial.feed(piece.text)  # raises as soon as a field cannot fit
                 yield piece.text
         self._pieces.put_nowait(None)  # for a second loop, which ends at once
+        if self._left:
+            raise _left_early()
         self._task.result()
 
     @property
@@ -65,8 +71,12 @@ class Stream(Generic[T]):
         if self._task is None or not self._task.done():
             raise UsageError("the reply is there when the stream has ended", hint="async for text in s: … first")
         if self._task.cancelled():
-            raise UsageError("the stream was left before its end, so there is no reply", hint="loop until it ends")
+            raise _left_early()
         return self._task.result()
 
     async def _run(self) -> Reply[T]:
         return await self._begin(self._pieces.put_nowait)
+
+
+def _left_early() -> UsageError:
+    return UsageError("the stream was left before its end, so there is no reply", hint="loop until it ends")

@@ -13,23 +13,27 @@ import functools
 import json
 import os
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
-from suffice.errors import CallError, UsageError
+from suffice.errors import CallError, ContentFiltered, Truncated, UsageError
 from suffice.exchange import Attempt, Reply, Request, message_json
 from suffice.models.belonging import current
 from suffice.models.flow import Call, Flow
 from suffice.models.places.endpoint import Address
 from suffice.models.places.settings import KEEPS, Keep, settings
+from suffice.models.sending.tape import is_replaying
 from suffice.models.serving import solution_here
 from suffice.store.database import Store, open_store, store_file
+from suffice.store.keep import Keep as StoreKeep
 from suffice.store.telemetry import Desk, Served, log, whole
 from suffice.values import Cost
 
 VARIABLE: Final = "SUFFICE_TELEMETRY"
 WAYS: Final = ("input_tokens", "output_tokens")
+ENDS: Final[Mapping[str, str]] = {"length": Truncated.kind, "content_filter": ContentFiltered.kind}
+"""Replies that are no whole answer, by how they finished: they end as their errors do."""
 
 
 class Ended(NamedTuple):
@@ -71,23 +75,29 @@ def _note(address: Address, operation: str, request: Request, flow: Flow, end: R
     run = current()
     if run is None:
         desk = _desk()
-        if not desk.off:
+        if not (desk.off or is_replaying()):  # a tape serves nobody
             now = time.time()
             seconds = time.perf_counter() - flow.began
             desk.put(Ended(now, seconds, address, operation, request, flow.attempts, end, solution_here.get()))
     elif run.meter is not None:
-        run.meter.add(Cost(*_cost(end, flow.attempts)))
+        if isinstance(end, Reply) and end.cached:
+            run.meter.add(_cost(end, ()), flow.elapsed - end.latency, looked_up=True)
+        else:
+            run.meter.add(_cost(end, flow.attempts), flow.waited)
 
 
-def _cost(end: Reply[Any] | BaseException, attempts: Sequence[Attempt]) -> tuple[float | None, int | None, int | None]:
-    """US dollars, tokens in and out: of a reply as it says, recorded or not; of a failed call what its attempts may
-    have been billed."""
+def _cost(end: Reply[Any] | BaseException, attempts: Sequence[Attempt]) -> Cost:
+    """Of a reply as it says, recorded or not; of a failed call what its attempts may have been billed."""
     if isinstance(end, Reply):
-        return end.cost, end.usage.input_tokens, end.usage.output_tokens
-    costs = [a.cost for a in attempts]
-    usd = None if None in costs else sum((c for c in costs if c is not None), 0.0)
+        return Cost(end.cost, end.usage.input_tokens, end.usage.output_tokens, end.at_most)
     tokens_in, tokens_out = (sum(getattr(a.usage, way) or 0 for a in attempts) for way in WAYS)
-    return usd, tokens_in, tokens_out
+    return Cost(total(attempts), tokens_in, tokens_out, any(a.at_most for a in attempts))
+
+
+def total(attempts: Iterable[Attempt]) -> float | None:
+    """US dollars over all attempts, None where one of them has no known cost."""
+    costs = [a.cost for a in attempts]
+    return None if None in costs else sum((c for c in costs if c is not None), 0.0)
 
 
 @functools.cache
@@ -103,17 +113,23 @@ if hasattr(os, "register_at_fork"):  # threads do not live on in a forked proces
 
 
 def kept() -> Keep:
-    """What is kept of served calls: SUFFICE_TELEMETRY, else suffice.toml, else "on": figures without texts.
+    """What is kept of served calls: SUFFICE_TELEMETRY, else suffice.toml, else "on": figures without texts. Never more
+    than `store.keep` allows.
 
     Raises UsageError for what is none of off, on and full.
     """
-    said = os.environ.get(VARIABLE)
+    told, said = settings(), os.environ.get(VARIABLE)
     if not said:
-        return settings().telemetry
+        return _at_most(told.telemetry, told.store_keep)
     for keep in KEEPS:
         if said.strip().lower() == keep:
-            return keep
+            return _at_most(keep, told.store_keep)
     raise UsageError(f"{VARIABLE} is off, on or full (with texts), not {said!r:.40}", hint=f"export {VARIABLE}=off")
+
+
+def _at_most(keep: Keep, store: StoreKeep) -> Keep:
+    """What is kept of served calls, where the store itself may keep less."""
+    return "off" if store == "off" else "on" if store == "hashes" and keep == "full" else keep
 
 
 def _opened() -> Store | None:
@@ -131,7 +147,7 @@ def _row(keep: Callable[[], Keep], ended: Ended) -> Served:
     end, attempts = ended.end, ended.attempts
     full = keep() == "full"
     reply = end if isinstance(end, Reply) else None
-    usd, tokens_in, tokens_out = _cost(end, attempts)
+    cost = _cost(end, attempts)
     return Served(
         at=ended.at,
         operation=ended.operation,
@@ -142,9 +158,10 @@ def _row(keep: Callable[[], Keep], ended: Ended) -> Served:
         attempts=len(attempts),
         seconds=ended.seconds,
         ttft=reply.ttft if reply else None,
-        input_tokens=tokens_in,
-        output_tokens=tokens_out,
-        cost_usd=usd,
+        input_tokens=cost.input_tokens,
+        output_tokens=cost.output_tokens,
+        cost_usd=None if cost.usd is None else total(a for a in attempts if not a.at_most),
+        cost_usd_at_most=cost.usd,
         request_id=whole(reply.request_id if reply else getattr(end, "request_id", None)),
         request=whole(_text(ended.request)) if full else None,
         reply=whole(reply.text) if reply and full else None,
@@ -157,7 +174,7 @@ def _text(request: Request) -> str:
 
 def _outcome(end: Reply[Any] | BaseException) -> str:
     if isinstance(end, Reply):
-        return "cached" if end.cached else "ok"
+        return ENDS.get(end.finish_reason, "ok")
     if isinstance(end, CallError):
         return end.kind
     return "cancelled" if isinstance(end, asyncio.CancelledError) else type(end).__name__

@@ -15,12 +15,12 @@ import functools
 import os
 import threading
 from collections.abc import Awaitable
-from concurrent.futures import Future, wait
 from contextlib import suppress
 from contextvars import ContextVar
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar, cast
 
 from suffice.models.standing import standing
+from suffice.programs.awaiting import awaitable_of
 
 T = TypeVar("T")
 
@@ -35,13 +35,15 @@ _bridge_waits: ContextVar[bool] = ContextVar("suffice_bridge_waits", default=Fal
 def run(awaitable: Awaitable[T]) -> T:
     """Wait for `awaitable` from plain code and return its value; its exception is raised here.
 
-    Ctrl-C cancels it, waits until it has cleaned up, and raises KeyboardInterrupt.
+    Ctrl-C cancels it, waits until it has cleaned up, and raises KeyboardInterrupt; a second one does not wait. Raises
+    UsageError, with what to type, for what is no call or cannot be waited for here.
     """
+    awaitable = awaitable_of(awaitable)
     loop, thread = _loop()
     if threading.current_thread() is thread or _bridge_waits.get():
         return _on_own_thread(awaitable)
     context = _context()
-    result: Future[T] = Future()
+    result = _Result[T]()
     started: list[asyncio.Task[None]] = []
 
     def begin() -> None:
@@ -51,13 +53,10 @@ def run(awaitable: Awaitable[T]) -> T:
 
     loop.call_soon_threadsafe(begin)
     try:
-        while not wait([result], timeout=ALERT).done:
-            pass
-        return result.result()
+        return result.waited()
     except KeyboardInterrupt:
         loop.call_soon_threadsafe(lambda: started and started[0].cancel())
-        while not result.done():
-            threading.Event().wait(0.05)
+        result.wait()
         raise
 
 
@@ -70,29 +69,58 @@ def _context() -> contextvars.Context:
     return context
 
 
-async def _into(result: Future[T], awaitable: Awaitable[T]) -> None:
+async def _into(result: _Result[T], awaitable: Awaitable[T]) -> None:
     try:
         value = await awaitable
     except BaseException as error:  # noqa: B036 - raised again in `run`; sys.exit must end the caller, not the loop
-        result.set_exception(error)
+        result.end(None, error)
     else:
-        result.set_result(value)
+        result.end(value, None)
 
 
-def _end(result: Future[Any], task: asyncio.Task[None]) -> None:
-    if not result.done():  # cancelled before its first step
-        result.set_exception(asyncio.CancelledError())
+def _end(result: _Result[Any], task: asyncio.Task[None]) -> None:
+    if not result.ended:  # cancelled before its first step
+        result.end(None, asyncio.CancelledError())
+
+
+class _Result(Generic[T]):
+    """What a call ended in. Until then a bare lock is held, because Ctrl-C may come at any moment: inside the condition
+    of a Future it ends in a RuntimeError, or leaves a lock that the loop waits for without end."""
+
+    def __init__(self) -> None:
+        self.ended = False
+        self._value: T | None = None
+        self._error: BaseException | None = None
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def end(self, value: T | None, error: BaseException | None) -> None:
+        """It ended, once."""
+        self._value, self._error, self.ended = value, error, True
+        self._lock.release()
+
+    def wait(self) -> None:
+        """Until it has ended."""
+        while not self.ended:
+            self._lock.acquire(timeout=ALERT)
+
+    def waited(self) -> T:
+        """Its value, once it has ended; its error is raised."""
+        self.wait()
+        if self._error is not None:
+            raise self._error
+        return cast("T", self._value)
 
 
 def _on_own_thread(awaitable: Awaitable[T]) -> T:
-    result: Future[T] = Future()
+    result = _Result[T]()
     context = _context()
     context.run(_bridge_waits.set, True)
     work = functools.partial(context.run, asyncio.run, _into(result, awaitable))
     thread = threading.Thread(target=work, name="suffice-nested", daemon=True)
     thread.start()
     thread.join()
-    return result.result()
+    return result.waited()
 
 
 @functools.cache

@@ -1,9 +1,11 @@
 """A bundle: a solution saved as a folder of data that any program loads, with the claim that was shown of it.
 
 `manifest.json` holds everything but the weights: versions, the solution and its members with their thresholds, the
-claim, size and SHA-256 of each file of weights, and a hash of itself. So a broken copy and an edit by hand are found
-out; it is no signature, because whoever can write the folder can write the hashes too. A bundle with a function runs
-that function when it is called: load such a bundle only from people whose code you would run.
+claim, size and SHA-256 of each other file, and a hash of itself. So a broken copy and an edit by hand are found
+out; it is no signature, because whoever can write the folder can write the hashes too. Where a member learned, a text
+file holds a short hash of the folded inputs of each case that it was fitted on, so that no figure on them is believed.
+A bundle with a function runs that function when it is called: load such a bundle only from people whose code you would
+run.
 """
 
 from __future__ import annotations
@@ -19,10 +21,11 @@ from typing import Any, Final, TypeVar, cast, overload
 from typing_extensions import TypeForm
 
 from suffice.errors import BundleError, SolutionError
-from suffice.programs import constant, words
+from suffice.programs import constant, nearest, patterns, rules, words
 from suffice.programs.folder import check_folder, write_folder
 from suffice.programs.identity import function_identity, packages_of
 from suffice.programs.imports import NotImportable, check_importable, imported
+from suffice.programs.learned import read_marks, written_marks
 from suffice.programs.manifest import (
     AGAIN,
     FORMAT,
@@ -38,6 +41,7 @@ from suffice.programs.manifest import (
 from suffice.programs.npz import MAX_BYTES, pack, unpack
 from suffice.programs.output import checked_output
 from suffice.programs.route import Leg, route_of
+from suffice.programs.rule_line import MAX_FILE
 from suffice.programs.solution import Form, Solution, from_function
 from suffice.values import Abstain, Json, canonical, to_json
 from suffice.version import __version__
@@ -46,12 +50,16 @@ T = TypeVar("T")
 
 MAX_DEPTH: Final = 16  # routes within routes
 
+ASKING: Final = ("step", "vote", "examples")
+"""The kinds that call a model."""
+
 KINDS: Final[Mapping[str, Callable[[Form], Solution]]] = {
     "constant": constant.from_form,
     "words": words.from_form,
-    "step": lambda form: _asking(form),
-    "vote": lambda form: _asking(form),
-    "examples": lambda form: _asking(form),
+    "nearest": nearest.from_form,
+    "rules": rules.from_form,
+    "patterns": patterns.from_form,
+    **dict.fromkeys(ASKING, lambda form: _asking(form)),
 }
 
 
@@ -65,6 +73,7 @@ def save_bundle(solution: Solution, path: str | Path, *, claim: Mapping[str, Jso
     target = Path(path).expanduser()
     parts = _Parts()
     tree = _node(solution, parts, 0)
+    fitted = _fitted(solution, parts)
     body: dict[str, Json] = {
         "format": FORMAT,
         "suffice": __version__,
@@ -74,6 +83,7 @@ def save_bundle(solution: Solution, path: str | Path, *, claim: Mapping[str, Jso
         "needs": dict(sorted(parts.needs.items())),
         "notes": sorted(parts.notes),
         "solution": tree,
+        **fitted,
         "files": {name: {"sha256": sha256(data), "bytes": len(data)} for name, data in sorted(parts.files.items())},
     }
     text = manifest_text(body, solution.name)
@@ -106,7 +116,7 @@ def load(
     manifest = read_manifest(path)
     try:
         reading = _Reading(manifest, allow_changed, model)
-        solution = replace(_solution(manifest.solution, reading, 0), name=manifest.name)
+        solution = replace(_solution(manifest.solution, reading, 0), name=manifest.name, learned=_learned(reading))
     except BundleError:
         if read_manifest(path).hash == manifest.hash:
             raise
@@ -153,12 +163,28 @@ def _node(solution: Solution, parts: _Parts, depth: int) -> Json:
     node["data"] = form.data
     if form.kind == "function":
         _note_function(form, parts)
+    if form.kind in ASKING:
+        parts.needs[form.data["model"]] = _needed(form)
     if form.arrays:
         data = pack(form.arrays)
         node["arrays"] = name = f"weights-{sha256(data)[:16]}.npz"
         parts.files[name] = data
         parts.needs["numpy"] = importlib.metadata.version("numpy")
+    if form.text is not None:
+        data = form.text.encode("utf-8", "surrogatepass")
+        node["text"] = name = f"{form.kind}-{sha256(data)[:16]}.txt"
+        parts.files[name] = data
     return node
+
+
+def _needed(form: Form) -> str:
+    """What a machine needs to call the model of this form: "OPENAI_API_KEY", "no key", "its recording"."""
+    from suffice.models.places.address import address  # heavy, and most bundles call no model
+
+    name: str = form.data["model"]
+    if name.startswith("recorded:"):
+        return "its recording"
+    return " or ".join(address(name, **form.data["reached"]).endpoint.key_env) or "no key"
 
 
 def _note_function(form: Form, parts: _Parts) -> None:
@@ -169,6 +195,16 @@ def _note_function(form: Form, parts: _Parts) -> None:
         )
     parts.needs.update(packages_of(imported(path)))
     parts.notes.add(f"{path} is saved by its name: where the bundle is loaded, its module must be there, unchanged")
+
+
+def _fitted(solution: Solution, parts: _Parts) -> dict[str, Json]:
+    """The entry that names the file of the cases which `solution` was fitted on; none where it learned from none."""
+    if not solution.learned:
+        return {}
+    data = written_marks(solution.learned)
+    name = f"fitted-{sha256(data)[:16]}.txt"
+    parts.files[name] = data
+    return {"fitted": name}
 
 
 def _saved_threshold(leg: Leg) -> float | None:
@@ -202,7 +238,7 @@ def _solution(node: Json, reading: _Reading, depth: int) -> Solution:
             if depth >= MAX_DEPTH:
                 raise ValueError(f"routes within routes go more than {MAX_DEPTH} deep")
             return route_of([_leg(m, reading, depth) for m in typed(node, "members", list)], name)
-        form = Form(kind, typed(node, "data", dict), _arrays(node, reading))
+        form = Form(kind, typed(node, "data", dict), _arrays(node, reading), *_text(node, reading))
         if kind == "function":
             return _function(form, name, reading)
         if kind not in KINDS:
@@ -241,6 +277,46 @@ def _arrays(node: Json, reading: _Reading) -> Mapping[str, Any]:
     if "arrays" not in node:
         return {}
     name = typed(node, "arrays", str)
+    return unpack(_file(name, reading), str(reading.manifest.path / name))
+
+
+def _text(node: Json, reading: _Reading) -> tuple[str | None, str | None]:
+    """The text of a node that a person may edit, and where it stands. Raises BundleError where it was edited and
+    that was not allowed."""
+    if "text" not in node:
+        return None, None
+    name = typed(node, "text", str)
+    if name not in reading.manifest.files:
+        raise ValueError(f"no file {name[:60]!r} is listed")
+    file = reading.manifest.path / name
+    data = read_plain(file, MAX_FILE)
+    if sha256(data) != reading.manifest.files[name][0]:
+        kind = name.partition("-")[0]
+        if not reading.allow_changed:
+            raise BundleError(
+                f"{name} is not the file that was saved: it was edited, or it is damaged",
+                hint=f"suffice climb TASK {kind}:{file} decides on what it says now; load(..., allow_changed=True) "
+                "takes it as it is and drops the claim",
+                where=str(file),
+            )
+        reading.changed = True
+    try:
+        return data.decode("utf-8"), str(file)
+    except UnicodeDecodeError:
+        raise BundleError("is not UTF-8 text", hint="save it as UTF-8", where=str(file)) from None
+
+
+def _learned(reading: _Reading) -> frozenset[str]:
+    """The cases that the members were fitted on; none in a bundle that was saved before they were noted."""
+    name = reading.manifest.fitted
+    try:
+        return frozenset() if name is None else read_marks(_file(name, reading))
+    except ValueError as error:
+        raise reading.fault(str(error)) from None
+
+
+def _file(name: str, reading: _Reading) -> bytes:
+    """A file of the bundle, as it was saved. Raises ValueError where none is listed, BundleError where it changed."""
     if name not in reading.manifest.files:
         raise ValueError(f"no file {name[:60]!r} is listed")
     saved, size = reading.manifest.files[name]
@@ -250,7 +326,7 @@ def _arrays(node: Json, reading: _Reading) -> Mapping[str, Any]:
         raise BundleError(
             f"{name} is not the file that was saved: its content was changed", hint=AGAIN, where=str(file)
         )
-    return unpack(data, str(file))
+    return data
 
 
 def _function(form: Form, name: str, reading: _Reading) -> Solution:

@@ -38,6 +38,26 @@ def write_folder(target: Path, files: Mapping[str, bytes], *, last: str, ours: C
         ) from error
 
 
+def write_file(target: Path, data: bytes) -> None:
+    """Write one file so that a failure keeps what was there before. A pipe or device is written to as it is.
+
+    Raises OSError.
+    """
+    if target.exists() and not target.is_file():
+        target.write_bytes(data)
+        return
+    place = target.resolve()
+    draft = place.with_name(f".{secrets.token_hex(4)}.draft")
+    try:
+        draft.write_bytes(data)
+        with suppress(OSError):
+            shutil.copymode(place, draft)
+        draft.replace(place)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+
+
 def check_folder(target: Path, *, last: str, ours: Callable[[str], bool]) -> None:
     """Raise BundleError where `target` is a file, or a folder that holds other things than `write_folder` wrote."""
     if not target.is_dir():

@@ -12,21 +12,23 @@ from typing import Any
 
 from suffice.errors import SolutionError
 from suffice.programs.bundle import load
-from suffice.programs.manifest import is_bundle
+from suffice.programs.manifest import is_bundle, read_manifest
 from suffice.programs.solution import Solution, describe, from_function
 
 FORMS = "a bundle folder, my.py:function, or package.module:function"
 
 
-def find_solution(text: str) -> Solution:
+def find_solution(text: str, *, model: str | None = None) -> Solution:
     """The solution that `text` names: a bundle folder, "my.py:function" or "package.module:function".
 
-    Raises SolutionError for code that cannot be imported or is not callable, BundleError for a bundle.
+    A bundle asks the models that it was saved with, whatever holds around it; where `model` is said, it asks that one,
+    and what was shown of it is dropped (`load`). Raises SolutionError for code that cannot be imported or is not
+    callable, BundleError for a bundle.
     """
-    return from_function(find(text))
+    return from_function(find(text, model=model))
 
 
-def find(text: str) -> Any:
+def find(text: str, *, model: str | None = None) -> Any:
     """The object itself: what find_solution wraps, or whatever else has this name in the module (a rung).
 
     The folder of a file, or the working directory for the other two, is put on Python's path, as `python` itself
@@ -34,26 +36,39 @@ def find(text: str) -> Any:
     """
     if text and Path(text).is_dir():
         _reachable(Path.cwd(), first=False)  # last: a bundle must not choose what its own imports find here
-        return load(text)
+        return load(text, model=model)
     source, _, name = text.rpartition(":")
     if not source or not all(part.isidentifier() for part in name.split(".")):
         alone = f"name the function in it: {text}:triage" if text.endswith(".py") else FORMS
         raise SolutionError(f"{text!r} names no solution", hint=alone)
     if source.endswith(".py") or "/" in source or "\\" in source:
-        module = _module_of_file(Path(source))
+        module = _module_of_file(Path(source), name)
     else:
         _reachable(Path.cwd(), first=True)
         module = _import(source, source)
     return _attribute(module, name, source)
 
 
-def _module_of_file(file: Path) -> ModuleType:
-    """The module in a file, under the name that an import would give it: a package's folders have an __init__.py."""
+def dropped_claim(text: str, found: Any, model: str | None) -> str | None:
+    """What to say where the bundle that `text` names was shown something, and does not ask the model that it was shown
+    with; None else. `found` is what was made of it."""
+    if model is None or getattr(found, "claim", None) is not None or not is_bundle(Path(text)):
+        return None
+    if read_manifest(text).claim is None:
+        return None
+    return f"{text} is asked with {model}: what was shown of it was shown with another model, and is dropped"
+
+
+def _module_of_file(file: Path, wanted: str) -> ModuleType:
+    """The module in a file, under the name that an import would give it: a package's folders have an __init__.py.
+
+    `wanted` is the name in it that is asked for.
+    """
     if not file.is_file():
-        near = difflib.get_close_matches(file.name, [p.name for p in file.parent.glob("*.py")], n=1)
+        near = difflib.get_close_matches(file.stem, [p.stem for p in file.parent.glob("*.py")], n=1, cutoff=0.65)
         raise SolutionError(
             "there is no such file" if not is_bundle(file) else "this is a bundle folder: leave out what follows it",
-            hint=f"did you mean {near[0]}?" if near else FORMS,
+            hint=f"did you mean {file.with_name(near[0])}.py:{wanted}?" if near else FORMS,
             where=str(file),
         )
     full = file.resolve()

@@ -21,6 +21,8 @@ FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
 MAX_MANIFEST: Final = 2**24  # bytes
 WEIGHTS: Final = re.compile(r"weights-[0-9a-f]{16}\.npz")
+FITTED: Final = re.compile(r"fitted-[0-9a-f]{16}\.txt")
+EDITABLE: Final = re.compile(r"(?:rules|patterns)-[0-9a-f]{16}\.txt")
 AGAIN: Final = "copy the whole folder again from where it was saved, or save the decision again"
 
 
@@ -33,11 +35,14 @@ class Manifest:
     suffice: str  # the version that saved it
     python: str  # "3.11"
     claim: Mapping[str, Json] | None
-    needs: Mapping[str, str]  # packages with the versions it was saved with
+    needs: Mapping[
+        str, str
+    ]  # packages, with the versions it was saved with, and models, with the variable of their key
     notes: tuple[str, ...]
     hash: str
     solution: Json = field(repr=False)
     files: Mapping[str, tuple[str, int]] = field(repr=False)  # SHA-256 and bytes
+    fitted: str | None = None  # which of the files names the cases that its members were fitted on
 
 
 def bundle_hash(path: str | Path) -> str:
@@ -94,7 +99,11 @@ def manifest_text(body: Mapping[str, Json], name: str) -> bytes:
 
 def belongs(name: str) -> bool:
     """Whether a file of this name may be in a bundle."""
-    return name == MANIFEST or WEIGHTS.fullmatch(name) is not None
+    return name == MANIFEST or _is_data(name)
+
+
+def _is_data(name: str) -> bool:
+    return any(kind.fullmatch(name) for kind in (WEIGHTS, FITTED, EDITABLE))
 
 
 def _check_format(number: Json, version: Json, where: str) -> None:
@@ -115,7 +124,7 @@ def _manifest(folder: Path, body: dict[str, Json]) -> Manifest:
         raise ValueError("its content does not fit its hash: it was changed by hand or damaged")
     files: dict[str, tuple[str, int]] = {}
     for name, entry in typed(body, "files", dict).items():
-        if not WEIGHTS.fullmatch(name):
+        if not _is_data(name):
             raise ValueError(f"a bundle has no file {name[:60]!r}")
         files[name] = typed(entry, "sha256", str), typed(entry, "bytes", int)
     claim = body["claim"]
@@ -130,6 +139,7 @@ def _manifest(folder: Path, body: dict[str, Json]) -> Manifest:
         hash=stated,
         solution=typed(body, "solution", dict),
         files=files,
+        fitted=None if "fitted" not in body else typed(body, "fitted", str),
     )
 
 

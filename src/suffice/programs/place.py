@@ -17,19 +17,20 @@ _NOWHERE = (_OWN, "<frozen", str(Path(_STDLIB, "importlib")))  # what stands bet
 _INSTALLED = ("site-packages", "dist-packages")
 
 
-def place_of_error(error: BaseException | None) -> str:
-    """Where the error came out of the user's code; the last place outside of Suffice where it never was in it."""
+def place_of_error(error: BaseException | None, *, users: bool = False) -> str:
+    """Where the error came out of the user's code; where it never was in it, the last place outside of Suffice, or
+    none if only the `users` own are asked for."""
     if error is None:
         return ""
-    found = _last((frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__))
-    return found or place_of_error(error.__cause__)
+    found = _last(((frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__)), users)
+    return found or place_of_error(error.__cause__, users=users)
 
 
 def place_of_frame(frame: FrameType | None) -> str:
-    """Where in the user's code a running frame is."""
+    """Where in the user's code a running frame is, none where it is in no code of theirs."""
     if frame is None:
         return ""
-    return _last(reversed([(f.f_code, line) for f, line in traceback.walk_stack(frame)]))
+    return _last(reversed([(f.f_code, line) for f, line in traceback.walk_stack(frame)]), users=True)
 
 
 def place_of_function(function: Callable[..., Any]) -> str:
@@ -41,11 +42,11 @@ def place_of_function(function: Callable[..., Any]) -> str:
     return _written(code, code.co_firstlineno) if isinstance(code, CodeType) else ""
 
 
-def _last(steps: Iterable[tuple[CodeType, int | None]]) -> str:
-    """The last of the steps that is the user's, else the last that is not ours."""
+def _last(steps: Iterable[tuple[CodeType, int | None]], users: bool) -> str:
+    """The last of the steps that is the user's, else (unless only `users` are asked for) the last that is not ours."""
     foreign = [s for s in steps if not s[0].co_filename.startswith(_NOWHERE)]
-    users = [s for s in foreign if _is_users(s[0].co_filename)]
-    found = users or foreign
+    theirs = [s for s in foreign if _is_users(s[0].co_filename)]
+    found = theirs if users else theirs or foreign
     return _written(*found[-1]) if found else ""
 
 

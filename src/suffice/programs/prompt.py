@@ -10,8 +10,9 @@ from typing import Any
 
 from suffice.errors import UsageError
 from suffice.exchange import Image, Message
+from suffice.models.messages import image
 from suffice.models.output.typed import ANSWER
-from suffice.values import Json, to_json
+from suffice.values import Json, blank, to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Prompt:
     """What is asked. `template` is a Jinja2 text for the user's turn; without it the inputs stand there by themselves.
 
     `wrapped` says that answers are written as {"answer": …}, `plain` that they are texts. `defaults` are the inputs
-    that may be left out.
+    that may be left out, `images` those that are images: an Image, or a text that is the URL or the data URL of one.
     """
 
     instruction: str
@@ -37,6 +38,7 @@ class Prompt:
     wrapped: bool = False
     plain: bool = False
     defaults: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    images: tuple[str, ...] = ()
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -48,7 +50,8 @@ def messages(prompt: Prompt, inputs: Mapping[str, Any]) -> tuple[Message, ...]:
     """The messages: the instruction, the examples as turns that went before, and the inputs as the last turn.
 
     Inputs are data: they stand in the user's turn, never in the instruction, in the order in which the prompt names
-    them. Raises UsageError for inputs that are missing or no JSON, and for a template that cannot be rendered.
+    them; images come behind the texts. Raises UsageError for inputs that are missing, no JSON or no image, and for a
+    template that cannot be rendered.
     """
     made = [Message("system", prompt.instruction)] if prompt.instruction else []
     for example in prompt.examples:
@@ -59,13 +62,17 @@ def messages(prompt: Prompt, inputs: Mapping[str, Any]) -> tuple[Message, ...]:
 
 
 def shown(turns: tuple[Message, ...]) -> str:
-    """Messages as a person reads them."""
-    return "\n\n".join(f"[{turn.role}]\n{turn.text}" for turn in turns)
+    """Messages as a person reads them; of an image, what it is."""
+    return "\n\n".join(f"[{turn.role}]\n{_read(turn.content)}" for turn in turns)
 
 
-def blank(inputs: Mapping[str, Any]) -> bool:
-    """Whether there is nothing to answer: every input is None or a blank text."""
-    return all(v is None or (isinstance(v, str) and not v.strip("\ufeff \t\r\n")) for v in inputs.values())
+def _read(content: str | tuple[str | Image, ...]) -> str:
+    return content if isinstance(content, str) else "\n\n".join(map(str, content))
+
+
+def unasked(inputs: Mapping[str, Any]) -> bool:
+    """Whether there is nothing to answer: every input is blank."""
+    return all(map(blank, inputs.values()))
 
 
 def check_template(template: str, inputs: tuple[str, ...]) -> None:
@@ -94,11 +101,16 @@ def _asked(prompt: Prompt, inputs: Mapping[str, Any]) -> str | tuple[str | Image
     images = tuple(value for value in given.values() if isinstance(value, Image))
     texts = {name: value for name, value in given.items() if not isinstance(value, Image)}
     if prompt.template is not None:
-        text = _rendered(prompt.template, texts)
-    elif len(texts) == 1:
+        return _with(_rendered(prompt.template, texts), images)
+    texts = {name: value for name, value in texts.items() if value is not None or name not in prompt.images}
+    if len(texts) == 1:
         text = _text(next(iter(texts.values())))
     else:
         text = _tagged({name: _text(value) for name, value in texts.items()})
+    return _with(text, images)
+
+
+def _with(text: str, images: tuple[Image, ...]) -> str | tuple[str | Image, ...]:
     if not images:
         return text
     return (text, *images) if text else images
@@ -120,7 +132,18 @@ def _given(prompt: Prompt, inputs: Mapping[str, Any]) -> dict[str, Any]:
     missing = [name for name in prompt.inputs if name not in told]
     if missing:
         raise UsageError(f"the prompt needs {', '.join(missing)} besides what was given", hint="give them by name")
-    return {name: told[name] for name in prompt.inputs}
+    return {name: _image(name, told[name]) if name in prompt.images else told[name] for name in prompt.inputs}
+
+
+def _image(name: str, value: Any) -> Image | None:
+    """An input that is an image. A case holds it as text: its URL, or a data URL; blank, there is none."""
+    if value is None or isinstance(value, Image):
+        return value
+    if blank(value):
+        return None
+    if isinstance(value, str) and value.startswith(("https://", "http://", "data:")):
+        return image(value, name)
+    raise UsageError(f"the input {name} is no image", hint="a URL, a data URL, or sf.models.Image(data=…)")
 
 
 def _text(value: Any) -> str:

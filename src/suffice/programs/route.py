@@ -58,6 +58,7 @@ def route_of(legs: Sequence[Leg], name: str | None = None) -> Solution:
         parameters=tuple(p for p in parameters[0] if all(p in other for other in parameters)) if parameters else None,
         required=tuple({p: None for s in solutions for p in s.required}),
         members=tuple(legs),
+        learned=frozenset[str]().union(*(s.learned for s in solutions)),
     )
 
 

@@ -14,7 +14,17 @@ from typing import Any, Generic, cast
 
 from typing_extensions import TypeVar
 
-from suffice.errors import BudgetError, NoKey, NoModel, PolicyError, PriceUnknown, SolutionError, StoreError
+from suffice.errors import (
+    BudgetError,
+    CallError,
+    NoKey,
+    NoModel,
+    PolicyError,
+    PriceUnknown,
+    RefusedError,
+    SolutionError,
+    StoreError,
+)
 from suffice.models.serving import serving
 from suffice.programs.identity import function_identity
 from suffice.programs.leaving import HardExit
@@ -36,11 +46,16 @@ class NotAnAnswer(TypeError):
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How a solution is written down in a bundle: a kind, JSON data, and arrays by name (see bundle.py)."""
+    """How a solution is written down in a bundle: a kind, JSON data, and arrays by name (see bundle.py).
+
+    `text` is what a person may edit; `file` is where it was read from, for messages.
+    """
 
     kind: str
     data: Json
     arrays: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    text: str | None = None
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -53,6 +68,7 @@ class Solution(Generic[R]):
     outside the process, so it may be repeated at will. `batch`, where there is one, answers many inputs at once.
     `form` is None for a solution that cannot be saved. `confidence_from` says in words where the confidence of its
     answers comes from, None where nobody knows. `claim` is what a loaded bundle's manifest says was shown of it.
+    `learned` names the cases that it was fitted on (learned.py): a figure on them flatters.
     """
 
     name: str
@@ -68,6 +84,7 @@ class Solution(Generic[R]):
     replays: bool = False  # a recording: it answers only what was recorded
     members: tuple[Any, ...] = ()  # the legs of a route (route.py), in order
     claim: Mapping[str, Json] | None = field(default=None, compare=False)
+    learned: frozenset[str] = field(default=frozenset(), compare=False)
 
     def __repr__(self) -> str:
         shown = (self.claim or {}).get("sentence")
@@ -200,6 +217,8 @@ async def attempt(solution: Solution, inputs: Json, timeout: float | None) -> tu
         return None, Failure("raised", describe(error))  # its own: it awaited something that was cancelled
     except (BudgetError, PolicyError, NoKey, NoModel, PriceUnknown, StoreError):
         raise
+    except CallError as error:
+        return None, Failure(*_of_call(error))
     except SystemExit as error:
         how = "os._exit" if isinstance(error, HardExit) else "sys.exit"
         return None, Failure("exit", f"called {how}({_line(repr(error.code))}){place_of_error(error)}")
@@ -209,6 +228,15 @@ async def attempt(solution: Solution, inputs: Json, timeout: float | None) -> tu
         if isinstance(error, TimeoutError) and limit.expired():  # and not one that it raised itself
             return None, Failure("timeout", f"no answer within {timeout:g} s{_hanging(error.__cause__)}")
         return None, Failure("raised", describe(error))
+
+
+def _of_call(error: CallError) -> tuple[str, str]:
+    """Kind and message of a model call that failed. Where nobody was reached, or the endpoint takes no such request,
+    the next call would end so, too: then the message says what to look at."""
+    kind = "unreached" if error.unreached else "refused" if isinstance(error, RefusedError) else "raised"
+    if kind == "raised":
+        return kind, describe(error)
+    return kind, _line("; ".join(filter(None, (error.message, error.hint))))
 
 
 def describe(error: BaseException) -> str:
@@ -227,7 +255,7 @@ def _line(text: str) -> str:
 
 def _hanging(cancelled: BaseException | None) -> str:
     """Where a call was when its time was over: a `def` goes on in its thread, and a note says where."""
-    return "".join(getattr(cancelled, "__notes__", [])) or place_of_error(cancelled)
+    return "".join(getattr(cancelled, "__notes__", [])) or place_of_error(cancelled, users=True)
 
 
 def _unwrapped(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -14,10 +14,11 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 from typing_extensions import Unpack
 
 from suffice.errors import UsageError
-from suffice.exchange import Reply
+from suffice.exchange import Image, Reply
 from suffice.models.model import Model
 from suffice.models.options import CallOptions, checked
 from suffice.models.output.typed import OutputType, output_type
+from suffice.models.serving import serving
 from suffice.programs.prompt import Example, Prompt, check_template, messages, shown
 from suffice.programs.solution import Solution
 from suffice.programs.step_solution import Asking, step_solution, written
@@ -67,7 +68,8 @@ class Step(Generic[P, R]):
 
     async def reply(self, *args: P.args, **kwargs: P.kwargs) -> Reply[R]:
         """The whole reply: value, usage in tokens, cost in US dollars, attempts. Raises as a call."""
-        return cast("Reply[R]", await self.asking().reply(self._bound(args, kwargs)))
+        with serving(self.name):
+            return cast("Reply[R]", await self.asking().reply(self._bound(args, kwargs)))
 
     def prompt(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """What would be sent, as a person reads it. Sends nothing, and needs no model."""
@@ -104,7 +106,8 @@ class Step(Generic[P, R]):
     def _example(self, inputs: Any, answer: Any) -> Example:
         names = self.asked.inputs
         told = inputs if isinstance(inputs, Mapping) and set(inputs) <= set(names) else {names[0]: inputs}  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-        return Example(dict(told), written(answer))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        texts = {k: v.link if isinstance(v, Image) else v for k, v in dict[str, Any](told).items()}  # pyright: ignore[reportUnknownArgumentType]
+        return Example(texts, written(answer))
 
 
 @overload
@@ -164,6 +167,7 @@ def _made(function: Callable[..., Any], template: str | None) -> Step[Any, Any]:
         wrapped=typed.wrapped,
         plain=typed.spec_schema is None,
         defaults=_defaults(signature, name),
+        images=tuple(p for p in signature.parameters if _is_image(hints.get(p))),
     )
     if template is not None:
         check_template(template, asked.inputs)
@@ -178,6 +182,11 @@ def _inputs(signature: inspect.Signature, name: str) -> tuple[str, ...]:
             hint=f"async def {name}(text: str) -> …; without an input call a Model",
         )
     return tuple(signature.parameters)
+
+
+def _is_image(annotation: Any) -> bool:
+    """Whether a parameter is an image, or an image that may be left out."""
+    return annotation is Image or Image in typing.get_args(annotation)
 
 
 def _defaults(signature: inspect.Signature, name: str) -> dict[str, Any]:

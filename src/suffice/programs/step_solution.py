@@ -16,9 +16,9 @@ from suffice.models.output.from_schema import type_of_schema
 from suffice.models.output.typed import OutputType, output_type
 from suffice.models.places.settings import settings
 from suffice.programs.confidence import SOURCES, Confidence, self_check, token_probability, why_none
-from suffice.programs.prompt import Example, Prompt, blank, messages
+from suffice.programs.prompt import Example, Prompt, messages, unasked
 from suffice.programs.solution import Ask, Form, Solution
-from suffice.values import Answer, Json, content_hash, to_json
+from suffice.values import ABSTAIN, Answer, Json, content_hash, to_json
 
 VERSION: Final = 1
 """Goes up when the same data would be asked differently."""
@@ -56,23 +56,30 @@ class Asking:
 
     async def reply(self, inputs: Mapping[str, Any]) -> Reply[Any]:
         """Ask. A blank input never reaches a model. Raises UsageError for one that needs an answer, and as a call."""
-        if blank(inputs):
+        if unasked(inputs):
             return Reply(value=self._nothing())
         turns = messages(self.prompt, inputs)
         told = {**self.options, "logprobs": True} if self.confidence == "logprobs" else self.options
         return await self.model(turns, output=cast("Any", self.typed), **told)
 
     async def answer(self, inputs: Mapping[str, Any]) -> Answer:
-        """Ask, and give the answer with its confidence, where one is stated. A blank input is answered by rule, so
-        that answer is certain. Raises as `reply`, and SolutionError where there are no log-probabilities of it."""
+        """Ask, and give the answer with its confidence, where one is stated. A blank input gets `of_blank`. Raises as
+        `reply`, and SolutionError where there are no log-probabilities of it."""
+        if unasked(inputs):
+            return self.of_blank(confident=self.confidence is not None)
         reply = await self.reply(inputs)
         return Answer(written(reply.value), await self._confidence(inputs, reply))
+
+    def of_blank(self, *, confident: bool) -> Answer:
+        """The answer to a blank input: nothing, by rule and so certain, where the type has it; else it is handed on."""
+        try:
+            return Answer(written(self._nothing()), 1.0 if confident else None)
+        except UsageError:
+            return Answer(ABSTAIN)
 
     async def _confidence(self, inputs: Mapping[str, Any], reply: Reply[Any]) -> float | None:
         if self.confidence is None:
             return None
-        if blank(inputs):
-            return 1.0
         if self.confidence == "logprobs":
             return token_probability(reply, plain=self.typed.spec_schema is None)
         return await self_check(self.model, messages(self.prompt, inputs), reply, self.options)
@@ -94,6 +101,7 @@ class Asking:
             "wrapped": p.wrapped,
             "options": {k: self._option(k) for k in SAVED if self._option(k) is not None},
             **({} if self.confidence is None else {"confidence": self.confidence}),
+            **({"images": list(p.images)} if p.images else {}),
         }
 
     def _option(self, name: str) -> Json:
@@ -181,6 +189,7 @@ def asking_of(form: Form) -> Asking:
         wrapped=told["wrapped"],
         plain=schema is None,
         defaults=told["defaults"],
+        images=tuple(told.get("images", ())),
     )
     model, sure = Model(told["model"], **told["reached"]), told.get("confidence")
     if sure is not None and sure not in SOURCES:

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from suffice.errors import NoModel
+from suffice.errors import NoModel, UsageError
 
 if TYPE_CHECKING:
     from suffice.models.model import Model
@@ -41,7 +41,13 @@ def maybe_using(model: str | Model | None) -> Generator[None]:
 
 def as_model(given: str | Model) -> Model:
     """A model by its name, or as it is. By its name it is made once a second, so that a changed setting soon holds."""
-    return named_model(given, os.getcwd(), int(time.monotonic())) if isinstance(given, str) else given
+    if isinstance(given, str):
+        return named_model(given, os.getcwd(), int(time.monotonic()))
+    if not hasattr(type(given), "gives_logprobs"):
+        raise UsageError(
+            f"a model is its name or an sf.Model, not a {type(given).__name__}", hint='model="openai:gpt-5-mini"'
+        )
+    return given
 
 
 @lru_cache(maxsize=64)

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from suffice.errors import CallError
+from suffice.programs.prompt import unasked
 from suffice.programs.solution import Form, Solution
 from suffice.programs.step_solution import Asking, asking_of, asking_solution, named, written
 from suffice.values import Answer, Json, canonical
@@ -33,6 +34,8 @@ def vote_solution(voting: Voting, saved: dict[str, Json] | None = None) -> Solut
 
     async def ask(inputs: Json) -> Answer:
         told = named(inputs, names)
+        if unasked(told):
+            return asking.of_blank(confident=True)
         samples = (replace(warm, options={**warm.options, "sample": i}).reply(told) for i in range(voting.n))
         replies = await asyncio.gather(*samples, return_exceptions=True)
         for reply in replies:

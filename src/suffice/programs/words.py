@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from suffice.errors import BundleError, SolutionError
 from suffice.programs.ngrams import VERSION, ngrams
 from suffice.programs.solution import Form, Solution
-from suffice.values import Answer, Json, canonical, content_hash
+from suffice.values import ABSTAIN, Answer, Json, blank, canonical, content_hash
 
 KIND = "words"
 CALIBRATED = "calibrated probability"
@@ -86,12 +86,17 @@ def text_of(inputs: Json, columns: Sequence[str]) -> str:
 
 
 def words_solution(name: str, model: WordsModel, columns: Sequence[str] = ()) -> Solution:
-    """The model as a solution over a bare value or a dict with these input columns."""
+    """The model as a solution over a bare value or a dict with these input columns. It hands a blank input on."""
     fixed = tuple(columns)
     form = _form(name, model, fixed)
 
     def batch(inputs: Sequence[Json]) -> list[Answer]:
-        return predict(model, [text_of(i, fixed) for i in inputs])
+        texts = [text_of(i, fixed) for i in inputs]
+        asked = [place for place, i in enumerate(inputs) if not blank_inputs(i, fixed)]
+        given = [Answer(ABSTAIN)] * len(texts)
+        for place, answer in zip(asked, predict(model, [texts[place] for place in asked]), strict=True):
+            given[place] = answer
+        return given
 
     async def ask(inputs: Json) -> Answer:
         return batch([inputs])[0]
@@ -99,7 +104,7 @@ def words_solution(name: str, model: WordsModel, columns: Sequence[str] = ()) ->
     return Solution(
         name=name,
         ask=ask,
-        identity=_identity(form),
+        identity=weights_identity(form),
         free=True,
         confident=True,
         confidence_from=CALIBRATED,
@@ -119,7 +124,7 @@ def from_form(form: Form) -> Solution:
                 f"this words model learned from version {data['features']} of the text features, here is {VERSION}",
                 hint="install the version of Suffice that the bundle names, or climb again",
             )
-        features = _unjoin(form.arrays["vocabulary"])
+        features = unjoined(form.arrays["vocabulary"])
         model = WordsModel(
             labels=tuple(data["labels"]),
             vocabulary={f: i for i, f in enumerate(features)},
@@ -147,12 +152,17 @@ def _score(model: WordsModel, text: str) -> NDArray[np.float64]:
     return weights @ model.coefficients[rows].astype(np.float64) + model.intercepts
 
 
+def blank_inputs(inputs: Json, columns: Sequence[str]) -> bool:
+    """Whether every column that the model reads is blank. No test case is, so nothing was shown of such an answer."""
+    given = cast("dict[str, Json]", inputs) if isinstance(inputs, dict) else {}
+    return all(map(blank, [given[c] for c in columns if c in given] or [inputs]))
+
+
 def _plain(value: Json) -> str:
     return value if isinstance(value, str) else "" if value is None else canonical(value)
 
 
 def _form(name: str, model: WordsModel, columns: tuple[str, ...]) -> Form:
-    joined = "\n".join(model.vocabulary).encode("utf-8", "surrogatepass")
     return Form(
         KIND,
         {
@@ -163,7 +173,7 @@ def _form(name: str, model: WordsModel, columns: tuple[str, ...]) -> Form:
             "features": VERSION,
         },
         {
-            "vocabulary": np.frombuffer(joined, dtype=np.uint8),
+            "vocabulary": joined(model.vocabulary),
             "idf": model.idf,
             "coefficients": model.coefficients,
             "intercepts": model.intercepts,
@@ -171,12 +181,19 @@ def _form(name: str, model: WordsModel, columns: tuple[str, ...]) -> Form:
     )
 
 
-def _unjoin(joined: Any) -> list[str]:
-    text = np.asarray(joined, dtype=np.uint8).tobytes().decode("utf-8", "surrogatepass")
+def joined(vocabulary: Iterable[str]) -> NDArray[np.uint8]:
+    """Features as the bytes of their lines."""
+    return np.frombuffer("\n".join(vocabulary).encode("utf-8", "surrogatepass"), dtype=np.uint8)
+
+
+def unjoined(lines: Any) -> list[str]:
+    """The features that `joined` put together."""
+    text = np.asarray(lines, dtype=np.uint8).tobytes().decode("utf-8", "surrogatepass")
     return text.split("\n") if text else []
 
 
-def _identity(form: Form) -> str:
+def weights_identity(form: Form) -> str:
+    """The hash of a form's data and arrays; its name does not count."""
     arrays = {
         name: [str(a.dtype), list(a.shape), hashlib.blake2b(np.ascontiguousarray(a).data, digest_size=16).hexdigest()]
         for name, a in form.arrays.items()

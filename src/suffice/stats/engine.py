@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from suffice.stats.trial import Kind
-
 Name = Literal["exact spending", "betting"]
+Kind = Literal["population", "finite"]
 
 
 @dataclass(frozen=True, slots=True)

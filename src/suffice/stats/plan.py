@@ -13,10 +13,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from suffice.stats.betting_plan import likely_settled, likely_shown, shown_by_ones, simulated_power
+from suffice.stats.claim import Claim
 from suffice.stats.exact import Floats, Ints, Null, boundary
 from suffice.stats.ledger import TOTAL, alpha_of_try
+from suffice.stats.outlook import resolution
 from suffice.stats.passage import Passages, first_passages, pass_passages
-from suffice.stats.trial import Claim
+from suffice.stats.predict import Showing
 
 MOST_CASES = 100_000
 """Where searches for a number of cases give up."""
@@ -46,12 +49,17 @@ class LargestClaim(NamedTuple):
     likely: float | None
 
 
-def default_tolerance(bar: float, n: int, alpha: float | None = None) -> float:
+def default_tolerance(bar: float, n: int, alpha: float | None = None, *, exact: bool = True) -> float:
     """The resolution of a test of `n` cases: the smallest multiple of .01 at which a solution exactly at the bar
-    passes at least half the time, at the alpha of the first try unless given; never above 1 - bar.
+    passes at least half the time, at the alpha of the first try unless given; never above 1 - bar. By betting, which
+    resolves less, where not `exact`.
     """
     first = alpha_of_try([], TOTAL) if alpha is None else alpha
     most = round(1.0 - bar, 10)
+    if not exact:
+        tolerances = np.array([h / 100 for h in range(100) if h / 100 < min(most, bar)])
+        found = resolution(bar, n, first, tolerances) if len(tolerances) else None
+        return found if found is not None else most if most < bar else round(bar / 2, 10)
     for hundredths in range(100):
         tolerance = hundredths / 100
         if tolerance >= min(most, bar):
@@ -70,6 +78,8 @@ def power(claim: Claim, rate: float, share: float | None = None) -> Power:
     """
     if not 0.0 <= rate <= 1.0:
         raise ValueError(f"a rate must lie in [0, 1], not {rate!r}")
+    if not claim.exact:
+        return Power(*simulated_power(claim, rate, share))
     if claim.coverage is not None:
         if share is None:
             raise ValueError("power of a claim with coverage needs the true share answered")
@@ -99,44 +109,59 @@ def certifiable(claim: Claim, least_power: float = 0.0) -> bool:
     """Whether n cases can show this claim at all: whether all right passes, and a solution whose true rate lies
     halfway between the bar and 1 passes with more than `least_power` (0 asks nothing of power).
     """
+    if not claim.exact:
+        return shown_by_ones(claim.bound, claim.n, claim.alpha) and _strong(claim, least_power)
     line = boundary(claim.pass_null, claim.n, claim.alpha)
     if not bool((line <= np.arange(1, claim.n + 1)).any()):
         return False
+    return _strong(claim, least_power)
+
+
+def _strong(claim: Claim, least_power: float) -> bool:
     return least_power <= 0.0 or power(replace(claim, coverage=None), (1.0 + claim.bar) / 2).passes > least_power
 
 
-def largest_claim(n: int, alpha: float) -> LargestClaim:
-    """The largest claims (bar - tolerance) that `n` test cases can show at error `alpha`."""
+def largest_claim(n: int, alpha: float, *, exact: bool = True) -> LargestClaim:
+    """The largest claims (bar - tolerance) that `n` test cases can show at error `alpha`, by betting if not `exact`."""
 
     def possible(bound: float) -> bool:
-        return certifiable(Claim(bound, 0.0, n, alpha))
+        return certifiable(Claim(bound, 0.0, n, alpha, graded=not exact))
 
     def likely(bound: float) -> bool:
+        if not exact:
+            return likely_shown(bound, (1.0 + bound) / 2, n, alpha) >= 0.5
         return float(pass_passages(Null(bound), n, alpha).at((1.0 + bound) / 2).sum()) >= 0.5
 
     return LargestClaim(_largest(possible), _largest(likely))
 
 
-def cases_needed(bar: float, tolerance: float, rate: float, alpha: float, least_power: float = 0.8) -> int | None:
+def cases_needed(
+    bar: float, tolerance: float, rate: float, alpha: float, least_power: float = 0.8, *, exact: bool = True
+) -> int | None:
     """The fewest test cases with which a solution of true rate `rate` passes with chance `least_power` (population).
 
     Exact up to the small ripples of discreteness; None when 100,000 would not do. The FAIL side runs too, so a rate
-    exactly at the bar passes at most about four times in five, and one below it may never.
+    exactly at the bar passes at most about four times in five, and one below it may never. A rough figure by betting,
+    where not `exact`.
     """
     if rate <= bar - tolerance:
         return None
+    if not exact:
+        return _fewest(lambda n: likely_shown(round(bar - tolerance, 10), rate, n, alpha) >= least_power)
     return _fewest(lambda n: power(Claim(bar, tolerance, n, alpha), rate).passes >= least_power)
 
 
-def cases_to_settle(
-    right: int, seen: int, bar: float, tolerance: float, alpha: float, least_chance: float = 0.8
-) -> int | None:
-    """How many fresh test cases would settle an UNPROVEN, from `right` of `seen` dev cases: the fewest with a
-    predicted chance of at least `least_chance` that PASS or FAIL falls. None when 100,000 would not do.
+def cases_to_settle(shown: Showing, claim: Claim, least_chance: float = 0.8) -> int | None:
+    """How many fresh test cases (or clusters) would settle an UNPROVEN, from what dev showed: the fewest with a
+    predicted chance of at least `least_chance` that PASS or FAIL falls. None when 100,000 would not do. Without
+    coverage; a rough figure where betting decides.
     """
 
     def settles(n: int) -> bool:
-        outcome = predicted(Claim(bar, tolerance, n, alpha), right, seen)
+        asked = replace(claim, n=n, coverage=None)
+        if not claim.exact:
+            return likely_settled(shown, asked) >= least_chance
+        outcome = predicted(asked, round(float(shown.totals.sum())), int(shown.cases.sum()))
         return outcome.passes + outcome.fails >= least_chance
 
     return _fewest(settles)

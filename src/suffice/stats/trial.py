@@ -1,103 +1,89 @@
 """One claim on trial: PASS and FAIL sides run side by side over the cases, each with its own error budget.
 
 PASS shows "the rate is at least bar - tolerance", FAIL shows "it is below the bar"; between the two either may be
-shown. With coverage the claim has two conditions, the rate among answered cases and the share answered; a
-conjunction needs no sharing, so each uses the whole alpha (intersection-union test: Berger 1982).
+shown. With coverage the claim has two conditions, the rate among answered cases and the share answered, and a time
+limit is a third; a conjunction needs no sharing, so each uses the whole alpha (intersection-union test: Berger 1982).
+Which engine speaks of a condition follows from what its scores are (`engine`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from suffice.stats.exact import Null, SpendingTest, needed
+from suffice.stats.betting import BettingTest
+from suffice.stats.claim import ALPHA_FAIL as ALPHA_FAIL
+from suffice.stats.claim import SHARE_TOLERANCE as SHARE_TOLERANCE
+from suffice.stats.claim import Claim as Claim
+from suffice.stats.clusters import weighted
+from suffice.stats.exact import Null, Side, SpendingTest, needed
 from suffice.values import Verdict
-
-Kind = Literal["population", "finite"]
-
-SHARE_TOLERANCE = 0.05
-"""How far below the demanded coverage the shown share answered may lie."""
-
-ALPHA_FAIL = 0.2
-"""The error of FAIL, unless said otherwise."""
 
 _STEP = 0.005  # the certified bound is found in steps of this size
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What is claimed, about how many test cases, at which errors.
+class Observed(NamedTuple):
+    """One case: its score toward PASS and toward FAIL, whether it was answered, and within the time limit.
 
-    `kind` "population" speaks of future inputs like these, "finite" of these `n` inputs alone. `coverage` None:
-    every input must be answered, an abstention is wrong; above 0: the share of inputs that must be answered; 0:
-    abstaining is free and the claim is about the answered cases only (`--coverage max`). Raises ValueError for
-    impossible values.
+    A call that failed for good is `Observed(0, 1)`: against the solution toward PASS, for it toward FAIL. `fast` None:
+    its time is not known, and it says nothing about the limit.
     """
 
-    bar: float
-    tolerance: float
-    n: int
-    alpha: float
-    coverage: float | None = None
-    kind: Kind = "population"
-    alpha_fail: float = ALPHA_FAIL
-
-    def __post_init__(self) -> None:
-        if not 0.0 < self.bar <= 1.0:
-            raise ValueError(f"a bar must lie in (0, 1], not {self.bar!r}")
-        if not 0.0 <= self.tolerance < self.bar:
-            raise ValueError(f"a tolerance must lie in [0, bar), not {self.tolerance!r}")
-        if self.coverage is not None and not 0.0 <= self.coverage <= 1.0:
-            raise ValueError(f"a coverage must lie in [0, 1], not {self.coverage!r}")
-        if self.n < 1:
-            raise ValueError(f"a claim needs at least one test case, not {self.n}")
+    score: float
+    most: float
+    answered: bool = True
+    fast: bool | None = True
 
     @property
-    def bound(self) -> float:
-        """The rate that a PASS shows: bar - tolerance."""
-        return round(self.bar - self.tolerance, 10)
-
-    @property
-    def share(self) -> float | None:
-        """The share answered that a PASS shows; None where no share is demanded."""
-        return max(round(self.coverage - SHARE_TOLERANCE, 10), 0.0) if self.coverage else None
-
-    @property
-    def pass_null(self) -> Null:
-        """What PASS rejects about the rate.
-
-        Among answered cases of a finite set it is the population's null, because how many will be answered is not
-        known before: conservative (crossing at most .19 alpha where we computed it), settled by counting at the end.
-        """
-        return Null(self.bound, self.kind == "finite" and self.coverage is None)
-
-    @property
-    def fail_null(self) -> Null:
-        """What FAIL rejects about the rate."""
-        return Null(self.bar, self.kind == "finite" and self.coverage is None)
+    def failed(self) -> bool:
+        """Whether the call failed for good."""
+        return self.most > self.score
 
 
 @dataclass(frozen=True, slots=True)
 class Certified:
-    """The largest bounds that a PASS certifies, each at the claim's alpha: rate, and share answered with coverage."""
+    """The largest bounds that a PASS certifies, each at the claim's alpha: rate, share answered, share in time."""
 
     rate: float
     share: float | None
+    fast: float | None = None
 
 
-class _Condition(NamedTuple):
-    shown: SpendingTest  # PASS side
-    refuted: SpendingTest  # FAIL side
+class _Part(NamedTuple):
+    """What one unit (a case, or the counted cases of a cluster) shows about one condition."""
+
+    low: float  # summed scores toward PASS
+    high: float  # toward FAIL
+    counted: int  # cases that move the test
 
 
-class _Seen(NamedTuple):
-    """One case as the tests saw it; a call that failed for good is counted against each claim in turn."""
+@dataclass(slots=True)
+class _Condition:
+    """One condition of a claim with the tests of both sides, and all that they have seen."""
 
-    right: bool  # toward PASS
-    maybe_right: bool  # toward FAIL
-    answered: bool  # toward PASS
-    moved: bool  # moves the test of the rate
+    claim: Claim
+    shown_null: Null
+    refuted_null: Null
+    exact: bool
+    path: list[_Part]
+    shown: SpendingTest | BettingTest
+    refuted: SpendingTest | BettingTest
+
+    def observe(self, part: _Part) -> None:
+        self.path.append(part)
+        self._feed(self.shown, part.low, part.counted)
+        self._feed(self.refuted, part.high, part.counted)
+
+    def exceeds(self, bound: float) -> bool:
+        """Whether the same cases show this bound, too."""
+        test = _test(self.exact, Null(bound, self.shown_null.finite), self.claim.n, self.claim.alpha)
+        return any(self._feed(test, part.low, part.counted) for part in self.path)
+
+    def _feed(self, test: SpendingTest | BettingTest, total: float, counted: int) -> bool:
+        if isinstance(test, SpendingTest):
+            return test.observe(total >= 1.0, counted > 0)
+        return test.observe(weighted(total, counted, self.claim.most, test.null.bound), counted > 0)
 
 
 class Trial:
@@ -110,56 +96,49 @@ class Trial:
     def __init__(self, claim: Claim, *, free: bool = False) -> None:
         self.claim, self.free = claim, free
         self.verdict: Literal["PASS", "FAIL"] | None = None
-        self._path: list[_Seen] = []
-        n, alpha, alpha_fail, finite = claim.n, claim.alpha, claim.alpha_fail, claim.kind == "finite"
-        self._rate = _Condition(
-            SpendingTest(claim.pass_null, n, alpha), SpendingTest(claim.fail_null, n, alpha_fail, "fail")
-        )
-        self._share: _Condition | None = None
-        if claim.coverage and claim.share is not None:
-            self._share = _Condition(
-                SpendingTest(Null(claim.share, finite), n, alpha),
-                SpendingTest(Null(claim.coverage, finite), n, alpha_fail, "fail"),
-            )
-        self._right = self._maybe_right = self._said = 0
-
-    @property
-    def used(self) -> int:
-        """Cases that entered the trial; a free one goes on after its verdict."""
-        return len(self._path)
+        self.used = 0
+        """Units (cases, or clusters) that entered the trial; a free one goes on after its verdict."""
+        finite, alone = claim.kind == "finite", claim.most == 1
+        self._rate = _condition(claim, claim.pass_null, claim.fail_null, claim.exact)
+        self._share = self._fast = None
+        if claim.coverage is not None:
+            self._share = _condition(claim, Null(claim.share or 0.0, finite), Null(claim.coverage, finite), alone)
+        if claim.fast is not None:
+            self._fast = _condition(claim, Null(claim.fast), Null(claim.fast), alone)
+        self._right = self._maybe_right = 0.0
+        self._said = 0
 
     def observe(
-        self, right_for_pass: bool, right_for_fail: bool, answered: bool = True
+        self, score_for_pass: float, score_for_fail: float, answered: bool = True, fast: bool | None = True
     ) -> Literal["PASS", "FAIL"] | None:
-        """Takes the next case and returns the verdict so far, None while open.
+        """Takes the next case and returns the verdict so far, None while open. As `observe_cluster` for one case."""
+        return self.observe_cluster([Observed(score_for_pass, score_for_fail, answered, fast)])
 
-        A call that failed for good is `(False, True)`: against the solution toward PASS, for it toward FAIL, with
-        coverage too. After the verdict further cases are ignored, except in a free trial. Raises ValueError for more
-        than n cases and for `(True, False)`.
+    def observe_cluster(self, cases: Sequence[Observed]) -> Literal["PASS", "FAIL"] | None:
+        """Takes the counted cases of the next cluster and returns the verdict so far, None while open.
+
+        After the verdict further ones are ignored, except in a free trial. Raises ValueError for more than n clusters,
+        for more cases of one than the claim counts, and for cases that score more toward PASS than toward FAIL.
         """
-        if right_for_pass and not right_for_fail:
-            raise ValueError("a case cannot be right toward PASS and wrong toward FAIL")
+        if any(case.score > case.most for case in cases):
+            raise ValueError("a case cannot be better toward PASS than toward FAIL")
         if self.verdict is not None and not self.free:
             return self.verdict
         if self.used >= self.claim.n:
             raise ValueError(f"all {self.claim.n} cases of this trial are used up")
-        failed = right_for_fail and not right_for_pass
-        said = answered or failed
-        seen = _Seen(
-            right=right_for_pass and answered,
-            maybe_right=right_for_fail and said,
-            answered=answered and not failed,
-            moved=said or self.claim.coverage is None,
-        )
-        self._path.append(seen)
-        self._right += seen.right
-        self._maybe_right += seen.maybe_right
-        self._said += seen.moved
-        self._rate.shown.observe(seen.right, seen.moved)
-        self._rate.refuted.observe(seen.maybe_right, seen.moved)
+        if not 0 < len(cases) <= self.claim.most:
+            raise ValueError(f"1 to {self.claim.most} cases of a cluster count, not {len(cases)}")
+        self.used += 1
+        rate = self._rated(cases)
+        self._right += rate.low
+        self._maybe_right += rate.high
+        self._said += rate.counted
+        self._rate.observe(rate)
         if self._share is not None:
-            self._share.shown.observe(seen.answered)
-            self._share.refuted.observe(said)
+            low, high = (sum(c.answered and not c.failed for c in cases), sum(c.answered or c.failed for c in cases))
+            self._share.observe(_Part(low, high, len(cases)))
+        if self._fast is not None:
+            self._fast.observe(_timed(cases))
         return self._decide()
 
     def conclude(self) -> Verdict:
@@ -169,7 +148,7 @@ class Trial:
         return self.verdict or "UNPROVEN"
 
     def least_to_verdict(self, most: int = 64) -> int:
-        """The smallest number of further cases after which a verdict could fall, either side; at most `most`.
+        """A number of further units below which no verdict can fall, either side; at most `most`.
 
         0 once decided. With no more calls than this in flight none is ever wasted. A free trial runs every case, so
         there it is the number of cases left.
@@ -190,9 +169,17 @@ class Trial:
         if self.verdict != "PASS":
             raise ValueError("only a PASS certifies a bound")
         rate = _highest(self.claim.bound, self._rate_exceeds)
-        if self.claim.coverage is None:
-            return Certified(rate, None)
-        return Certified(rate, _highest(self.claim.share or 0.0, self._share_exceeds))
+        share = fast = None
+        if self._share is not None:
+            share = _highest(self.claim.share or 0.0, self._share.exceeds)
+        if self._fast is not None:
+            fast = _highest(self.claim.fast or 0.0, self._fast.exceeds)
+        return Certified(rate, share, fast)
+
+    def _rated(self, cases: Sequence[Observed]) -> _Part:
+        said = [c for c in cases if c.answered or c.failed]
+        moving = cases if self.claim.coverage is None else said  # an abstention scores 0 unless it is free
+        return _Part(sum(c.score for c in said if c.answered), sum(c.most for c in said), len(moving))
 
     def _decide(self) -> Literal["PASS", "FAIL"] | None:
         if self.verdict is None:
@@ -205,21 +192,26 @@ class Trial:
     def _least_to_pass(self, most: int) -> int:
         rate = self._rate.shown.least_to_cross(most)
         if self._settles:
-            rate = min(rate, max(needed(self.claim.bound, self._most_said) - self._right, 0))
-        return rate if self._share is None else max(rate, self._share.shown.least_to_cross(most))
+            rate = min(rate, max(needed(self.claim.bound, self._most_said) - int(self._right), 0))
+        return max([rate, *(c.shown.least_to_cross(most) for c in self._more)])
 
     def _least_to_fail(self, most: int) -> int:
         rate = self._rate.refuted.least_to_cross(most)
         if self._settles:
-            most_right = self._maybe_right + self.claim.n - self.used
+            most_right = int(self._maybe_right) + self.claim.n - self.used
             rate = min(rate, max(most_right - needed(self.claim.bar, self._most_said) + 1, 0))
-        return rate if self._share is None else min(rate, self._share.refuted.least_to_cross(most))
+        return min([rate, *(c.refuted.least_to_cross(most) for c in self._more)])
+
+    @property
+    def _more(self) -> list[_Condition]:
+        demanded = self._share if self.claim.coverage else None  # at 0 the share is only certified, not demanded
+        return [c for c in (demanded, self._fast) if c is not None]
 
     @property
     def _settles(self) -> bool:
         # Among answered cases of a finite set the tests spend as for a population, so what these n cases settle by
         # plain counting is added here; counting needs no alpha.
-        return self.claim.kind == "finite" and self.claim.coverage is not None and self._said > 0
+        return self.claim.kind == "finite" and self.claim.coverage is not None and self.claim.exact and self._said > 0
 
     @property
     def _most_said(self) -> int:
@@ -228,12 +220,24 @@ class Trial:
     def _rate_exceeds(self, bound: float) -> bool:
         if self._settles and self._right >= needed(bound, self._most_said):
             return True
-        test = SpendingTest(Null(bound, self.claim.pass_null.finite), self.claim.n, self.claim.alpha)
-        return any(test.observe(seen.right, seen.moved) for seen in self._path)
+        return self._rate.exceeds(bound)
 
-    def _share_exceeds(self, bound: float) -> bool:
-        test = SpendingTest(Null(bound, self.claim.kind == "finite"), self.claim.n, self.claim.alpha)
-        return any(test.observe(seen.answered) for seen in self._path)
+
+def _timed(cases: Sequence[Observed]) -> _Part:
+    """What cases show about the time limit: a failed call is late toward PASS, in time toward FAIL."""
+    known = [c for c in cases if c.failed or c.fast is not None]
+    return _Part(
+        sum(bool(c.fast) and not c.failed for c in known), sum(bool(c.fast) or c.failed for c in known), len(known)
+    )
+
+
+def _condition(claim: Claim, shown: Null, refuted: Null, exact: bool) -> _Condition:
+    first = _test(exact, shown, claim.n, claim.alpha)
+    return _Condition(claim, shown, refuted, exact, [], first, _test(exact, refuted, claim.n, claim.alpha_fail, "fail"))
+
+
+def _test(exact: bool, null: Null, n: int, alpha: float, side: Side = "pass") -> SpendingTest | BettingTest:
+    return SpendingTest(null, n, alpha, side) if exact else BettingTest(null, n, alpha, side)
 
 
 def _highest(shown: float, exceeds: Callable[[float], bool]) -> float:

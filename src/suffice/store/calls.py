@@ -16,7 +16,7 @@ from suffice.store.runs import run_number
 from suffice.values import Json
 
 _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
-REPLY: Final = "INSERT OR REPLACE INTO reply (request, model, value, at) VALUES (?, ?, ?, ?)"
+REPLY: Final = "INSERT OR REPLACE INTO reply (request, model, value, at, inputs) VALUES (?, ?, ?, ?, ?)"
 BEGUN: Final = (
     "INSERT INTO attempt (id, run, request, model, endpoint, at, reserved_usd, reserved_tokens)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -25,6 +25,20 @@ DROPPED: Final = "DELETE FROM attempt WHERE id = ?"
 ENDED: Final = (
     "UPDATE attempt SET outcome = ?, status = ?, seconds = ?, input_tokens = ?, output_tokens = ?, cost_usd = ?,"
     " request_id = ? WHERE id = ?"
+)
+SPENT: Final = (
+    "SELECT count(*), sum(outcome IS NULL), sum(input_tokens), sum(output_tokens), sum(usd), sum(usd IS NULL),"
+    " sum(coalesce(input_tokens + output_tokens, reserved_tokens)),"
+    " sum(input_tokens + output_tokens IS NULL AND usd > 0),"
+    " sum(CASE WHEN input_tokens + output_tokens IS NULL THEN usd END) FROM"
+    " (SELECT *, coalesce(cost_usd, CASE WHEN outcome IS NULL THEN reserved_usd END) AS usd"
+    " FROM attempt WHERE run = ? AND at >= ?)"
+)
+
+SENT_AGAIN: Final = (  # later than it had ended: the two of a hedge overlap
+    "SELECT count(*) FROM attempt"
+    " JOIN (SELECT request, max(at) AS again FROM attempt WHERE run = :run GROUP BY request) USING (request)"
+    " WHERE run = :run AND at >= :since AND outcome = 'cancelled' AND again > at + seconds"
 )
 
 
@@ -86,13 +100,20 @@ class CallJournal:
 
     def lookup(self, request: str) -> Json | None:
         """What the request with this hash (32 hex digits) was answered, None where it never was. Raises StoreError."""
+        held = self._store.memory.replies.get(request)
+        if held is not None:
+            return held
         sql = "SELECT value FROM reply WHERE request = ?"
         row = self._desk().commits.first(sql, (bytes.fromhex(request),))
         return None if row is None else json.loads(row[0])
 
-    async def keep(self, request: str, model: str, value: Json) -> None:
-        """Record what a request was answered, in one commit with how its attempt ended. Raises StoreError."""
-        row = (bytes.fromhex(request), model, _encode(value), time.time())
+    async def keep(self, request: str, model: str, value: Json, inputs: str = "") -> None:
+        """Record what a request was answered, in one commit with how its attempt ended; `inputs` is the hash of those
+        of the case that it was made for. Raises StoreError."""
+        if not self._store.texts:
+            self._store.memory.reply(request, value)
+            return
+        row = (bytes.fromhex(request), model, _encode(value), time.time(), bytes.fromhex(inputs) or None)
         await self._desk().commits.write([(REPLY, row)])
 
     async def begin(self, sent: Sent) -> int:
@@ -114,7 +135,8 @@ class CallJournal:
         """Note how it ended: in one commit with its reply, where that is kept in the same turn of the loop."""
         if self._run is not None:
             s = settled
-            row = (s.outcome, s.status, s.seconds, s.input_tokens, s.output_tokens, s.cost_usd, s.request_id)
+            named = s.request_id if self._store.texts else None  # a text of the server's
+            row = (s.outcome, s.status, s.seconds, s.input_tokens, s.output_tokens, s.cost_usd, named)
             self._desk().commits.hand_in([(ENDED, (*row, number))])
 
     def _desk(self) -> _Desk:
@@ -143,8 +165,10 @@ class CallJournal:
 class Spent:
     """What the model calls of a run cost, in tokens and US dollars.
 
-    `open` attempts never settled: they were in flight at a kill. `tokens` are what a budget counts: an attempt whose
-    tokens nobody counted has all that were reserved for it.
+    `open` attempts were in flight when the run was cut off: they never settled (a kill), or were cancelled (Ctrl-C)
+    and then sent again. `usd` and `tokens` are what a budget counts: an attempt whose tokens nobody counted has all
+    that was reserved for it. So many of them are `uncounted`, and `uncounted_usd` is their part of `usd`: the most
+    that they may have cost.
     """
 
     attempts: int
@@ -154,6 +178,8 @@ class Spent:
     usd: float
     unpriced: int  # attempts whose cost nobody knows
     tokens: int = 0
+    uncounted: int = 0
+    uncounted_usd: float = 0.0
 
 
 def spent(store: Store, run: str, since: float = 0.0) -> Spent:
@@ -161,15 +187,11 @@ def spent(store: Store, run: str, since: float = 0.0) -> Spent:
 
     Raises StoreError.
     """
-    sql = (
-        "SELECT count(*), sum(outcome IS NULL), sum(input_tokens), sum(output_tokens),"
-        " sum(coalesce(cost_usd, CASE WHEN outcome IS NULL THEN reserved_usd END)),"
-        " sum(cost_usd IS NULL AND (outcome IS NOT NULL OR reserved_usd IS NULL)),"
-        " sum(coalesce(input_tokens + output_tokens, reserved_tokens)) FROM attempt WHERE run = ? AND at >= ?"
-    )
     with mapped(store.path):
-        row: tuple[Any, ...] = store.connection.execute(sql, (run_number(run), since)).fetchone()
-    return Spent(row[0], row[1] or 0, row[2] or 0, row[3] or 0, row[4] or 0.0, row[5] or 0, row[6] or 0)
+        row: tuple[Any, ...] = store.connection.execute(SPENT, (run_number(run), since)).fetchone()
+        (cancelled,) = store.connection.execute(SENT_AGAIN, {"run": run_number(run), "since": since}).fetchone()
+    n, unsettled, tokens_in, tokens_out, usd, unpriced, tokens, uncounted, bound = (value or 0 for value in row)
+    return Spent(n, unsettled + cancelled, tokens_in, tokens_out, float(usd), unpriced, tokens, uncounted, float(bound))
 
 
 def _first_number(store: Store) -> int:

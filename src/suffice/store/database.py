@@ -9,12 +9,13 @@ import sqlite3
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from suffice.errors import StoreBusy, StoreError, StoreFull, StoreNewer
+from suffice.store.keep import Keep, Memory
 from suffice.store.schema import APPLICATION, VERSIONS
 
 T = TypeVar("T")
@@ -27,11 +28,21 @@ ELSEWHERE: Final = "or set SUFFICE_HOME to a folder that you can write to"
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """An open store. Use it in the thread that opened it; a context manager closes it."""
+    """An open store. Use it in the thread that opened it; a context manager closes it.
+
+    `keep` says which texts are written (None: nobody has said, so all); those that are not stay in `memory` meanwhile.
+    """
 
     path: Path  # the SQLite file
     connection: sqlite3.Connection
     inode: int  # of the file as it was opened
+    keep: Keep | None = None
+    memory: Memory = field(default_factory=Memory, repr=False, compare=False)
+
+    @property
+    def texts(self) -> bool:
+        """Whether texts of inputs and outputs are written."""
+        return self.keep in (None, "full")
 
     def close(self) -> None:
         """Close the file. What was committed is kept; closing twice is harmless."""
@@ -45,16 +56,16 @@ class Store:
         self.close()
 
 
-def store_file(folder: Path | str | None = None) -> Path:
+def store_file(folder: Path | str | None = None, *, here: Path | None = None) -> Path:
     """Where the store of `folder` is, whether it exists or not.
 
-    Default: `$SUFFICE_HOME`, else `.suffice/` here or in the nearest folder above that has one, so that going into a
-    subfolder forgets nothing. A store of another user is passed over.
+    Default: `$SUFFICE_HOME`, else `.suffice/` here (the working directory) or in the nearest folder above that has
+    one, so that going into a subfolder forgets nothing. A store of another user is passed over.
     """
     said = folder or os.environ.get("SUFFICE_HOME")
     if said:
         return Path(said).expanduser().absolute() / "store.sqlite"
-    here = Path.cwd()
+    here = here or Path.cwd()
     found = (place / ".suffice" / "store.sqlite" for place in (here, *here.parents))
     return next(filter(_own, found), here / ".suffice" / "store.sqlite")
 
@@ -99,7 +110,7 @@ def beside(store: Store) -> Store:
             check_same_thread=False,
         )
         connection.execute("PRAGMA synchronous = NORMAL")
-    return Store(store.path, connection, store.inode)
+    return Store(store.path, connection, store.inode, store.keep, store.memory)
 
 
 def _make(home: Path, path: Path) -> None:
@@ -225,10 +236,21 @@ def mapped(path: Path) -> Generator[None]:
         if not hasattr(error, "sqlite_errorcode"):  # misuse of the driver: a fault of ours, not of the disk
             raise
         raise _of_sqlite(error, path) from error
+    except UnicodeDecodeError as error:  # what SQLite took for a text is none
+        raise _damaged(path, "text that is none") from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise _full(path) from error
         raise _unusable(path, error.strerror or str(error)) from error
+
+
+def _damaged(path: Path, what: str) -> StoreError:
+    return StoreError(
+        f"the store is damaged or not a database ({what}); it was left as it is",
+        hint=f"put back a backup, or move the file away (mv {path} {path}.damaged) and start a new store; "
+        "what it knew of sealed cases is then lost, so test claims need fresh cases",
+        where=str(path),
+    )
 
 
 def _of_sqlite(error: sqlite3.Error, path: Path) -> StoreError:
@@ -243,12 +265,7 @@ def _of_sqlite(error: sqlite3.Error, path: Path) -> StoreError:
                 where=str(path),
             )
         case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_FORMAT:
-            return StoreError(
-                f"the store is damaged or not a database ({error.sqlite_errorname}); it was left as it is",
-                hint=f"put back a backup, or move the file away (mv {path} {path}.damaged) and start a new store; "
-                "what it knew of sealed cases is then lost, so test claims need fresh cases",
-                where=str(path),
-            )
+            return _damaged(path, error.sqlite_errorname)
         case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_AUTH:
             # A disk with no byte left cannot make the -shm file, and SQLite calls that "cannot open".
             return _full(path) if _nearly_full(path) else _unusable(path, error.sqlite_errorname)

@@ -9,23 +9,24 @@ from typing import Any, Final, Literal
 
 from suffice.store.commit import Commits, Statement, execute
 from suffice.store.database import Store, chunks, mapped, select_in, transaction
+from suffice.store.keep import NOT_KEPT
 from suffice.store.runs import run_number
-from suffice.values import Answer, Cost, Failure, Json, from_json, to_json
+from suffice.values import Answer, Cost, Failure, Json, content_hash, from_json, to_json
 
 BULK: Final = 2_000  # rows a transaction when many are recorded at once
 
 ANSWER: Final = (
     "INSERT OR REPLACE INTO answer (solution, inputs, run, value, confidence, answered_by, seconds,"
-    " cost_usd, input_tokens, output_tokens) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " cost_usd, input_tokens, output_tokens, at_most, output) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 SCORE: Final = (
     "INSERT OR REPLACE INTO sealed_score"
-    " (solution, grading, inputs, run, pass_score, answered, output, seconds, cost_usd, input_tokens, output_tokens)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " (solution, grading, inputs, run, pass_score, answered, output, seconds,"
+    " cost_usd, input_tokens, output_tokens, at_most) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 FAILED: Final = (
     "INSERT OR REPLACE INTO failed (run, solution, inputs, kind, message, seconds,"
-    " cost_usd, input_tokens, output_tokens) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " cost_usd, input_tokens, output_tokens, at_most) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 NOT_FAILED: Final = "DELETE FROM failed WHERE run = ? AND solution = ? AND inputs = ?"
 INTENT: Final = "INSERT OR IGNORE INTO in_flight (run, solution, inputs) VALUES (?, ?, ?)"
@@ -75,8 +76,8 @@ def lookup(store: Store, solution: str, inputs_hashes: Iterable[str], *, run: st
         return {}
     wanted = list(inputs_hashes)
     answers = (
-        "SELECT inputs, value, confidence, answered_by, seconds, cost_usd, input_tokens, output_tokens FROM answer"
-        " WHERE solution = ? AND inputs IN ({})"
+        "SELECT inputs, value, confidence, answered_by, seconds, cost_usd, input_tokens, output_tokens, at_most"
+        " FROM answer WHERE solution = ? AND inputs IN ({}) AND value <> ''"
     )
     found = {
         inputs.hex(): Recorded(Answer(from_json(json.loads(value)), confidence, by), None, seconds, _cost(*cost))
@@ -84,7 +85,16 @@ def lookup(store: Store, solution: str, inputs_hashes: Iterable[str], *, run: st
     }
     for inputs, kind, message, seconds, *cost in _failures(store, number, wanted, run):
         found[inputs.hex()] = Recorded(None, Failure(kind, message), seconds, _cost(*cost))
+    if store.memory.answers:
+        found |= _remembered(store, solution, wanted, run)
     return found
+
+
+def _remembered(store: Store, solution: str, wanted: list[str], run: str | None) -> dict[str, Recorded]:
+    """What this open store recorded and did not write."""
+    own = None if run is None else run_number(run)
+    held = {inputs: store.memory.answers.get((solution, inputs)) for inputs in wanted}
+    return {inputs: one[1] for inputs, one in held.items() if one and (one[1].answer is not None or one[0] == own)}
 
 
 def lookup_sealed(
@@ -96,8 +106,8 @@ def lookup_sealed(
         return {}
     wanted = list(inputs_hashes)
     scores = (
-        "SELECT inputs, pass_score, answered, output, seconds, cost_usd, input_tokens, output_tokens FROM sealed_score"
-        " WHERE solution = ? AND grading = ? AND inputs IN ({})"
+        "SELECT inputs, pass_score, answered, output, seconds, cost_usd, input_tokens, output_tokens, at_most"
+        " FROM sealed_score WHERE solution = ? AND grading = ? AND inputs IN ({})"
     )
     found = {
         inputs.hex(): Scored(score, bool(answered), output and output.hex(), None, seconds, _cost(*cost))
@@ -125,6 +135,9 @@ def forgive(store: Store, run: str) -> int:
 
     For a run that pauses because too many calls failed: the outage must be mendable. What was answered is kept.
     """
+    held = store.memory.answers
+    for key in [k for k, (own, call) in held.items() if own == run_number(run) and call.failure is not None]:
+        del held[key]
     with transaction(store) as db:
         return db.execute("DELETE FROM failed WHERE run = ?", (run_number(run),)).rowcount
 
@@ -202,12 +215,17 @@ class _Rows:
     def of_call(self, solution: str, inputs: str, call: Recorded) -> list[Statement]:
         """What records a call on an open case."""
         key = run, number, blob = self.key(solution, inputs)
+        if not self._store.texts:
+            self._store.memory.answer(solution, inputs, run, call)
+        if self._store.keep == "off":
+            return [(NO_INTENT, key)]
         if call.answer is None:
             return self._failed(key, call.failure, call.seconds, call.cost)
-        answer = call.answer
-        row = (_text(to_json(answer.value)), _float(answer.confidence), answer.by)
+        answer, value = call.answer, to_json(call.answer.value)
+        kept = (_text(value), None) if self._store.texts else ("", bytes.fromhex(content_hash(value)))
+        row = (kept[0], _float(answer.confidence), answer.by)
         return [
-            (ANSWER, (number, blob, run, *row, _float(call.seconds), *_columns(call.cost))),
+            (ANSWER, (number, blob, run, *row, _float(call.seconds), *_columns(call.cost), kept[1])),
             (NOT_FAILED, key),
             (NO_INTENT, key),
         ]
@@ -231,6 +249,7 @@ class _Rows:
         assert failure is not None
         # A traceback may hold half a surrogate pair, which SQLite's UTF-8 cannot.
         message = failure.message.encode("utf-8", "backslashreplace").decode()
+        message = message if self._store.texts or not message else NOT_KEPT
         return [(FAILED, (*key, failure.kind, message, _float(seconds), *_columns(cost))), (NO_INTENT, key)]
 
     def _number(self, table: Literal["solution", "grading"], name: str) -> int:
@@ -256,7 +275,7 @@ def _failures(store: Store, solution: int, wanted: list[str], run: str | None) -
         if store.connection.execute("SELECT 1 FROM failed WHERE run = ? AND solution = ?", key).fetchone() is None:
             return ()
     sql = (
-        "SELECT inputs, kind, message, seconds, cost_usd, input_tokens, output_tokens FROM failed"
+        "SELECT inputs, kind, message, seconds, cost_usd, input_tokens, output_tokens, at_most FROM failed"
         " WHERE run = ? AND solution = ? AND inputs IN ({})"
     )
     return select_in(store, sql, wanted, key)
@@ -272,14 +291,16 @@ def _text(value: Json) -> str:
     return text
 
 
-def _cost(usd: float | None, input_tokens: int | None, output_tokens: int | None) -> Cost | None:
+def _cost(usd: float | None, input_tokens: int | None, output_tokens: int | None, at_most: int) -> Cost | None:
     """What was recorded of a case's cost; None where nothing was."""
     known = usd is not None or input_tokens is not None or output_tokens is not None
-    return Cost(usd, input_tokens, output_tokens) if known else None
+    return Cost(usd, input_tokens, output_tokens, bool(at_most)) if known else None
 
 
-def _columns(cost: Cost | None) -> tuple[float | None, int | None, int | None]:
-    return (None, None, None) if cost is None else (_float(cost.usd), cost.input_tokens, cost.output_tokens)
+def _columns(cost: Cost | None) -> tuple[float | None, int | None, int | None, bool]:
+    if cost is None:
+        return None, None, None, False
+    return _float(cost.usd), cost.input_tokens, cost.output_tokens, cost.at_most
 
 
 def _float(value: float | None) -> float | None:

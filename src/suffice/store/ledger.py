@@ -86,6 +86,12 @@ def exposed(store: Store, keys: Iterable[str]) -> set[str]:
     return {key.hex() for (key,) in select_in(store, "SELECT key FROM exposed WHERE key IN ({})", keys)}
 
 
+def shown_for(store: Store, keys: Iterable[str]) -> dict[str, str]:
+    """Those of `keys` that were shown, with what for: "dev of tickets". Raises StoreError."""
+    query = "SELECT key, why FROM exposed JOIN exposure ON exposure.id = exposure WHERE key IN ({})"
+    return {key.hex(): why for key, why in select_in(store, query, keys)}
+
+
 def seal(store: Store, keys: Iterable[str], task: str) -> None:
     """Note that these are sealed cases of a task whose dev is looked at. Noting them again costs one look-up.
 

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 from suffice.errors import StoreBusy, UsageError
 from suffice.store.database import Store, mapped, transaction
+from suffice.store.keep import result_as_kept
 from suffice.store.process import Process, alive, enrol
 from suffice.values import Json, canonical, content_hash
 
@@ -75,11 +76,12 @@ def resume_run(store: Store, run: str, settings: Json = None) -> Run:
 
 
 def finish_run(store: Store, run: str, state: State, result: Json = None) -> None:
-    """Note how a run ended and its result. Raises UsageError for an unknown run, StoreError."""
+    """Note how a run ended, and of its result what is kept. Raises UsageError for an unknown run, StoreError."""
+    kept = result_as_kept(result, store.keep)
     with transaction(store) as db:
         cursor = db.execute(
             "UPDATE run SET state = ?, finished = ?, result = ? WHERE number = ?",
-            (state, time.time(), _whole(canonical(result)), run_number(run)),
+            (state, time.time(), _whole(canonical(kept)), run_number(run)),
         )
         if not cursor.rowcount:
             raise _unknown(store, run)
@@ -96,6 +98,11 @@ def get_run(store: Store, run: str) -> Run:
 def list_runs(store: Store, kind: str | None = None, limit: int = 100) -> list[Run]:
     """The latest `limit` runs (of one kind), newest first. Raises StoreError."""
     return _runs(store, "WHERE ? IN (kind, '') ORDER BY number DESC LIMIT ?", kind or "", limit)
+
+
+def under_way(store: Store) -> list[Run]:
+    """The runs whose process lives. Raises StoreError."""
+    return [run for run in _runs(store, "WHERE state = 'running'") if run.state == "running"]
 
 
 def latest(store: Store, kind: str, identity: str) -> Run | None:

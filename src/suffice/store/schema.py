@@ -98,5 +98,21 @@ VERSION_4: Final = (
     "CREATE TABLE served_lost (id INTEGER PRIMARY KEY, at REAL NOT NULL, calls INTEGER NOT NULL)",
 )
 
-VERSIONS: Final = (VERSION_1, VERSION_2, VERSION_3, VERSION_4)
+VERSION_5: Final = (
+    # What an attempt cost that ended without a count is only a bound: it is kept apart from what was counted.
+    "ALTER TABLE served ADD COLUMN cost_usd_at_most REAL",
+    "UPDATE served SET cost_usd_at_most = cost_usd",
+    "ALTER TABLE answer ADD COLUMN at_most INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE sealed_score ADD COLUMN at_most INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE failed ADD COLUMN at_most INTEGER NOT NULL DEFAULT 0",
+)
+
+VERSION_6: Final = (
+    # Where no texts are kept, `value` is '' and `output` the hash of the answer.
+    "ALTER TABLE answer ADD COLUMN output BLOB",
+    # The case that a reply was recorded for, by its inputs, so that it can be forgotten with it.
+    "ALTER TABLE reply ADD COLUMN inputs BLOB",
+)
+
+VERSIONS: Final = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6)
 """A store of version v is brought up to date by the statements of versions v+1, v+2, ... in order."""

@@ -21,8 +21,8 @@ MOST: Final = 10_000  # rows that wait to be written; more are lost
 GATHER: Final = 0.2  # seconds that a batch gathers
 SERVED: Final = (
     "INSERT INTO served (at, operation, model, answered_by, solution, outcome, attempts, seconds, ttft,"
-    " input_tokens, output_tokens, cost_usd, request_id, request, reply)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " input_tokens, output_tokens, cost_usd, cost_usd_at_most, request_id, request, reply)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 LOST: Final = "INSERT INTO served_lost (at, calls) VALUES (?, ?)"
 
@@ -32,10 +32,13 @@ log = logging.getLogger("suffice.telemetry")
 class Served(NamedTuple):
     """One served call; a tuple, because thousands are made in a second.
 
-    Times are seconds (`at` since 1970), cost US dollars; None is unknown.
+    Times are seconds (`at` since 1970; `seconds` and `ttft` as the caller waited), cost US dollars; None is unknown.
+    `cost_usd` is what was counted, `cost_usd_at_most` with what attempts without a count may have cost besides.
 
-    `model` is the address that was asked, `answered_by` the model's own name as the endpoint gave it. `outcome` is
-    "ok", "cached", or the kind of the error. `request` and `reply` are texts where the user keeps them.
+    `model` is the address that was asked, `answered_by` the model's own name as the endpoint gave it. `solution` is the
+    identity of the solution that called, or the name of a step that was called by itself. `outcome` is "ok", or the
+    kind of the error: a reply that was cut off is "truncated". `request` and `reply` are texts where the user keeps
+    them.
     """
 
     at: float
@@ -50,6 +53,7 @@ class Served(NamedTuple):
     input_tokens: int | None = None
     output_tokens: int | None = None
     cost_usd: float | None = None
+    cost_usd_at_most: float | None = None
     request_id: str | None = None
     request: str | None = None
     reply: str | None = None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +14,14 @@ from hypothesis import strategies as st
 from upstream_faults import Asked, Fault, Hang, Html200, Ok, ResetBefore, Status, first, rate_limited
 
 from suffice.errors import BudgetError, CallTimeout, PriceUnknown, SufficeError, UsageError
-from suffice.models.concerns.budget import Budget, Reservation
+from suffice.models.belonging import Belonging, belonging
+from suffice.models.concerns.budget import Amounts, Budget, Reservation
 from suffice.models.concerns.retry import Retry
 from suffice.models.model import Model
+from suffice.models.sending.tape import record
+from suffice.store.calls import CallJournal, spent
+from suffice.store.database import open_store
+from suffice.store.runs import start_run
 from upstream import Upstream, upstream
 
 FAST = Retry(base=0.001, cap=0.01)
@@ -174,6 +181,98 @@ def test_a_budget_of_less_than_nothing_is_refused() -> None:
     for said in ({"usd": -1}, {"calls": -1}, {"tokens": float("nan")}):
         with pytest.raises(UsageError):
             Budget(**said)  # type: ignore[arg-type]
+
+
+def test_what_lacks_is_told_apart_from_what_is_left_and_the_hint_is_about_it() -> None:
+    def refused(budget: Budget, held: Reservation) -> BudgetError:
+        with pytest.raises(BudgetError) as caught:
+            asyncio.run(budget.reserve(held))
+        return caught.value
+
+    budget = Budget(usd=0.1)
+    budget.already(0.1 - 0.09069, 1, 1)
+    error = refused(budget, Reservation(0.090694, 10))
+    assert "may cost $0.090694, and $0.090690 of $0.1 are left" in error.message
+    assert error.hint is not None and "max_output_tokens (--max-tokens)" in error.hint
+    error = refused(Budget(usd=1), Reservation(2.5, 10))
+    assert "may cost $2.5000, and $1.0000 of $1 are left" in error.message
+    error = refused(Budget(usd=9, calls=0), Reservation(0.1, 10))
+    assert "0 of 0 calls are spent" in error.message and error.hint == "raise the budget's calls"
+    error = refused(Budget(tokens=5), Reservation(0.1, 10))
+    assert error.hint is not None and "tokens" in error.hint and "max_output_tokens" in error.hint
+
+
+def test_what_is_spent_and_what_is_left_can_be_read_and_what_is_held_is_not_left() -> None:
+    budget = Budget(usd=2, calls=10)
+    assert (budget.spent, budget.left) == (Amounts(0.0, 0, 0), Amounts(2.0, 10, None))
+    held = Reservation(0.5, 100)
+    asyncio.run(budget.reserve(held))
+    assert (budget.spent, budget.left) == (Amounts(0.0, 0, 0), Amounts(1.5, 9, None))
+    budget.settle(held, 0.25, 40)
+    assert (budget.spent, budget.left) == (Amounts(0.25, 1, 40), Amounts(1.75, 9, None))
+    budget.already(9.0, 90, 900)
+    assert budget.left == Amounts(0.0, 0, None)
+    assert Budget().left == Amounts(None, None, None) and Budget(tokens=1e3).left.tokens == 1000  # type: ignore[arg-type]
+
+
+def test_a_budget_is_read_while_other_threads_spend_it() -> None:
+    budget = Budget(usd=1000, calls=4000, tokens=400_000)
+
+    async def spend() -> None:
+        for _ in range(500):
+            held = Reservation(0.2, 100)
+            await budget.reserve(held)
+            budget.settle(held, 0.1, 50)
+
+    threads = [threading.Thread(target=lambda: asyncio.run(spend())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        spent = budget.spent
+        assert spent.calls is not None and spent.tokens == 50 * spent.calls
+        assert spent.usd == pytest.approx(0.1 * spent.calls)
+    assert budget.left == Amounts(pytest.approx(800.0), 2000, 300_000)
+
+
+def test_a_budget_of_a_call_holds_beside_that_of_its_model() -> None:
+    whole, own = Budget(calls=3), Budget(calls=1)
+    with upstream() as up:
+        one = model(up, budget=whole)
+        asyncio.run(one("hello", budget=own))
+        with pytest.raises(BudgetError, match="1 of 1 calls"):
+            asyncio.run(one("hello", budget=own))
+        asyncio.run(one("hello"))
+        asyncio.run(one("hello", budget=whole))  # the same one twice counts once
+        with pytest.raises(BudgetError, match="3 of 3 calls"):
+            asyncio.run(one("hello", budget=Budget(calls=9)))
+    assert (whole.spent.calls, own.spent.calls) == (3, 1)
+    with pytest.raises(PriceUnknown):
+        asyncio.run(Model("https://models.invalid/v1#any", attempts=1)("hello", budget=Budget(usd=1)))
+
+
+def test_a_budget_of_a_call_holds_for_its_repairs_and_its_hedges() -> None:
+    own = Budget()
+    with upstream(first(Ok("no JSON"), then=Ok('{"answer":1}'))) as up:
+        asyncio.run(model(up)("hello", output=int, budget=own))
+    assert own.spent.calls == 2
+    with upstream(first(*[Ok()] * 20, Ok(delay=0.3), then=Ok())) as up:
+        hedged = model(up, hedge=0.9)
+        for _ in range(21):
+            asyncio.run(hedged("hello", budget=own))
+        assert own.spent.calls == 2 + len(up.log.asked) == 2 + 22
+
+
+def test_on_a_tape_nothing_is_spent(tmp_path: Path) -> None:
+    tape, budget = tmp_path / "tape.jsonl", Budget(calls=1)
+    with upstream() as up, record(tape):
+        asyncio.run(model(up)("hello"))
+    with open_store(tmp_path) as store:
+        journal = CallJournal(store, run := start_run(store, "evaluate", "task", {}))
+        with belonging(Belonging(journal, budget=budget)):
+            one = Model(f"recorded:{tape}", max_output_tokens=CAP, cache=False)
+            assert [asyncio.run(one("hello")).value for _ in range(3)] == ["ok"] * 3
+        journal.close()
+        assert (budget.spent.calls, spent(store, run).attempts) == (0, 0)
 
 
 def test_it_says_what_is_spent() -> None:

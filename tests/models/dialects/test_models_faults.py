@@ -22,7 +22,7 @@ from suffice.models.dialects.rates import retry_after, seconds_of
 def fault(status: int, body: object = None, **headers: str) -> CallError:
     data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return fault_of(status, named, data, where="/chat/completions", key="SOME_API_KEY")
+    return fault_of(status, named, data, where="/chat/completions", key="It is read from SOME_API_KEY")
 
 
 def openai(message: str = "no", **more: object) -> dict[str, object]:

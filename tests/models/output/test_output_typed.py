@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from output_samples import Kind, filled, fits, json_values, kinds, pointed
-from pydantic import BaseModel, Field, TypeAdapter, field_validator
+from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
-from suffice.errors import OutputError, UsageError
+from suffice.errors import OutputError, SolutionError, UsageError
 from suffice.models.output.meant import as_meant
 from suffice.models.output.strict import strict_schema
 from suffice.models.output.typed import OutputType, output_type
@@ -303,6 +303,48 @@ def test_any_json_gives_a_value_or_an_output_error(value: Any, tp: Any) -> None:
     except OutputError:
         return
     TypeAdapter(tp).validate_python(made, strict=True)
+
+
+class Priced(BaseModel):
+    """A type whose validators have faults of their own."""
+
+    name: str
+    price: float = 1.0
+
+    @field_validator("name")
+    @classmethod
+    def known(cls, name: str) -> str:
+        return {"tea": "tea"}[name]
+
+    @model_validator(mode="after")
+    def cheap(self) -> Priced:
+        assert 1 / self.price < 100, "too cheap"
+        return self
+
+
+def test_what_a_validator_raises_by_a_fault_of_its_own_names_the_type_its_field_and_the_place() -> None:
+    output = output_type(Priced)
+    with pytest.raises(OutputError, match="too cheap"):
+        output.parse('{"name": "tea", "price": 0.001}')
+    for text, said in (
+        (
+            '{"name": "cof`fee\x1b", "price": 1}'.replace("\x1b", "\\u001b"),
+            r"Priced raised KeyError: .* on its field name \(",
+        ),
+        ('{"name": "tea", "price": 0}', r"Priced raised ZeroDivisionError: float division by zero \("),
+    ):
+        with pytest.raises(SolutionError, match=said) as caught:
+            output.parse(text)
+        assert "(test_output_typed.py:" in caught.value.message and caught.value.message.isprintable()
+        assert "ValueError" in str(caught.value.hint)
+        assert isinstance(caught.value.__cause__, KeyError | ZeroDivisionError)
+
+
+def test_a_fault_in_the_code_of_a_wrapped_type_is_told_alike() -> None:
+    output = output_type(Annotated[int, AfterValidator(lambda n: 1 // n)])
+    assert output.parse('{"answer": 1}') == 1
+    with pytest.raises(SolutionError, match="the output type answer raised ZeroDivisionError"):
+        output.parse('{"answer": 0}')
 
 
 def without_nulls(value: Any) -> Any:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from suffice.errors import UsageError
-from suffice.models.places.address import address, key_of
+from suffice.models.places.address import address, key_of, key_said
 from suffice.models.places.providers import CHECKED, HOSTS, MODEL_ROWS, PROVIDERS, quirks_of
 
 NOTHING: dict[str, str] = {}
@@ -52,11 +52,19 @@ def test_a_url_speaks_the_dialect_of_its_scheme() -> None:
         ("openia:gpt-5", "did you mean openai:gpt-5?"),
         ("azure:gpt-5", "openai.azure.com"),
         ("gpt-5-mini", "names no provider"),
+        ("gpt-5-mini", "did you mean openai:gpt-5-mini?"),
+        ("claude-haiku-4-5", "did you mean anthropic:claude-haiku-4-5?"),
+        ("mistral-large", "did you mean mistral:mistral-large?"),
+        ("mistral", "did you mean mistral:NAME?"),
+        ("llama3.2:3b", "did you mean ollama:llama3.2:3b?"),
+        ("gpt-oss:20b", "did you mean ollama:gpt-oss:20b?"),
+        ("google:gemini-3.8-flash", "did you mean gemini:gemini-3.8-flash?"),
+        ("openai/gpt-5", "did you mean openai:gpt-5?"),
         ("localhost:8000/v1#m", "http://localhost"),
         ("openai:", "names no model"),
         ("http://127.0.0.1:8000/v1", "names no model"),
         ("http://127.0.0.1:8000/v1#", "names no model"),
-        ("", "white space"),
+        ("", "no model is named"),
         ("openai:gpt 5", "white space"),
         ("openai:gpt-5\n", "white space"),
         ("ftp://host/v1#m", "ftp"),
@@ -166,6 +174,13 @@ def test_a_key_comes_from_the_first_variable_that_holds_one() -> None:
     assert key_of(gemini, {"GOOGLE_API_KEY": "second", "GEMINI_API_KEY": ""}) == "second"
     with pytest.raises(UsageError, match=r"\$GEMINI_API_KEY or \$GOOGLE_API_KEY"):
         key_of(gemini, NOTHING)
+
+
+def test_a_hint_names_the_variable_that_the_endpoint_reads() -> None:
+    gemini = address("gemini:gemini-3.8-flash").endpoint
+    assert key_said(gemini, {"GOOGLE_API_KEY": KEY, "OPENAI_API_KEY": KEY}) == "It is read from GOOGLE_API_KEY"
+    assert key_said(gemini, NOTHING) == "None was sent: GEMINI_API_KEY or GOOGLE_API_KEY is not set"
+    assert 'key_env="NAME"' in key_said(address("http://127.0.0.1:8000/v1#m").endpoint, {"OPENAI_API_KEY": KEY})
 
 
 def test_an_endpoint_on_this_machine_needs_no_key_but_takes_one() -> None:

@@ -54,7 +54,7 @@ def runs(data: bytes, name: str) -> list[Run]:
 def _case(case: _Case, where: str) -> RunCase:
     metrics = case.metricsData or []
     passed = {} if case.success is None else {PASSED: float(case.success)}
-    tokens = [None if n is None else int(n) for n in (case.inputTokenCount, case.outputTokenCount)]
+    spent, said = (None if n is None else int(n) for n in (case.inputTokenCount, case.outputTokenCount))
     return RunCase(
         id=case.name,
         input=case.input,
@@ -64,5 +64,5 @@ def _case(case: _Case, where: str) -> RunCase:
         where=where,
         error=next((m.error for m in metrics if m.error), None),
         seconds=case.completionTime,
-        cost=Cost(case.tokenCost, *tokens),
+        cost=Cost(case.tokenCost, spent, said),
     )

@@ -14,6 +14,7 @@ from suffice.models.concerns.budget import Budget, Reservation
 from suffice.models.concerns.deadline import in_time
 from suffice.models.flow import Call, Flow
 from suffice.models.places.prices import Price, cost_of
+from suffice.models.sending.tape import is_replaying
 from suffice.store.calls import Sent, Settled
 
 NOT_BILLED = frozenset({"refused", "input too long", "rate limited", "server error", "circuit open"})
@@ -32,8 +33,10 @@ class Terms:
     key: Callable[[Request], str]  # the hash of a request
 
 
-def account(call: Call, terms: Terms, budgets: Callable[[], list[Budget]]) -> Call:
+def account(call: Call, terms: Terms, budgets: Callable[[Budget | None], list[Budget]]) -> Call:
     """`call`, which may cost at most what was reserved before it was sent: input bound and output cap at list price.
+
+    `budgets` are those that an attempt counts against, with the call's own. On a tape nothing is spent.
 
     It settles at what the endpoint counted; at nothing where nothing was taken; and without usage (time-out, cancel,
     a lost hedge, a broken connection) at the whole reservation, because it may have been billed. Inside a run the
@@ -47,12 +50,15 @@ def account(call: Call, terms: Terms, budgets: Callable[[], list[Budget]]) -> Ca
         reserved = list[Budget]()
         attempt: Attempt | None = None
         sent = False
+        asked = time.perf_counter()
+        paid = [] if is_replaying() else budgets(flow.budget)
         try:
-            for budget in sorted(budgets(), key=id):  # in one order everywhere, so that nobody waits in a circle
+            for budget in sorted(paid, key=id):  # in one order everywhere, so that nobody waits in a circle
                 await budget.reserve(held)
                 reserved.append(budget)
             number = await _begun(terms, request, held, flow)
             began, sent = time.perf_counter(), True
+            flow.waited += began - asked
             try:
                 reply = await in_time(call, request, flow, terms.timeout, late)
             except BaseException as error:
@@ -65,6 +71,8 @@ def account(call: Call, terms: Terms, budgets: Callable[[], list[Budget]]) -> Ca
         finally:
             if attempt is not None:
                 flow.attempts.append(attempt)
+            if not sent:
+                flow.waited += time.perf_counter() - asked
             for budget in reserved:
                 if attempt is not None:
                     budget.settle(held, attempt.cost, _tokens(attempt))
@@ -98,6 +106,7 @@ def _done(terms: Terms, reply: Reply[str], held: Reservation, began: float, flow
         usage=reply.usage,
         cost=cost if known else held.usd,
         request_id=reply.request_id,
+        at_most=not known and bool(held.usd),
     )
 
 
@@ -112,6 +121,7 @@ def _failed(terms: Terms, error: BaseException, held: Reservation, began: float,
         usage=Usage(0, 0) if free else Usage(),
         cost=0.0 if free and terms.price is not None else None if free else held.usd,
         request_id=error.request_id if isinstance(error, CallError) else None,
+        at_most=not free and bool(held.usd),
     )
 
 
@@ -129,7 +139,7 @@ def _tokens(attempt: Attempt) -> int | None:
 
 async def _begun(terms: Terms, request: Request, held: Reservation, flow: Flow) -> int:
     run = current()
-    if run is None:
+    if run is None or is_replaying():
         return 0
     return await run.journal.begin(
         Sent(flow.key or terms.key(request), request.model, terms.endpoint, held.usd, held.tokens)
@@ -138,7 +148,7 @@ async def _begun(terms: Terms, request: Request, held: Reservation, flow: Flow) 
 
 def _ended(number: int, attempt: Attempt) -> None:
     run = current()
-    if run is None:
+    if run is None or is_replaying():
         return
     settled = Settled(
         attempt.outcome,

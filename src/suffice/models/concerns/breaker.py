@@ -20,6 +20,12 @@ class CircuitOpen(ServerError):
     """The endpoint failed so often in a row that nothing is sent to it for a while."""
 
     kind = "circuit open"
+    nobody = False  # whether the latest failure was that no connection could be made
+
+    @property
+    def unreached(self) -> bool:
+        """Whether it was left alone because nobody was there."""
+        return self.nobody
 
 
 class Breaker:
@@ -28,7 +34,7 @@ class Breaker:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
         self.failures, self.rest, self.until, self.probing = 0, REST, 0.0, False
-        self.last = ""  # the words of the latest failure
+        self.last, self.hint, self.nobody = "", "", False  # of the latest failure; whether nobody was there
         self.lock = threading.Lock()
 
     def enter(self, where: str) -> bool:
@@ -39,14 +45,19 @@ class Breaker:
                 return False
             left = self.until - self.clock()
             if left > 0 or self.probing:
-                raise CircuitOpen(
-                    f"{where} failed {self.failures} times in a row and is left alone for a while, lastly: {self.last}",
-                    retry_after=max(left, REST / 10),
-                    sent=False,
-                    hint="wait, or name a fallback model",
-                )
+                raise self._open(where, max(left, REST / 10))
             self.probing = True
             return True
+
+    def _open(self, where: str, wait: float) -> CircuitOpen:
+        times = f"{self.failures} times in a row"
+        said = f"{where} failed {times} and is left alone for a while, lastly: {self.last}"
+        hint = "wait, or name a fallback model"
+        if self.nobody:
+            said, hint = f"{self.last}, {times}: it is left alone for a while", self.hint or hint
+        made = CircuitOpen(said, retry_after=wait, sent=False, hint=hint)
+        made.nobody = self.nobody
+        return made
 
     def leave(self, error: BaseException | None, tries: bool) -> None:
         """Learn from how a call ended; `tries` is what `enter` said of it."""
@@ -55,6 +66,7 @@ class Breaker:
                 self.probing = False
             if isinstance(error, ServerError | ConnectionLost | CallTimeout):
                 self.failures, self.last = self.failures + 1, error.message
+                self.hint, self.nobody = error.hint or "", error.unreached
                 # Who was under way when it opened, and fails too, says nothing new.
                 if self.failures == FAILURES or tries:
                     self.until, self.rest = self.clock() + self.rest, min(2 * self.rest, LONGEST)

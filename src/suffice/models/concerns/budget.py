@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +23,21 @@ class Reservation:
     tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """US dollars, calls (attempts on the wire) and tokens (in and out); None where a budget does not bound them."""
+
+    usd: float | None
+    calls: int | None
+    tokens: int | None
+
+
+HINTS: Final = {
+    "usd": "raise the budget, lower max_output_tokens (--max-tokens), or name a cheaper model",
+    "calls": "raise the budget's calls",
+    "tokens": "raise the budget's tokens, or lower max_output_tokens (--max-tokens)",
+}
+"""What to do where this is what lacks."""
 MOST: Final = 1e12  # of anything that a budget counts; it keeps the sums exact, and refuses inf and nan
 
 
@@ -30,7 +46,7 @@ class Budget:
 
     Share one among any number of models, tasks, threads and event loops of this process. An attempt waits while
     others hold what it needs and may give some of it back; it is refused with BudgetError when nobody does,
-    or when an event loop stands still for it: the others may be of that loop.
+    or when an event loop stands still for it: the others may be of that loop. `spent` and `left` say how it stands.
     """
 
     def __init__(self, usd: float | None = None, calls: int | None = None, tokens: int | None = None) -> None:
@@ -38,7 +54,8 @@ class Budget:
             if value is not None and not (is_number(value, 0, MOST) and (name == "usd" or value == int(value))):
                 kind = "number" if name == "usd" else "whole number"
                 raise UsageError(f"a budget's {name} is a {kind} from 0 to {MOST:g}", hint="sf.Budget(usd=2)")
-        self.usd, self.calls, self.tokens = usd, calls, tokens
+        self.usd = usd
+        self.calls, self.tokens = (None if n is None else int(n) for n in (calls, tokens))  # 1e6 is a whole number, too
         self.spent_usd, self.spent_calls, self.spent_tokens = 0.0, 0, 0
         self.before_usd = 0.0  # of what is spent: by runs that were interrupted
         self._runs: set[str] = set()
@@ -54,19 +71,36 @@ class Budget:
         ]
         return f"Budget({', '.join(parts)} spent)"
 
+    @property
+    def spent(self) -> Amounts:
+        """What attempts that have ended cost: one that ended without a count, all that it may have cost. Any thread."""
+        with self._lock:
+            return Amounts(self.spent_usd, self.spent_calls, self.spent_tokens)
+
+    @property
+    def left(self) -> Amounts:
+        """What another attempt may still cost at this moment: neither spent nor held back for attempts under way; None
+        where it is not bounded. Any thread."""
+        with self._lock:
+            held_usd = sum(r.usd or 0.0 for r in self._held)
+            held_tokens = sum(r.tokens for r in self._held)
+            return Amounts(
+                None if self.usd is None else max(0.0, self.usd - self.spent_usd - held_usd),
+                None if self.calls is None else max(0, self.calls - self.spent_calls - len(self._held)),
+                None if self.tokens is None else max(0, self.tokens - self.spent_tokens - held_tokens),
+            )
+
     async def reserve(self, wanted: Reservation) -> None:
         """Hold `wanted` back, waiting for others to settle where that may help. Raises BudgetError."""
         while True:
             with self._lock:
-                lacking = self._lacking(wanted)
+                lacking = self._lacking(wanted, self._held)
                 if lacking is None:
                     self._held.append(wanted)
                     return
-                if not self._held or standing.get() or self._lacking(wanted, held=False) is not None:
-                    raise BudgetError(
-                        f"the budget allows no further attempt: {lacking}",
-                        hint="raise the budget, lower max_output_tokens, or name a cheaper model",
-                    )
+                never = self._lacking(wanted, ())  # as if all that is held were given back
+                if never or standing.get():
+                    raise self._refused(*(never or lacking), held=never is None)
                 loop = asyncio.get_running_loop()
                 place = (loop, loop.create_future())
                 self._waiting.append(place)
@@ -105,19 +139,30 @@ class Budget:
             self.spent_usd, self.spent_calls = self.spent_usd + usd, self.spent_calls + calls
             self.spent_tokens += tokens
 
-    def _lacking(self, wanted: Reservation, *, held: bool = True) -> str | None:
-        """What does not fit, in words; with `held` False as if everything held were given back."""
-        others = self._held if held else []
-        calls = self.spent_calls + len(others)
-        if self.calls is not None and calls + 1 > self.calls:
-            return f"{self.spent_calls} of {self.calls} calls are spent"
-        tokens = self.spent_tokens + sum(r.tokens for r in others)
+    def _lacking(self, wanted: Reservation, held: Sequence[Reservation]) -> tuple[str, str] | None:
+        """What does not fit beside what is spent and `held`: its name, and in words; None where all does."""
+        if self.calls is not None and self.spent_calls + len(held) + 1 > self.calls:
+            return "calls", f"{self.spent_calls:,} of {self.calls:,} calls are spent"
+        tokens = self.spent_tokens + sum(r.tokens for r in held)
         if self.tokens is not None and tokens + wanted.tokens > self.tokens:
             left = self.tokens - self.spent_tokens
-            return f"it may take {wanted.tokens:,} tokens, and {left:,} of {self.tokens:,} are left"
-        usd = self.spent_usd + sum(r.usd or 0.0 for r in others)
+            return "tokens", f"it may take {wanted.tokens:,} tokens, and {left:,} of {self.tokens:,} are left"
+        usd = self.spent_usd + sum(r.usd or 0.0 for r in held)
         if self.usd is not None and usd + (wanted.usd or 0.0) > self.usd + 1e-12:
-            money = max(self.usd - self.spent_usd, 0.0)
+            cost, left = _apart(wanted.usd or 0.0, max(self.usd - self.spent_usd, 0.0))
             before = f" (${self.before_usd:.4f} went before this run was interrupted)" if self.before_usd else ""
-            return f"it may cost ${wanted.usd or 0.0:.4f}, and ${money:.4f} of ${self.usd:g} are left{before}"
+            return "usd", f"it may cost {cost}, and {left} of ${self.usd:g} are left{before}"
         return None
+
+    def _refused(self, what: str, lacking: str, held: bool) -> BudgetError:
+        others = f", part of it held for {len(self._held):,} other attempts that it cannot wait for" if held else ""
+        return BudgetError(f"the budget allows no further attempt: {lacking}{others}", hint=HINTS[what])
+
+
+def _apart(one: float, other: float) -> tuple[str, str]:
+    """Two amounts of dollars with four decimals, or as many as it takes for them to look different."""
+    for places in range(4, 13):
+        said = f"${one:.{places}f}", f"${other:.{places}f}"
+        if said[0] != said[1]:
+            return said
+    return f"${one:g}", f"${other:g}"

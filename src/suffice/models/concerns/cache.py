@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
@@ -13,8 +12,9 @@ from suffice.errors import CallError
 from suffice.exchange import Delta, Reply, Request
 from suffice.models.belonging import Belonging
 from suffice.models.concerns.reply_json import reply_from_json, reply_to_json
-from suffice.models.concerns.trace import total
+from suffice.models.concerns.trace import whole
 from suffice.models.flow import Call, Flow
+from suffice.values import content_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,8 @@ def cached(call: Call, key: Callable[[Request], str], belongs: Callable[[], Belo
         run = belongs()
         if run is None or run.sealed or not run.cache:
             return await call(request, flow)
-        name = flow.key = key(request)
+        name = key(request)
+        name = flow.key = content_hash([name, run.sample]) if run.sample else name
         known = None if run.fresh else run.journal.lookup(name)
         if known is not None:
             reply = reply_from_json(known)
@@ -64,8 +65,7 @@ async def _shared(name: str, run: Belonging, call: Call, request: Request, flow:
     end: Reply[str] | CallError | None = None
     try:
         end = await call(request, flow)
-        told = reply_to_json(end, total(flow.attempts), time.perf_counter() - flow.began)
-        await run.journal.keep(name, request.model, told)
+        await run.journal.keep(name, request.model, reply_to_json(whole(end, flow)), run.case)
         return end
     except CallError as error:
         end = error
@@ -86,5 +86,4 @@ async def _joined(found: _Shared, name: str, run: Belonging, call: Call, request
     if end is None:
         return await _shared(name, run, call, request, flow)
     flow.deliver(Delta(end.text, end.reasoning or ""))
-    cost, seconds = total(found.flow.attempts), time.perf_counter() - found.flow.began
-    return replace(end, cost=cost, latency=seconds, cached=True)
+    return replace(whole(end, found.flow), attempts=(), ttft=None, cached=True)

@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections import deque
+from dataclasses import replace
 from typing import Final
 
 from suffice.errors import SufficeError
@@ -53,13 +54,14 @@ def hedge(call: Call, share: float, latencies: Latencies) -> Call:
                 await asyncio.wait(runners, timeout=patience)
                 if not runners[0].done() and not flow.delivered:
                     runners.append(race.start(call, request))
-            reply = await _first(race, runners)
+            won = await _first(race, runners)
         finally:
             for task in runners:
                 task.cancel()
             await asyncio.gather(*runners, return_exceptions=True)
+        flow.waited += race.flows[won].waited
         latencies.note((flow.first_delta or time.perf_counter()) - began)
-        return reply
+        return won.result()
 
     return hedged
 
@@ -70,29 +72,30 @@ class _Race:
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
         self.owner: object | None = None
-        self.tasks: list[asyncio.Task[Reply[str]]] = []
+        self.flows: dict[asyncio.Task[Reply[str]], Flow] = {}
 
     def start(self, call: Call, request: Request) -> asyncio.Task[Reply[str]]:
         flow = self.flow
-        own = Flow(None, flow.began, flow.deadline, flow.attempts, None, flow.spare)
+        own = replace(flow, sink=None, first_delta=None, waited=0.0)
         if flow.sink is not None:
             own.sink = lambda delta: self._deliver(own, delta)
         task = asyncio.ensure_future(call(request, own))
-        self.tasks.append(task)
+        self.flows[task] = own
         return task
 
     def _deliver(self, runner: Flow, delta: Delta) -> None:
         if self.owner is None:
             self.owner = runner
             mine = asyncio.current_task()
-            for task in self.tasks:
+            for task in self.flows:
                 if task is not mine:
                     task.cancel()
         if self.owner is runner:
             self.flow.deliver(delta)
 
 
-async def _first(race: _Race, runners: list[asyncio.Task[Reply[str]]]) -> Reply[str]:
+async def _first(race: _Race, runners: list[asyncio.Task[Reply[str]]]) -> asyncio.Task[Reply[str]]:
+    """The first that has a reply. Raises as the last one that failed."""
     waiting = set(runners)
     error: BaseException | None = None
     while waiting:
@@ -102,7 +105,7 @@ async def _first(race: _Race, runners: list[asyncio.Task[Reply[str]]]) -> Reply[
                 continue
             failed = task.exception()
             if failed is None:
-                return task.result()
+                return task
             if not isinstance(failed, SufficeError):
                 raise failed
             error = failed

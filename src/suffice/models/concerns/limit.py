@@ -325,7 +325,11 @@ def limit(call: Call, limiter: Limiter, tokens: Callable[[Request], int]) -> Cal
     counts = limiter.said.tokens_per_minute is not None
 
     async def limited(request: Request, flow: Flow) -> Reply[str]:
-        sent = await limiter.enter(tokens(request) if counts else 0)
+        began = time.perf_counter()
+        try:
+            sent = await limiter.enter(tokens(request) if counts else 0)
+        finally:
+            flow.waited += time.perf_counter() - began
         try:
             reply = await call(request, flow)
         except BaseException as error:

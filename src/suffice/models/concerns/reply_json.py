@@ -6,23 +6,25 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from suffice.exchange import Reply, TokenLogprob, ToolCall, Usage
+from suffice.exchange import Kept, Reply, TokenLogprob, ToolCall, Usage
 from suffice.values import Json
 
 
-def reply_to_json(reply: Reply[str], cost: float | None, seconds: float) -> Json:
-    """What of a reply is worth recording: not how it was sent. `cost` (US dollars) and `seconds` are the call's."""
+def reply_to_json(reply: Reply[str]) -> Json:
+    """What of a whole call's reply is worth recording: not how it was sent."""
     return {
         "text": reply.text,
         "reasoning": reply.reasoning,
         "tool_calls": to_builtins(reply.tool_calls),
         "usage": to_builtins(reply.usage),
-        "cost": cost,
+        "cost": reply.cost,
+        "at_most": reply.at_most,
         "finish_reason": reply.finish_reason,
-        "latency": seconds,
+        "latency": reply.latency,
         "request_id": reply.request_id,
         "model": reply.model,
         "guarantee": reply.guarantee,
+        "kept": to_builtins(reply.kept),
         "logprobs": [[p.token, p.logprob, *([p.data.hex()] if p.data else [])] for p in reply.logprobs],
     }
 
@@ -37,11 +39,13 @@ def reply_from_json(value: Json) -> Reply[str]:
         tool_calls=tuple(ToolCall(**c) for c in told["tool_calls"]),
         usage=Usage(**told["usage"]),
         cost=told["cost"],
+        at_most=told.get("at_most", False),
         finish_reason=told["finish_reason"],
         latency=told["latency"],
         request_id=told["request_id"],
         model=told["model"],
         guarantee=told["guarantee"],
+        kept=Kept(**told["kept"]) if told.get("kept") else None,
         logprobs=tuple(TokenLogprob(token, p, *map(bytes.fromhex, data)) for token, p, *data in told["logprobs"]),
         cached=True,
     )

@@ -7,7 +7,6 @@ a span. A program that never imported opentelemetry pays nothing for it.
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,11 +14,11 @@ from functools import partial
 from typing import Any
 
 from suffice.errors import CallError, CallTimeout
-from suffice.exchange import Attempt, Reply, Request
+from suffice.exchange import Reply, Request
 from suffice.models.concerns.deadline import in_time
 from suffice.models.flow import Call, Flow
 from suffice.models.places.endpoint import Address
-from suffice.models.telemetry import noted
+from suffice.models.telemetry import noted, total
 
 
 def trace(call: Call, address: Address, operation: str = "chat") -> Call:
@@ -60,15 +59,10 @@ def whole(reply: Reply[str], flow: Flow) -> Reply[str]:
         reply,
         attempts=tuple(flow.attempts),
         cost=total(flow.attempts),
-        latency=time.perf_counter() - flow.began,
-        ttft=None if first is None or flow.sink is None else first - flow.began,
+        at_most=any(a.at_most for a in flow.attempts),
+        latency=flow.elapsed - flow.waited,
+        ttft=None if first is None or flow.sink is None else first - flow.began - flow.waited,
     )
-
-
-def total(attempts: list[Attempt]) -> float | None:
-    """US dollars over all attempts, None where one of them has no known cost."""
-    costs = [a.cost for a in attempts]
-    return None if any(c is None for c in costs) else float(sum(c for c in costs if c is not None))
 
 
 @contextmanager

@@ -6,13 +6,12 @@ import base64
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from suffice.errors import CallError, UsageError
+from suffice.errors import UsageError
 from suffice.exchange import Image, Message, Request
-from suffice.models.dialects.anthropic_reply import KEY, PATH, MessageStream, decode
+from suffice.models.dialects.anthropic_reply import PATH, MessageStream, decode
 from suffice.models.dialects.asking import asked_in_words, check_tools, output_tool_name
 from suffice.models.dialects.body import json_bytes, merged
 from suffice.models.dialects.dialect import Dialect, Quirks
-from suffice.models.dialects.faults import fault_of
 from suffice.values import Json
 
 VERSION: Final = "2023-06-01"  # later ones refuse a temperature
@@ -53,11 +52,6 @@ def headers(key: str | None) -> dict[str, str]:
     return {"anthropic-version": VERSION, **({"x-api-key": key} if key else {})}
 
 
-def fault(status: int, headers: Mapping[str, str], body: bytes) -> CallError:
-    """What an answer that is not 200 means."""
-    return fault_of(status, headers, body, where=PATH, key=KEY)
-
-
 def _system(messages: Iterable[Message]) -> dict[str, Json]:
     turns = [m for m in messages if m.role == "system"]
     if any(isinstance(part, Image) for m in turns if not isinstance(m.content, str) for part in m.content):
@@ -82,6 +76,8 @@ def _turns(messages: Iterable[Message]) -> list[Json]:
 
 
 def _blocks(message: Message) -> list[Json]:
+    if message.kept is not None:
+        return list(message.kept.form)
     if message.role == "tool":
         content: Json = message.content if isinstance(message.content, str) else _parts(message)
         return [{"type": "tool_result", "tool_use_id": message.tool_call_id, "content": content}]
@@ -125,8 +121,7 @@ ANTHROPIC: Final = Dialect(
     encode=encode,
     decode=decode,
     stream=MessageStream,
-    fault=fault,
     headers=headers,
 )
 
-__all__ = ["ANTHROPIC", "decode", "encode", "fault", "headers"]
+__all__ = ["ANTHROPIC", "decode", "encode", "headers"]

@@ -8,13 +8,23 @@ from __future__ import annotations
 from typing import Any, Final
 
 from suffice.errors import CallError, MalformedReply
-from suffice.exchange import Delta, Finish, Reply, Usage
+from suffice.exchange import Delta, Finish, Kept, Reply, Usage
 from suffice.models.dialects.asking import is_output_tool
-from suffice.models.dialects.body import calls_of, count, fields, json_bytes, json_object, objects, quoted, string
+from suffice.models.dialects.body import (
+    calls_of,
+    count,
+    fields,
+    json_bytes,
+    json_object,
+    named,
+    objects,
+    quoted,
+    string,
+)
 from suffice.models.dialects.faults import error_inside
 
 PATH: Final = "/v1/messages"
-KEY: Final = "ANTHROPIC_API_KEY"
+WRITTEN: Final = "(written)"  # in a streamed block: the arguments of a call, as text
 
 FINISHES: Final[dict[str, Finish]] = {
     "end_turn": "stop",
@@ -108,6 +118,7 @@ class _Block:
         self.start = start
         self.text = [string(start.get("text"))]
         self.thinking = [string(start.get("thinking"))]
+        self.signature = [string(start.get("signature"))]
         self.arguments: list[str] = []
 
     def add(self, delta: dict[str, Any]) -> Delta | None:
@@ -115,15 +126,17 @@ class _Block:
         arguments = string(delta.get("partial_json"))
         self.text.append(text)
         self.thinking.append(thinking)
+        self.signature.append(string(delta.get("signature")))
         self.arguments.append(arguments)
         if is_output_tool(string(self.start.get("name"))):
             text += arguments
         return Delta(text, thinking) if text or thinking else None
 
     def whole(self) -> dict[str, Any]:
-        made = {**self.start, "text": "".join(self.text), "thinking": "".join(self.thinking)}
+        said = {"text": "".join(self.text), "thinking": "".join(self.thinking), "signature": "".join(self.signature)}
+        made = {**self.start, **{name: text for name, text in said.items() if text}}
         arguments = "".join(self.arguments)
-        return {**made, "written": arguments} if arguments.strip() else made
+        return {**made, WRITTEN: arguments} if arguments.strip() else made
 
 
 def _reply(told: dict[str, Any]) -> Reply[str]:
@@ -144,18 +157,33 @@ def _reply(told: dict[str, Any]) -> Reply[str]:
         tool_calls=calls,
         usage=_usage(fields(told.get("usage"))),
         finish_reason=finish,
-        request_id=string(told.get("id")) or None,
-        model=string(told.get("model")),
+        request_id=named(told.get("id")) or None,
+        model=named(told.get("model")),
+        kept=_kept(blocks),
     )
 
 
+def _kept(blocks: list[dict[str, Any]]) -> Kept | None:
+    """The turn as it must come back where it holds more than text and calls: reasoning is signed, and stands before
+    the calls that it led to ("Extended thinking", section "Preserving thinking blocks")."""
+    answered = any(is_output_tool(string(b.get("name"))) for b in blocks)  # nobody will give that call a result
+    if answered or all(b.get("type") in ("text", "tool_use") for b in blocks):
+        return None
+    try:
+        whole = [{**b, "input": json_object(b[WRITTEN])} if WRITTEN in b else b for b in blocks]
+    except MalformedReply:  # cut off
+        return None
+    form = [{k: v for k, v in b.items() if k != WRITTEN} for b in whole if b.get("type") != "text" or b.get("text")]
+    return Kept("", form)
+
+
 def _error(told: dict[str, Any], partial: str) -> CallError:
-    return error_inside(told.get("error") or {}, where=PATH, partial=partial, key=KEY)
+    return error_inside(told.get("error") or {}, where=PATH, partial=partial)
 
 
 def _written(block: dict[str, Any]) -> tuple[str, str, str]:
     """A call with its arguments as JSON text; streamed they come as text, whole as a value."""
-    arguments = string(block.get("written")) or json_bytes(block.get("input") or {}).decode()
+    arguments = string(block.get(WRITTEN)) or json_bytes(block.get("input") or {}).decode()
     return string(block.get("id")), string(block.get("name")), arguments
 
 

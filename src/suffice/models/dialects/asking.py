@@ -26,7 +26,10 @@ def is_output_tool(name: str) -> bool:
 
 
 def check_tools(request: Request) -> None:
-    """Raises UsageError where a tool is named like the function that takes the answer."""
+    """Raises UsageError where a tool has no name, another one's, or that of the function that takes the answer."""
+    names = [tool.name for tool in request.tools]
+    if not all(names) or len(set(names)) < len(names):
+        raise UsageError("every tool has a name of its own", hint="a model says by its name which tool it wants called")
     for tool in request.tools:
         if is_output_tool(tool.name):
             raise UsageError(f"the tool {tool.name!r} may not be named so: {PREFIX} stands for the answer")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -15,12 +16,13 @@ from suffice.values import Json
 MOST: Final = 1_000_000_000  # tokens that one reply can be believed to take
 QUOTED: Final = 80
 """At most this many printable characters of what came back stand in a message."""
+LONGEST: Final = 200  # characters of a name that an endpoint gives: of a request, of the model that answered
 
 
 def json_bytes(value: Json) -> bytes:
     """The bytes of a request body. Raises UsageError for what JSON or UTF-8 cannot hold."""
     try:
-        return msgspec.json.encode(value)
+        return msgspec.json.encode(value, enc_hook=_plain)
     except UnicodeEncodeError:
         raise UsageError(
             "the request holds half of a surrogate pair, which is no text",
@@ -28,6 +30,26 @@ def json_bytes(value: Json) -> bytes:
         ) from None
     except (TypeError, ValueError, RecursionError) as error:
         raise UsageError(f"the request cannot be written as JSON: {printable(str(error), QUOTED)}") from None
+
+
+def json_of(value: Any, what: str) -> Json:
+    """A value of the caller's as plain JSON. Raises UsageError, where `what` names it."""
+    try:
+        return json.loads(json.dumps(value, default=_plain, allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as error:
+        said = printable(str(error) or type(error).__name__, QUOTED)
+        raise UsageError(
+            f"{what} is no JSON: {said}", hint="texts, finite numbers, booleans, None, lists, dicts"
+        ) from None
+
+
+def _plain(value: object) -> Json:
+    """A value of the caller's that JSON has under another type. Raises TypeError for any other."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, Mapping):
+        return dict(cast("Mapping[str, Json]", value))
+    raise TypeError(f"a {type(value).__name__} has no JSON form")
 
 
 def merged(body: Mapping[str, Json], more: Mapping[str, Json]) -> dict[str, Json]:
@@ -69,6 +91,12 @@ def objects(value: Any) -> list[dict[str, Any]]:
 def string(value: Any) -> str:
     """`value` where it is a text, else an empty one."""
     return value if isinstance(value, str) else ""
+
+
+def named(value: Any) -> str:
+    """A name that an endpoint gives something, as it may be shown and logged: one short line, "" where it is none."""
+    text = string(value)
+    return text if text.isprintable() and len(text) <= LONGEST else printable(text, LONGEST)
 
 
 def count(value: Any) -> int | None:

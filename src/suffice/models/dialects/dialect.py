@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from suffice.errors import CallError
 from suffice.exchange import Delta, Mode, Reply, Request
 from suffice.values import Json
 
@@ -18,7 +17,8 @@ class Quirks:
     `modes` are the ways to ask for an output type, best first. `cap` and `seed` are the names of the parameters for
     the output cap and the seed.
     `sampling` says whether temperature and top_p are taken, `stream_usage` whether usage in a stream must be asked
-    for, `logprobs` whether they can be asked for. `body` is added to every request.
+    for, `logprobs` whether they can be asked for, `reasons` whether a model is known to spend tokens of the output cap
+    before its answer. `body` is added to every request.
     """
 
     modes: tuple[Mode, ...] = ("schema", "tool", "json")
@@ -27,6 +27,7 @@ class Quirks:
     sampling: bool = True
     stream_usage: bool = True
     logprobs: bool = True
+    reasons: bool = False
     body: Mapping[str, Json] = field(default_factory=dict[str, Json])
 
 
@@ -55,8 +56,8 @@ class Dialect:
     """One way to speak over HTTP POST with JSON bodies.
 
     `encode(request, quirks, stream)` gives the body. `decode(body)` gives the reply with the text as its value; it
-    raises MalformedReply for anything else. `fault(status, headers, body)` turns an answer that is not 200 into the
-    typed error (header names in lower case). `headers(key)` are the dialect's own, the key included.
+    raises MalformedReply for anything else. `headers(key)` are the dialect's own, the key included. What an answer that
+    is not 200 means is the same in all of them (`faults.py`).
     """
 
     name: str
@@ -64,5 +65,4 @@ class Dialect:
     encode: Callable[[Request, Quirks, bool], bytes]
     decode: Callable[[bytes], Reply[str]]
     stream: Callable[[], StreamDecoder]
-    fault: Callable[[int, Mapping[str, str], bytes], CallError]
     headers: Callable[[str | None], dict[str, str]]

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from suffice.errors import CallError, ContentFiltered, InputTooLong, RateLimited, RefusedError, ServerError
-from suffice.models.dialects.body import fields, objects, quoted, string
+from suffice.models.dialects.body import fields, named, objects, quoted, string
 from suffice.models.dialects.rates import RateLimits, rate_limits, retry_after, seconds_of
 from suffice.models.output.reading import printable
 from suffice.values import Json
@@ -18,6 +18,7 @@ from suffice.values import Json
 __all__ = ["RateLimits", "error_inside", "fault_of", "rate_limits", "retry_after"]
 
 SHOWN: Final = 200  # characters of the endpoint's own words in a message
+KEY: Final = "It is read from the variable that holds this endpoint's key"
 
 # The machine-readable codes, from OpenAI's "Error codes", Anthropic's "Errors", Azure OpenAI's "Content filtering",
 # Google's google.rpc.Code and ErrorInfo, llama.cpp's server/README.md and OpenRouter's "Errors and Debugging".
@@ -79,12 +80,10 @@ class _Told:
     raw: str = field(default="", repr=False)
 
 
-def fault_of(
-    status: int, headers: Mapping[str, str], body: bytes, *, where: str, key: str = "its environment variable"
-) -> CallError:
+def fault_of(status: int, headers: Mapping[str, str], body: bytes, *, where: str, key: str = KEY) -> CallError:
     """The error that an answer of `status` (not 200) means. Header names are in lower case.
 
-    `where` is the place of the fault, `key` the environment variable that holds the endpoint's key, for the hint.
+    `where` is the place of the fault; `key` says where the endpoint's key comes from, for the hint.
     `retry_after` is in seconds. The message is one short line and holds no key.
     """
     told = _told(body)
@@ -94,14 +93,14 @@ def fault_of(
         retry_after=retry_after(headers) if retry_after(headers) is not None else told.wait,
         where=where,
         hint=_hint(status, told, key),
-        request_id=headers.get("x-request-id") or headers.get("request-id") or told.request_id,
+        request_id=named(headers.get("x-request-id") or headers.get("request-id") or told.request_id) or None,
     )
     if headers.get("x-should-retry", "").strip().lower() == "false":
         made.retryable = False
     return made
 
 
-def error_inside(error: Json, *, where: str, partial: str = "", key: str = "its environment variable") -> CallError:
+def error_inside(error: Json, *, where: str, partial: str = "") -> CallError:
     """The error that an `error` object means which came inside an answer of status 200, whole or in a stream.
 
     `partial` is the text that had arrived before it.
@@ -113,7 +112,7 @@ def error_inside(error: Json, *, where: str, partial: str = "", key: str = "its 
         status=200,
         retry_after=told.wait,
         where=where,
-        hint=_hint(status, told, key),
+        hint=_hint(status, told, KEY),
         request_id=told.request_id,
         partial=partial,
     )
@@ -150,9 +149,9 @@ def _hint(status: int, told: _Told, key: str) -> str | None:
     if told.codes & UNPAID or status == 402:
         return "the account has no credit left: add some, or name another provider's model"
     if status == 401 or told.codes & BAD_KEY:
-        return f"is the key right? It is read from {key}"
+        return f"is the key right? {key}"
     if status == 403:
-        return f"may the key use this model? It is read from {key}"
+        return f"may the key use this model? {key}"
     if status == 404 or told.codes & NO_MODEL:
         return "is the model's name right, and the endpoint's URL?"
     if status == 413 or told.codes & TOO_LONG or _too_long_in_words(status, told):
@@ -208,6 +207,6 @@ def _from(outer: dict[str, Any], raw: str) -> _Told:
         status=status,
         wait=next((w for w in waits if w is not None), None),
         flagged=bool(metadata.get("reasons") or metadata.get("flagged_input")),  # OpenRouter's moderation
-        request_id=string(outer.get("request_id")) or string(error.get("request_id")) or None,
+        request_id=named(outer.get("request_id")) or named(error.get("request_id")) or None,
         raw="" if message else raw,
     )

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from typing import Final
 
-from suffice.errors import CallError
 from suffice.exchange import Image, Message, OutputSpec, Request
 from suffice.models.dialects.asking import asked_in_words, check_tools, output_tool_name
 from suffice.models.dialects.body import json_bytes, merged
 from suffice.models.dialects.dialect import Dialect, Quirks
-from suffice.models.dialects.faults import fault_of
+from suffice.models.dialects.openai_kept import with_kept
 from suffice.models.dialects.openai_reply import PATH, ChatStream, decode
 from suffice.values import Json
-
-KEY: Final = "the endpoint's environment variable (OPENAI_API_KEY at OpenAI)"
 
 
 def encode(request: Request, quirks: Quirks, stream: bool) -> bytes:
@@ -42,11 +38,6 @@ def encode(request: Request, quirks: Quirks, stream: bool) -> bytes:
 def headers(key: str | None) -> dict[str, str]:
     """The dialect's own headers; a local endpoint needs no key."""
     return {"authorization": f"Bearer {key}"} if key else {}
-
-
-def fault(status: int, headers: Mapping[str, str], body: bytes) -> CallError:
-    """What an answer that is not 200 means."""
-    return fault_of(status, headers, body, where=PATH, key=KEY)
 
 
 def _sampling(request: Request, quirks: Quirks) -> dict[str, Json]:
@@ -88,7 +79,7 @@ def _format(spec: OutputSpec | None) -> dict[str, Json]:
     return {}
 
 
-def _message(message: Message) -> Json:
+def _message(message: Message) -> dict[str, Json]:
     made: dict[str, Json] = {"role": message.role, "content": _content(message.content)}
     if message.tool_calls:
         made["content"] = made["content"] or None
@@ -102,7 +93,7 @@ def _message(message: Message) -> Json:
         ]
     if message.tool_call_id is not None:
         made["tool_call_id"] = message.tool_call_id
-    return made
+    return made if message.kept is None else with_kept(made, message.kept.form)
 
 
 def _content(content: str | tuple[str | Image, ...]) -> Json:
@@ -112,10 +103,7 @@ def _content(content: str | tuple[str | Image, ...]) -> Json:
 
 
 def _image(image: Image) -> Json:
-    url = image.url
-    if image.data is not None:
-        url = f"data:{image.media_type};base64,{base64.b64encode(image.data).decode('ascii')}"
-    return {"type": "image_url", "image_url": {"url": url}}
+    return {"type": "image_url", "image_url": {"url": image.link}}
 
 
 OPENAI_CHAT: Final = Dialect(
@@ -124,8 +112,7 @@ OPENAI_CHAT: Final = Dialect(
     encode=encode,
     decode=decode,
     stream=ChatStream,
-    fault=fault,
     headers=headers,
 )
 
-__all__ = ["OPENAI_CHAT", "decode", "encode", "fault", "headers"]
+__all__ = ["OPENAI_CHAT", "decode", "encode", "headers"]

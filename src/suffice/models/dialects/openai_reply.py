@@ -12,8 +12,19 @@ from typing import Any, Final, cast
 from suffice.errors import ContentFiltered, MalformedReply
 from suffice.exchange import Delta, Finish, Reply, TokenLogprob, Usage
 from suffice.models.dialects.asking import is_output_tool
-from suffice.models.dialects.body import calls_of, count, fields, json_bytes, json_object, objects, quoted, string
+from suffice.models.dialects.body import (
+    calls_of,
+    count,
+    fields,
+    json_bytes,
+    json_object,
+    named,
+    objects,
+    quoted,
+    string,
+)
 from suffice.models.dialects.faults import error_inside
+from suffice.models.dialects.openai_kept import EXTRA, WANTED, KeptPieces, kept_of
 
 PATH: Final = "/chat/completions"
 END: Final = "[DONE]"
@@ -51,6 +62,7 @@ class ChatStream:
         self._body: dict[str, Any] = {}
         self._text: list[str] = []
         self._reasoning: list[str] = []
+        self._kept = KeptPieces()
         self._refusal: list[str] = []
         self._calls: list[_Call] = []
         self._latest: dict[int | None, _Call] = {}  # by index; None: the latest of all
@@ -87,6 +99,7 @@ class ChatStream:
         message = {
             "content": "".join(self._text),
             "reasoning": "".join(self._reasoning),
+            **self._kept.whole(),
             "refusal": "".join(self._refusal),
             "tool_calls": [call.whole() for call in self._calls],
         }
@@ -100,6 +113,7 @@ class ChatStream:
         reasoning = _reasoning(delta) or reasoning
         self._text.append(text)
         self._reasoning.append(reasoning)
+        self._kept.add(delta)
         self._refusal.append(string(delta.get("refusal")))
         self._logprobs.extend(objects(fields(choice.get("logprobs")).get("content")))
         self._finish = string(choice.get("finish_reason")) or self._finish
@@ -118,6 +132,7 @@ class ChatStream:
             self._calls.append(call)
         call.id = call.id or id
         call.name = call.name or string(function.get("name"))
+        call.extra = fields(fragment.get(EXTRA)) or call.extra
         arguments = _arguments(function.get("arguments"))
         call.arguments.append(arguments)
         return arguments if is_output_tool(call.name) else ""
@@ -128,10 +143,12 @@ class _Call:
 
     def __init__(self) -> None:
         self.id, self.name = "", ""
+        self.extra: dict[str, Any] = {}
         self.arguments: list[str] = []
 
     def whole(self) -> dict[str, Any]:
-        return {"id": self.id, "function": {"name": self.name, "arguments": "".join(self.arguments)}}
+        made = {"id": self.id, "function": {"name": self.name, "arguments": "".join(self.arguments)}}
+        return {**made, EXTRA: self.extra} if self.extra else made
 
 
 def _reply(told: dict[str, Any], choice: dict[str, Any]) -> Reply[str]:
@@ -140,7 +157,8 @@ def _reply(told: dict[str, Any], choice: dict[str, Any]) -> Reply[str]:
     finish = FINISHES.get(reason, "other")
     message: Any = choice.get("message")
     if not isinstance(message, dict) and finish not in ("length", "content_filter"):  # Gemini then leaves it out
-        raise MalformedReply(f"there is no message in what came back, it finished by {reason or 'nothing'}", where=PATH)
+        how = named(reason) or "nothing"
+        raise MalformedReply(f"there is no message in what came back, it finished by {how}", where=PATH)
     message = fields(message)
     text, thought = _content(message.get("content"))
     if refusal := string(message.get("refusal")):
@@ -160,9 +178,10 @@ def _reply(told: dict[str, Any], choice: dict[str, Any]) -> Reply[str]:
         tool_calls=calls,
         usage=_usage(fields(told.get("usage"))),
         finish_reason=finish,
-        request_id=string(told.get("id")) or None,
-        model=string(told.get("model")),
+        request_id=named(told.get("id")) or None,
+        model=named(told.get("model")),
         logprobs=_logprobs(fields(choice.get("logprobs")).get("content")),
+        kept=kept_of(message) if message.keys() & WANTED else None,
     )
 
 

@@ -10,7 +10,7 @@ from pydantic_core.core_schema import ErrorType
 
 from suffice.errors import OutputError
 from suffice.models.output.place import Path, place
-from suffice.models.output.reading import QUOTED, printable
+from suffice.models.output.reading import QUOTED, quotable
 from suffice.values import Json
 
 FAULTS = 5
@@ -28,7 +28,7 @@ class _Quotes:
         self.left = QUOTED
 
     def take(self, text: str, limit: int) -> str:
-        shown = printable(text, min(limit, self.left))
+        shown = quotable(text, min(limit, self.left))
         self.left -= len(shown)
         return shown
 

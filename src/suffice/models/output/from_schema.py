@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal, NotRequired, Required, Union, cast
 
 from pydantic import ConfigDict, Field
@@ -14,18 +15,20 @@ from suffice.values import Json
 DEEP: Final = 40  # levels; a schema that refers to itself is taken as it is from there on
 ANSWER: Final = "answer"
 
-_LIMITS: Final = {
-    "minLength": "min_length",
-    "maxLength": "max_length",
-    "pattern": "pattern",
+_NUMBERS: Final = {
     "minimum": "ge",
     "maximum": "le",
     "exclusiveMinimum": "gt",
     "exclusiveMaximum": "lt",
     "multipleOf": "multiple_of",
-    "minItems": "min_length",
-    "maxItems": "max_length",
 }
+_LIMITS: Final[Mapping[str, Mapping[str, str]]] = {
+    "string": {"minLength": "min_length", "maxLength": "max_length", "pattern": "pattern"},
+    "integer": _NUMBERS,
+    "number": _NUMBERS,
+    "array": {"minItems": "min_length", "maxItems": "max_length"},
+}
+"""What each JSON type may be limited by, and pydantic's name for it."""
 _PLAIN: Final[dict[str, Any]] = {"string": str, "integer": int, "number": float, "boolean": bool, "null": None}
 
 
@@ -37,47 +40,62 @@ def type_of_schema(schema: Schema, *, wrapped: bool, name: str) -> Any:
     inner = mapping(schema.get("properties")).get(ANSWER) if wrapped else schema
     if inner is None:
         raise ValueError("it is wrapped and has no field answer")
-    return _type(inner, schema, name, 0)
+    made = _Types(schema).of(inner, name, 0)
+    return Annotated[str, Field()] if wrapped and made is str else made  # str alone is plain text
 
 
-def _type(given: Json, root: Schema, name: str, depth: int) -> Any:
-    if not isinstance(given, dict) or depth > DEEP:
-        return Any
-    schema = resolved(cast("Schema", given), root)
-    if "const" in schema:
-        return Literal[schema["const"]]
-    if "enum" in schema:
-        return Literal[tuple(items(schema["enum"]))]
-    parts = branches(schema)
-    if parts:
-        return _either([_type(p, root, name, depth + 1) for p in parts])
-    kinds = [str(t) for t in types(schema)]
-    if not kinds:
-        return Any
-    return _either([_one(kind, schema, root, name, depth) for kind in kinds])
+@dataclass(frozen=True, slots=True)
+class _Types:
+    """The types of the schemas under `root`, each made once at a depth: one that refers to itself twice would double
+    with every level."""
 
+    root: Schema
+    known: dict[tuple[int, int], Any] = field(default_factory=dict[tuple[int, int], Any])
 
-def _one(kind: str, schema: Schema, root: Schema, name: str, depth: int) -> Any:
-    if kind == "object":
-        return _object(schema, root, name, depth)
-    plain: Any = _PLAIN[kind] if kind != "array" else list[_type(schema.get("items"), root, f"{name}Item", depth + 1)]
-    said = {ours: schema[theirs] for theirs, ours in _LIMITS.items() if theirs in schema}
-    return Annotated[plain, Field(**said)] if said else plain
+    def of(self, given: Json, name: str, depth: int) -> Any:
+        if not isinstance(given, dict) or depth > DEEP:
+            return Any
+        schema = resolved(cast("Schema", given), self.root)
+        place = (id(schema), depth)
+        if place not in self.known:
+            self.known[place] = self._made(schema, name, depth)
+        return self.known[place]
 
+    def _made(self, schema: Schema, name: str, depth: int) -> Any:
+        if "const" in schema:
+            return Literal[schema["const"]]
+        if "enum" in schema:
+            return Literal[tuple(items(schema["enum"]))]
+        parts = branches(schema)
+        if parts:
+            return _either([self.of(p, name, depth + 1) for p in parts])
+        kinds = [str(t) for t in types(schema)]
+        if not kinds:
+            return Any
+        return _either([self._one(kind, schema, name, depth) for kind in kinds])
 
-def _object(schema: Schema, root: Schema, name: str, depth: int) -> Any:
-    fields = mapping(schema.get("properties"))
-    if not fields:
-        extra = schema.get("additionalProperties", True)
-        return dict[str, _type(extra if isinstance(extra, dict) else True, root, f"{name}Value", depth + 1)]
-    required = set(items(schema.get("required")))
-    told: dict[str, Any] = {}
-    for key, field in fields.items():
-        inner = _type(field, root, f"{name}{key.title()}", depth + 1)
-        told[key] = Required[inner] if key in required else NotRequired[inner]
-    made: Any = TypedDict(name, told)  # type: ignore[misc]
-    made.__pydantic_config__ = ConfigDict(extra="forbid" if schema.get("additionalProperties") is False else "allow")
-    return made
+    def _one(self, kind: str, schema: Schema, name: str, depth: int) -> Any:
+        if kind == "object":
+            return self._object(schema, name, depth)
+        plain: Any = _PLAIN[kind] if kind != "array" else list[self.of(schema.get("items"), f"{name}Item", depth + 1)]
+        limits = _LIMITS.get(kind, {})
+        said = {ours: schema[theirs] for theirs, ours in limits.items() if theirs in schema}
+        return Annotated[plain, Field(**said)] if said else plain
+
+    def _object(self, schema: Schema, name: str, depth: int) -> Any:
+        fields = mapping(schema.get("properties"))
+        if not fields:
+            extra = schema.get("additionalProperties", True)
+            return dict[str, self.of(extra if isinstance(extra, dict) else True, f"{name}Value", depth + 1)]
+        required = set(items(schema.get("required")))
+        told: dict[str, Any] = {}
+        for key, one in fields.items():
+            inner = self.of(one, f"{name}{key.title()}", depth + 1)
+            told[key] = Required[inner] if key in required else NotRequired[inner]
+        made: Any = TypedDict(name, told)  # type: ignore[misc]
+        closed = schema.get("additionalProperties") is False
+        made.__pydantic_config__ = ConfigDict(extra="forbid" if closed else "allow")
+        return made
 
 
 def _either(choices: Sequence[Any]) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 
 from suffice.errors import OutputError
 from suffice.models.output.place import Path
-from suffice.models.output.reading import QUOTED, finite, printable
+from suffice.models.output.reading import QUOTED, finite, quotable
 from suffice.values import Json
 
 DEEPEST = 500
@@ -215,5 +215,5 @@ _EXPECTED: dict[_Want, str] = {
 
 
 def _broken(reason: str, piece: str, at: int) -> OutputError:
-    near = printable(piece[max(at - 20, 0) : at + 20], QUOTED // 2)
+    near = quotable(piece[max(at - 20, 0) : at + 20], QUOTED // 2)
     return OutputError(f"the answer is not JSON: {reason}, near `{near}`")

@@ -15,9 +15,17 @@ QUOTED = 80
 
 
 def printable(text: str, limit: int) -> str:
-    """The start of `text` in at most `limit` printable characters; what was left out is shown by an ellipsis."""
-    shown = "".join(c if c.isprintable() and c != "`" else "\N{REPLACEMENT CHARACTER}" for c in text[: limit + 1])
+    """The start of `text` in at most `limit` printable characters; what was left out is shown by an ellipsis.
+
+    Control characters of both sets, what turns the direction of writing and what has no width are replaced.
+    """
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[: limit + 1])
     return shown if len(shown) <= limit else shown[: max(limit - 1, 0)] + "…"
+
+
+def quotable(text: str, limit: int) -> str:
+    """`printable`, and without a backtick: the places of faults stand between two, and are read out of a message."""
+    return printable(text[: limit + 1].replace("`", "\N{REPLACEMENT CHARACTER}"), limit)
 
 
 def unfenced(text: str) -> str:
@@ -44,13 +52,13 @@ def json_value(text: str) -> Json:
         return json.loads(text, parse_constant=_constant, parse_float=finite)
     except json.JSONDecodeError as error:
         reason = f"{error.msg[:1].lower()}{error.msg[1:]} at character {error.pos}"
-        near = printable(text[max(error.pos - 20, 0) : error.pos + 20], QUOTED // 2)
+        near = quotable(text[max(error.pos - 20, 0) : error.pos + 20], QUOTED // 2)
         cut = "" if text else "; the text is empty"
         raise OutputError(f"the answer is not JSON: {reason}{cut or f', near `{near}`'}", partial=text) from None
     except RecursionError:
         raise OutputError("the answer is not usable JSON: it is nested too deeply", partial=text) from None
     except ValueError as error:  # ours, and Python's own limit on the digits of an integer
-        raise OutputError(f"the answer is not usable JSON: {printable(str(error), QUOTED)}", partial=text) from None
+        raise OutputError(f"the answer is not usable JSON: {quotable(str(error), QUOTED)}", partial=text) from None
 
 
 def finite(text: str) -> float:

@@ -6,21 +6,23 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
-from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError, create_model
-from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation
-from pydantic_core import SchemaError
+from pydantic import ConfigDict, TypeAdapter, ValidationError, create_model
 
 from suffice.errors import OutputError, UsageError
 from suffice.models.output.faults import misfit
 from suffice.models.output.fields import field_validators
+from suffice.models.output.from_schema import type_of_schema
+from suffice.models.output.given_schema import taken_schema
 from suffice.models.output.lint import lint
+from suffice.models.output.longest import answer_tokens
 from suffice.models.output.meant import as_meant
 from suffice.models.output.place import Path
-from suffice.models.output.reading import json_value, unfenced
+from suffice.models.output.raised import raised
+from suffice.models.output.reading import json_value, printable, unfenced
 from suffice.models.output.schema import Schema, mapping, property_names, resolved
 from suffice.values import Json
 
@@ -28,6 +30,7 @@ ANSWER = "answer"
 """The one field of the object around an answer that is no object itself."""
 
 _HINT = 'for example output=Literal["yes", "no"] | None, a pydantic model, or list[str]'
+_SAID = 240  # characters of what pydantic says of a type
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +38,10 @@ class OutputType:
     """How answers of one type are asked for and read.
 
     `spec_schema` is the JSON schema (draft 2020-12) with an object at its root, None for plain text; it is shared, so
-    never changed. `parse` turns a model's text into a value, or raises OutputError. `wrapped` says that the answer
-    stands in the field "answer" of an object. `warnings` are what `lint` says of the type. `parse_field` validates
-    one top-level field, None where the value means that the field was left out.
+    never changed. `parse` turns a model's text into a value, or raises OutputError, and SolutionError where code of the
+    type's own fails. `wrapped` says that the answer stands in the field "answer" of an object. `warnings` are what
+    `lint` says of the type. `parse_field` validates one top-level field, None where the value means that the field was
+    left out. `tokens` is how many output tokens any usual answer fits in, None where the type does not bound it.
     """
 
     spec_schema: Mapping[str, Json] | None
@@ -46,6 +50,7 @@ class OutputType:
     wrapped: bool = False
     warnings: tuple[str, ...] = ()
     parse_field: Callable[[str, Json], Field | None] = field(default=lambda name, value: None, repr=False)
+    tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +67,13 @@ def output_type(tp: Any) -> OutputType:
     `str` and None mean plain text. A type whose JSON is no object (a Literal, int, list or union) is wrapped into an
     object with the one field "answer", because strict endpoints want an object. An answer is validated strictly: a
     number in a string is no number, enums and Literals go by value, and null fits only where the type has None (or
-    where a field may be left out: there it means left out). An OutputType is given back.
-    Raises UsageError for a type without a JSON schema.
+    where a field may be left out: there it means left out). A JSON schema, as a dict, is a type whose values are plain
+    JSON. An OutputType is given back. Raises UsageError for a type without a JSON schema.
     """
     if isinstance(tp, OutputType):
         return tp
+    if isinstance(tp, Mapping):
+        return _of_schema(*_shown_schema(cast("Mapping[Any, Any]", tp)))
     if tp is None or tp is str:
         return OutputType(None, "text", _text)
     try:
@@ -75,6 +82,26 @@ def output_type(tp: Any) -> OutputType:
         return _made(tp)
     # Literal["a", "b"] equals Literal["b", "a"], but asks in another order: the text tells them apart.
     return _kept(tp, repr(tp))
+
+
+def _shown_schema(given: Mapping[Any, Any]) -> tuple[str, bool]:
+    schema, wrapped = taken_schema(given)
+    return json.dumps(schema), wrapped  # in the order of its fields, which a model answers in
+
+
+@lru_cache(maxsize=256)
+def _of_schema(shown: str, wrapped: bool) -> OutputType:
+    schema = json.loads(shown)
+    title = schema.get("title")
+    name = _name(title if isinstance(title, str) else ANSWER)
+    try:
+        made = output_type(type_of_schema(schema, wrapped=wrapped, name=name))
+    except UsageError as error:  # a pattern or a bound that cannot be
+        said = error.message.partition(" has no JSON schema: ")[2]
+        raise UsageError(f"output= is a JSON schema that cannot be kept: {said}", hint=error.hint) from None
+    if made.wrapped != wrapped:
+        raise UsageError("output= is a JSON schema with one choice", hint="give that choice itself")
+    return replace(made, spec_schema=schema, name=name)
 
 
 @lru_cache(maxsize=1_024)
@@ -105,6 +132,8 @@ def _made(tp: Any) -> OutputType:
             made = adapter.validate_json(inner if value is given else json.dumps(value), strict=True)
         except ValidationError as error:
             raise misfit(error, value, names, text) from None
+        except Exception as error:
+            raise raised(error, value, {} if wrapped else validators, _name_of(tp)) from error
         return getattr(made, ANSWER) if wrapped else made
 
     def parse_field(name: str, value: Json) -> Field | None:
@@ -121,7 +150,7 @@ def _made(tp: Any) -> OutputType:
             return None
         return Field((name,), made)
 
-    return OutputType(schema, _name(tp), parse, wrapped, tuple(lint(schema)), parse_field)
+    return OutputType(schema, _name_of(tp), parse, wrapped, tuple(lint(schema)), parse_field, answer_tokens(schema))
 
 
 def _described(tp: Any) -> tuple[TypeAdapter[Any], Schema]:
@@ -130,29 +159,20 @@ def _described(tp: Any) -> tuple[TypeAdapter[Any], Schema]:
     try:
         adapter: TypeAdapter[Any] = TypeAdapter(tp)
         schema = adapter.json_schema()
-    except (
-        PydanticUserError,
-        PydanticSchemaGenerationError,
-        PydanticUndefinedAnnotation,
-        SchemaError,  # a pattern that cannot be compiled, for one
-        TypeError,
-        ValueError,
-        NameError,
-        SyntaxError,
-        RecursionError,
-    ) as error:
-        raise UsageError(
-            f"output={tp!r} has no JSON schema: {(str(error) or type(error).__name__).splitlines()[0]}",
-            hint=_HINT,
-        ) from None
+    except Exception as error:  # pydantic's own, and whatever its looking into an object that is no type ends in
+        said = (str(error) or type(error).__name__).splitlines()[0]
+        raise UsageError(f"output={tp!r:.120} has no JSON schema: {printable(said, _SAID)}", hint=_HINT) from None
     if "$ref" in schema:  # a type that holds itself: an endpoint wants the object itself at the root
         schema = {**resolved(schema, schema), "$defs": schema["$defs"]}
     return adapter, schema
 
 
-def _name(tp: Any) -> str:
+def _name_of(tp: Any) -> str:
+    return _name(tp.__name__ if isinstance(tp, type) else ANSWER)
+
+
+def _name(given: str) -> str:
     """A name as endpoints take it: at most 64 of a-z, A-Z, 0-9, "_" and "-"."""
-    given = tp.__name__ if isinstance(tp, type) else ANSWER
     return re.sub(r"[^A-Za-z0-9_-]+", "_", given)[:64].strip("_") or ANSWER
 
 

@@ -16,7 +16,7 @@ from suffice.models.dialects.anthropic_messages import ANTHROPIC
 from suffice.models.dialects.dialect import Dialect, Quirks
 from suffice.models.dialects.openai_chat import OPENAI_CHAT
 from suffice.models.places.endpoint import Address, Endpoint
-from suffice.models.places.providers import HOSTS, PROVIDERS, quirks_of
+from suffice.models.places.providers import HOSTS, PROVIDERS, family_of, quirks_of
 
 FORMS: Final = 'write it as "openai:gpt-5-mini", or "http://127.0.0.1:8000/v1#name" for a server of your own'
 _DIALECTS: Final[Mapping[str, Dialect]] = {
@@ -48,7 +48,9 @@ def address(
     """
     if "://" in text and "@" in text.partition("#")[0]:
         raise _credentials()
-    if not text or _UNFIT.search(text):
+    if not text:
+        raise UsageError("no model is named", hint=FORMS)
+    if _UNFIT.search(text):
         raise UsageError("a model's address is a text without white space or backslash", hint=FORMS)
     if "://" in text:
         if base_url is not None:
@@ -87,21 +89,45 @@ def key_of(endpoint: Endpoint, environ: Mapping[str, str] = os.environ) -> str |
     raise NoKey(f"{endpoint.provider} needs a key: {names} is not set", hint=f"export {endpoint.key_env[0]}=…")
 
 
+def key_said(endpoint: Endpoint, environ: Mapping[str, str] = os.environ) -> str:
+    """Where the endpoint's key is read from, in a sentence for a hint; never a value."""
+    held = next((name for name in endpoint.key_env if environ.get(name)), None)
+    if held is not None:
+        return f"It is read from {held}"
+    if endpoint.key_env:
+        return f"None was sent: {' or '.join(endpoint.key_env)} is not set"
+    return 'None was sent: sf.Model(…, key_env="NAME") names the variable that holds this endpoint\'s key'
+
+
 def _provider(text: str) -> tuple[str, str]:
     provider, colon, name = text.partition(":")
     if provider in PROVIDERS and colon:
         return provider, name
     if provider in _LEFT_OUT:
         raise UsageError(f"{provider} has no short form", hint=_LEFT_OUT[provider])
-    near = difflib.get_close_matches(provider.lower(), PROVIDERS, n=1)
-    if near:
-        hint = f"did you mean {near[0]}:{name or 'NAME'}?"
+    near = _meant(provider, name)
+    if near is not None:
+        hint = f"did you mean {near}?"
     elif provider == "localhost" or "." in provider:
         hint = f'a server is written as a URL: "http://{provider}…#NAME"'
     else:
         hint = f"known: {', '.join(PROVIDERS)}; {FORMS}"
     said = f"there is no provider {_shown(provider)}" if colon else f"{_shown(text)} names no provider"
     raise UsageError(said, hint=hint)
+
+
+def _meant(provider: str, name: str) -> str | None:
+    """The address that was probably meant by a word and what stands behind its colon, if anything."""
+    first, slash, rest = provider.partition("/")
+    if slash and first.lower() in PROVIDERS:  # as routers write it
+        return f"{first.lower()}:{rest}{name and ':'}{name}"
+    whole = f"{provider}:{name}" if name else provider
+    for said in (name, whole):
+        family = family_of(said)
+        if family is not None and (said == name or not name or family == "ollama"):  # whose names have tags
+            return f"{family}:{said}"
+    near = difflib.get_close_matches(provider.lower(), PROVIDERS, n=1)
+    return f"{near[0]}:{name or 'NAME'}" if near else None
 
 
 def _at_url(url: str, name: str) -> Endpoint:

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from suffice.errors import UsageError
 from suffice.exchange import Usage
-from suffice.models.numbers import is_number
+from suffice.models.numbers import is_number, is_whole
 from suffice.models.places.endpoint import Address
 
 MILLION: Final = 1_000_000
@@ -36,9 +36,18 @@ class Price:
     up_to: tuple[tuple[int, Price], ...] = ()
 
     def __post_init__(self) -> None:
-        for value in (self.input, self.output, 0 if self.cached_input is None else self.cached_input):
-            if not is_number(value, 0.0, sys.float_info.max):
-                raise UsageError("a price is a number of US dollars per million tokens, at least 0")
+        for name in ("input", "output", "cached_input"):
+            value = getattr(self, name)
+            if not (is_number(value, 0.0, sys.float_info.max) or (value is None and name == "cached_input")):
+                said = f"{name} of a price is a number of US dollars per million tokens, at least 0"
+                raise UsageError(said, hint="sf.models.Price(0.25, 2.0)")
+        if not isinstance(cast("object", self.up_to), tuple) or not all(map(_is_tier, self.up_to)):
+            raise UsageError("up_to of a price is a tuple of (tokens, Price)", hint="((200_000, Price(1.25, 10.0)),)")
+
+
+def _is_tier(given: object) -> bool:
+    pair = cast("tuple[object, ...]", given) if isinstance(given, tuple) else ()
+    return len(pair) == 2 and is_whole(pair[0], 0) and isinstance(pair[1], Price)
 
 
 FREE: Final = Price(0.0, 0.0, 0.0)

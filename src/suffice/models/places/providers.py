@@ -42,7 +42,7 @@ _ROWS: Final = (
         "https://generativelanguage.googleapis.com/v1beta/openai",
         OPENAI_CHAT,
         ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
-        Quirks(logprobs=False),  # "Logprobs is not enabled" for most models since 2.5
+        Quirks(logprobs=False, reasons=True),  # "Logprobs is not enabled" for most models since 2.5; they think unasked
     ),
     Endpoint(
         "ollama",
@@ -83,7 +83,7 @@ _ROWS: Final = (
         OPENAI_CHAT,
         ("DEEPSEEK_API_KEY",),
         # Thinking, on by default, answers a forced tool and logprobs with 400, and there is no schema mode.
-        Quirks(modes=("json",), logprobs=False),
+        Quirks(modes=("json",), logprobs=False, reasons=True),
         embeddings_path=None,
     ),
     Endpoint(
@@ -98,7 +98,8 @@ _ROWS: Final = (
         "https://api.x.ai/v1",
         OPENAI_CHAT,
         ("XAI_API_KEY",),
-        Quirks(cap="max_completion_tokens", logprobs=False),  # logprobs: not documented for its current models
+        # logprobs: not documented for its current models, most of which reason
+        Quirks(cap="max_completion_tokens", logprobs=False, reasons=True),
         embeddings_path=None,
     ),
 )
@@ -127,6 +128,27 @@ HOSTS: Final[Mapping[str, Host]] = MappingProxyType(
 """Every host that a provider names as its own. A key and a policy's provider name go to these and no other."""
 
 
+_FAMILIES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        **dict.fromkeys(("gpt-", "chatgpt", "o1", "o3", "o4", "text-embedding"), "openai"),
+        "claude": "anthropic",
+        "gemini": "gemini",
+        **dict.fromkeys(("mistral", "ministral", "magistral", "codestral", "pixtral"), "mistral"),
+        "deepseek": "deepseek",
+        "grok": "xai",
+        **dict.fromkeys(("gpt-oss", "llama", "gemma", "qwen", "phi"), "ollama"),
+    }
+)
+"""Whose model a name probably is, by its start; the longest that fits wins."""
+
+
+def family_of(name: str) -> str | None:
+    """The provider whose model `name` probably is: to say what may have been meant, never to call it."""
+    said = name.lower()
+    fitting = [start for start in _FAMILIES if said.startswith(start) and said not in PROVIDERS]
+    return _FAMILIES[max(fitting, key=len)] if fitting else None
+
+
 @dataclass(frozen=True, slots=True)
 class ModelRow:
     """How the models of a provider whose name starts with `prefix` differ from its other ones."""
@@ -137,7 +159,7 @@ class ModelRow:
     checked: date = CHECKED
 
 
-_REASONING: Final = Quirks(cap="max_completion_tokens", sampling=False, logprobs=False)
+_REASONING: Final = Quirks(cap="max_completion_tokens", sampling=False, logprobs=False, reasons=True)
 _NO_SCHEMA: Final = Quirks(cap="max_completion_tokens", modes=("tool", "json"))
 _PLAIN: Final = PROVIDERS["openai"].quirks
 _CLAUDE_OLD: Final = Quirks(modes=("tool",), stream_usage=False, logprobs=False)  # before structured outputs

@@ -1,4 +1,4 @@
-"""suffice.toml: the default model, prices, policy and limits of a project. Keys are never in it."""
+"""suffice.toml: the default model, prices, policy, limits and what is kept of a project. Keys are never in it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ from suffice.models.places.address import address
 from suffice.models.places.policy import Policy
 from suffice.models.places.prices import Price
 from suffice.models.places.providers import PROVIDERS
+from suffice.store.keep import KEEPS as STORE_KEEPS
+from suffice.store.keep import Keep as StoreKeep
 
 T = TypeVar("T")
 
 FILE: Final = "suffice.toml"
-_SECTIONS: Final = ("models", "prices", "policy", "limits", "telemetry")
+_SECTIONS: Final = ("models", "prices", "policy", "limits", "telemetry", "store")
 Keep = Literal["off", "on", "full"]
 KEEPS: Final[tuple[Keep, ...]] = ("off", "on", "full")
 """What is kept of served calls: nothing, figures without texts, or figures and texts."""
@@ -32,7 +34,8 @@ _SECRET: Final = re.compile(r"api_?-?key|(^|[_-])key$|token|secret|passw|credent
 class Settings:
     """What a suffice.toml says. `file` is where it was found, None where there is none.
 
-    `prices` are by a model's address as it is written, `limits` by provider. `telemetry`: what is kept of served calls.
+    `prices` are by a model's address as it is written, `limits` by provider. `telemetry`: what is kept of served calls;
+    `store_keep`: what the store keeps of everything.
     """
 
     default: str | None = None
@@ -40,6 +43,7 @@ class Settings:
     policy: Policy | None = None
     limits: Mapping[str, Limits] = field(default_factory=dict[str, Limits])
     telemetry: Keep = "on"
+    store_keep: StoreKeep = "full"
     file: Path | None = None
 
 
@@ -79,6 +83,7 @@ def read_settings(file: Path) -> Settings:
         policy=_policy(file, policy) if policy else None,
         limits=_each(file, "limits", said, _limits, _is_provider),
         telemetry=_keep(file, said.get("telemetry", True)),
+        store_keep=_store_keep(file, _table(file, "store", said)),
         file=file,
     )
 
@@ -114,6 +119,14 @@ def _keep(file: Path, said: object) -> Keep:
     if said == "full":
         return "full"
     raise _wrong(file, "telemetry", 'true, false, or "full" (with texts)')
+
+
+def _store_keep(file: Path, said: dict[str, Any]) -> StoreKeep:
+    _known(file, "store", said, ("keep",))
+    for keep in STORE_KEEPS:
+        if said.get("keep", "full") == keep:
+            return keep
+    raise _wrong(file, "store.keep", '"full", "hashes" (in place of texts) or "off"')
 
 
 def _policy(file: Path, said: dict[str, Any]) -> Policy:

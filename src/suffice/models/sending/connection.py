@@ -11,11 +11,15 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 HIGH: Final = 1 << 20  # bytes of a stream that wait for their reader before the server is held up
 HEADERS: Final = 256  # the most headers of an answer
 HEAD: Final = 1 << 20  # bytes that a head can have
-LARGEST: Final = 256 << 20  # bytes that an answer can have
+LARGEST: Final = 256 << 20  # bytes that any answer can have
 
 
 class Broken(ConnectionError):
     """The connection ended, or what came is no HTTP, before the answer was whole."""
+
+
+class TooLarge(Broken):
+    """The answer is larger than it may be."""
 
 
 class Connection(asyncio.Protocol):
@@ -33,6 +37,7 @@ class Connection(asyncio.Protocol):
         "_fed",
         "_headed",
         "_keep",
+        "_most",
         "_parser",
         "_size",
         "_waiter",
@@ -46,7 +51,7 @@ class Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self.status, self.headers, self.idle_since = 0, dict[str, str](), 0.0
         self._headed = self._complete = self._keep = self.streamed = False
-        self._chunks, self._size, self._fed = list[bytes](), 0, 0
+        self._chunks, self._size, self._fed, self._most = list[bytes](), 0, 0, LARGEST
         self._fault: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
 
@@ -56,16 +61,19 @@ class Connection(asyncio.Protocol):
         transport = self.transport
         return self._complete and self._keep and not transport.is_closing() and not transport.get_write_buffer_size()
 
-    def begin(self, request: bytes, stream: bool = False) -> None:
-        """Send a whole request, head and body. With `stream` the answer comes no faster than its chunks are taken."""
+    def begin(self, request: bytes, stream: bool = False, most: int = LARGEST) -> None:
+        """Send a whole request, head and body; an answer of more than `most` bytes will be TooLarge.
+
+        With `stream` it comes no faster than its chunks are taken.
+        """
         self.status, self.headers, self.streamed = 0, {}, stream
         self._headed = self._complete = self._keep = False
-        self._fed = 0
+        self._fed, self._most = 0, most
         self._parser = HttpResponseParser(self)
         self.transport.write(request)
 
     async def whole(self) -> bytes:
-        """The whole body of the answer. Raises Broken, OSError."""
+        """The whole body of the answer. Raises Broken (TooLarge among them), OSError."""
         self.streamed = False
         self.transport.resume_reading()
         while not self._complete:
@@ -128,17 +136,19 @@ class Connection(asyncio.Protocol):
             self._break(Broken(f"what came is no HTTP: {error.__context__ or error}"))
             return
         self._fed += len(data)
-        if self._fed > (LARGEST if self._headed else HEAD):
-            self._break(Broken(f"the answer is larger than {self._fed >> 20} MiB"))
+        most = self._most if self._headed else HEAD
+        if self._fed > most:
+            self._break(TooLarge(f"larger than {most >> 20} MiB"))
             return
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone. A body that has no stated length ends with it."""
-        if self._headed and exc is None and not self._complete and not self._measured():
-            self._complete = True
-        elif self._fault is None:
-            self._fault = exc or Broken("the server closed it before the answer was whole")
+        if self._fault is None:  # else it was we who closed it
+            if self._headed and exc is None and not self._complete and not self._measured():
+                self._complete = True
+            else:
+                self._fault = exc or Broken("the server closed it before the answer was whole")
         self._wake()
 
     def _measured(self) -> bool:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from suffice.models.sending.connection import LARGEST
 from suffice.models.sending.target import Target
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One POST."""
+    """One POST. `most` is how many bytes its answer may have."""
 
     target: Target
     body: bytes
+    most: int = LARGEST
 
     def __repr__(self) -> str:
         return f"Outgoing({self.target.url}, {len(self.body)} bytes)"

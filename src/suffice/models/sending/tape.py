@@ -51,6 +51,11 @@ def current() -> Tape | None:
     return _running.get()
 
 
+def is_replaying() -> bool:
+    """Whether calls made here are answered from a tape, so that nothing is sent and nothing paid."""
+    return isinstance(_running.get(), Player)
+
+
 @contextmanager
 def record(path: str | Path) -> Generator[None]:
     """Write what passes on the wire inside to the end of the file `path` (mode 0600). Raises DataError.
@@ -124,7 +129,7 @@ class _Recorder:
             "status": head.status,
             "headers": {name: head.headers[name] for name in KEPT if name in head.headers},
             "streamed": not head.body and head.status == 200,
-            "chunks": [_text(chunk) for chunk in chunks],
+            "chunks": [_text(chunk) for chunk in _without_key(out, chunks)],
         }
         with self.lock, self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
@@ -203,6 +208,13 @@ def _name(out: Outgoing) -> str:
     if provider in PROVIDERS and PROVIDERS[provider].url == out.target.endpoint.url:
         return f"{provider}:{name}"
     return f"{'anthropic+' if out.target.endpoint.dialect.name == 'anthropic' else ''}{out.target.endpoint.url}#{name}"
+
+
+def _without_key(out: Outgoing, chunks: list[bytes]) -> list[bytes]:
+    """The chunks of an answer; as one where the key was cut across them."""
+    whole = b"".join(chunks)
+    clear = out.target.without_key(whole)
+    return chunks if clear == whole else [clear]
 
 
 def _key(url: str, request: Json) -> str:

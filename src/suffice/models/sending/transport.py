@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import ssl
 from collections.abc import AsyncGenerator
 from typing import Final
 
-from suffice.errors import ConnectionLost
+from suffice.errors import ConnectionLost, MalformedReply
 from suffice.models.places.endpoint import Endpoint
-from suffice.models.sending.connection import Broken, Connection
+from suffice.models.sending.connection import Broken, Connection, TooLarge
 from suffice.models.sending.outgoing import Answer, Outgoing
 from suffice.models.sending.pool import distrust, idle, kept, opened
 from suffice.models.sending.target import Server, target_of
@@ -18,7 +20,8 @@ CONNECT: Final = 10.0  # seconds to connect
 
 
 async def send(out: Outgoing) -> Answer:
-    """The whole answer. Cancelling it closes the connection. Raises ConnectionLost.
+    """The whole answer. Cancelling it closes the connection. Raises ConnectionLost, and MalformedReply for one that is
+    larger than it may be.
 
     Redirects are not followed: a body must not travel to a host that no policy was asked about.
     """
@@ -71,7 +74,7 @@ async def _asked(out: Outgoing, stream: bool = False) -> Connection:
     endpoint = out.target.endpoint
     connection = await idle(out.target.server) or await _opened(out.target.server, endpoint)
     try:
-        connection.begin(_request(out), stream)
+        connection.begin(_request(out), stream, out.most)
         await connection.head()
     except BaseException as error:
         if connection.idle_since and not connection.status:
@@ -95,14 +98,27 @@ async def _opened(server: Server, endpoint: Endpoint) -> Connection:
 def _left(connection: Connection, error: BaseException, endpoint: Endpoint) -> BaseException:
     """The connection is closed, whatever ended the exchange; a fault of its own is told to the caller."""
     connection.abort()
+    if isinstance(error, TooLarge):
+        return _too_large(error, endpoint)
     if isinstance(error, OSError):
         return ConnectionLost(f"the connection to {endpoint.host} broke: {_why(error)}")
     return error
 
 
+def _too_large(error: TooLarge, endpoint: Endpoint) -> MalformedReply:
+    made = MalformedReply(
+        f"the answer of {endpoint.host} was cut off: it is {error}, which none to this request should be",
+        hint="is the endpoint's URL right? A larger max_output_tokens= allows a larger one",
+    )
+    made.retryable = False  # it would send as much again
+    return made
+
+
 def _why(error: OSError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted ({error.verify_message})"
+    if isinstance(error, ConnectionRefusedError):  # asyncio has words of its own for it
+        return os.strerror(errno.ECONNREFUSED).lower()
     return str(error) if isinstance(error, Broken) else error.strerror or str(error) or type(error).__name__
 
 

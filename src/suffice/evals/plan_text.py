@@ -1,0 +1,110 @@
+"""A plan in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from suffice.evals.report import rate
+from suffice.stats.claim import SHARE_TOLERANCE
+
+if TYPE_CHECKING:
+    from suffice.evals.plan import Plan
+
+
+def plan_lines(plan: Plan) -> list[str]:
+    """The plan in plain text."""
+    out = [
+        f"claim      {_claimed(plan)}",
+        f"cases      {_cases(plan)}",
+        *(f"           {plan.note}" for _ in range(plan.note is not None)),
+        *(f"engine     {plan.engine.name}: {plan.engine.reason}" for _ in range(plan.engine.name == "betting")),
+    ]
+    if plan.p95 is not None:
+        out.append(f"time       95% of the calls within {plan.p95:g} s must be shown, too")
+    if plan.coverage:
+        out.append(
+            f"coverage   at least {plan.coverage - SHARE_TOLERANCE:.0%} answered must be shown, too "
+            f"(asked {plan.coverage:.0%}); the figures below are for {round(plan.n * plan.coverage)} answered {_units(plan)}"
+        )
+    ledger = f"ledger     {_ledger(plan)}"
+    if plan.within is not None:
+        return [*out, ledger, *_equal(plan)]
+    return [*out, _to_pass(plan), ledger, *_chances(plan), _more(plan)]
+
+
+def _claimed(plan: Plan) -> str:
+    inputs = "the answered inputs" if plan.coverage is not None else "future inputs like these"
+    if plan.within is not None:
+        return f"on {inputs} the score is at most {rate(plan.within)} below that of {plan.of}, paired case by case"
+    asked = f"(bar {rate(plan.bar)}, tolerance {rate(plan.tolerance)}{_resolution(plan)})"
+    if plan.graded:
+        return f"the mean score of {inputs} is at least {rate(plan.bound)} {asked}"
+    return f"at least {rate(plan.bound)} of {inputs} are right {asked}"
+
+
+def _to_pass(plan: Plan) -> str:
+    base = _base(plan)
+    if plan.least is None:
+        return "to pass    a mean clearly above the claim; how many cases that takes depends on how much scores vary"
+    if plan.least > base:
+        return f"to pass    more than {base} answered cases, even were all of them right"
+    return f"to pass    at least {plan.least} of {base} right, fewer cases where it is clear earlier"
+
+
+def _chances(plan: Plan) -> list[str]:
+    return [
+        f"chances    true rate   PASS   FAIL   sealed {_units(plan)} used",
+        *(f"           {rate(o.rate):>9}   {o.passes:>4.0%}   {o.fails:>4.0%}   {o.cases:>6.0f}" for o in plan.odds),
+    ]
+
+
+def _equal(plan: Plan) -> list[str]:
+    return [
+        f"chances    of a solution exactly as good as {plan.of}",
+        *(f"           where they differ on {differing:.0%} of the cases: {c:.0%}" for differing, c in plan.equal),
+    ]
+
+
+def _more(plan: Plan) -> str:
+    middle = (1 + plan.bar) / 2
+    what = f"fresh{' answered' if plan.coverage else ''} {_units(plan)} on their first try"
+    if plan.fresh is None:
+        return f"more       no number of cases up to 100,000 gives a solution of {rate(middle)} an 80% chance"
+    if plan.fresh > _base(plan):
+        return f"more       {plan.fresh:,} {what} would give a solution of {rate(middle)} an 80% chance"
+    return f"more       not needed: {plan.fresh:,} {what} give a solution of {rate(middle)} an 80% chance"
+
+
+def _units(plan: Plan) -> str:
+    return f"{plan.per}s" if plan.most > 1 else "cases"
+
+
+def _base(plan: Plan) -> int:
+    """How many cases the figures are for."""
+    return plan.n if not plan.coverage else round(plan.n * plan.coverage)
+
+
+def _cases(plan: Plan) -> str:
+    if plan.most > 1:
+        return f"{plan.n:,} sealed {plan.per}s, counting at most {plan.most} cases of each"
+    return f"{plan.n:,} sealed" + (f", one per {plan.per}" if plan.per else "")
+
+
+def _resolution(plan: Plan) -> str:
+    """What a tolerance that nobody chose is: the resolution, where a solution at the bar passes every second time."""
+    if not plan.default:
+        return ""
+    at_bar = next((o.passes for o in plan.odds if o.rate == round(plan.bar, 3)), 0.0)
+    if at_bar >= 0.5:
+        return ", the resolution of this test"
+    return ", the most that this bar allows" if plan.tolerance >= 1 - plan.bar - 1e-9 else ", the default"
+
+
+def _ledger(plan: Plan) -> str:
+    if not plan.tries:
+        return f"no try yet; the first may spend {rate(plan.alpha)} of {rate(plan.total)}"
+    passed = sum(t.verdict == "PASS" for t in plan.tries)
+    return (
+        f"{len(plan.tries)} {'try' if len(plan.tries) == 1 else 'tries'} so far, {passed} passed; "
+        f"the next may spend {rate(plan.alpha)} of {rate(plan.total)}; fresh cases start a ledger of their own"
+    )

@@ -1,0 +1,40 @@
+"""The cases of a report as rows: what `save` writes, `gate --against` reads and a DataFrame holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from suffice.values import Json, Outcome, to_json
+
+
+def row_of(outcome: Outcome) -> dict[str, Json]:
+    """One case with its answer, as JSON."""
+    return {
+        "id": outcome.case.id,
+        "key": outcome.case.key,
+        "source": outcome.case.source,
+        "inputs": outcome.case.inputs,
+        "expected": to_json(outcome.case.expected),
+        **answered(outcome),
+    }
+
+
+def row_of_samples(row: dict[str, Json], samples: Sequence[Outcome]) -> dict[str, Json]:
+    """The row of a case that was asked several times, with `samples`: a dict for each time."""
+    return {**row, "samples": [answered(o) for o in samples]}
+
+
+def answered(outcome: Outcome) -> dict[str, Json]:
+    """What was answered to a case, how right it was, and what it took (seconds, US dollars, tokens)."""
+    answer, score, failure = outcome.answer, outcome.score, outcome.failure
+    return {
+        "answer": None if answer is None else to_json(answer.value),
+        "confidence": None if answer is None else answer.confidence,
+        "by": None if answer is None else answer.by,
+        "score": None if score is None else score.value,
+        "reason": "" if score is None else score.reason,
+        "error": None if failure is None else f"{failure.kind}: {failure.message}",
+        "seconds": outcome.seconds,
+        "cost": None if outcome.cost is None else asdict(outcome.cost),
+    }

@@ -1,0 +1,146 @@
+"""Forgetting: take the texts of a case, or of everything older than a time, out of the store, and out of its bytes.
+
+What keeps the seal honest stays: the hashes of cases that were shown, blocks, tries and scores of sealed cases, and
+what was spent. None of it holds a text.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from suffice.errors import StoreBusy
+from suffice.store.database import Store, mapped, transaction
+from suffice.store.keep import what_the_seal_needs
+from suffice.store.runs import under_way
+from suffice.values import Json, canonical
+
+ENDED_BEFORE: Final = "SELECT number FROM run WHERE coalesce(finished, started) < ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """How many of each were removed. `runs` are those whose remembered result lost texts, `served` the rows of served
+    calls that went or lost theirs."""
+
+    answers: int = 0
+    replies: int = 0
+    failures: int = 0
+    runs: int = 0
+    served: int = 0
+
+
+class _Rehearsed(Exception):
+    """Rolls a rehearsal back."""
+
+
+def forget_older(store: Store, before: float, *, really: bool) -> Forgotten:
+    """Remove what was recorded before `before` (seconds since 1970), of runs that ended before it; counts alone unless
+    `really`. Of an old climb its verdict stays. Raises StoreBusy while a run is under way, StoreError."""
+
+    def removed(db: sqlite3.Connection) -> Forgotten:
+        old, at = f"run IN ({ENDED_BEFORE})", (before,)
+        runs = db.execute(f"SELECT number, result FROM run WHERE result IS NOT NULL AND number IN ({ENDED_BEFORE})", at)
+        db.execute("UPDATE attempt SET request_id = NULL WHERE at < ?", at)
+        return Forgotten(
+            db.execute(f"DELETE FROM answer WHERE {old}", at).rowcount,
+            db.execute("DELETE FROM reply WHERE at < ?", at).rowcount,
+            db.execute(f"DELETE FROM failed WHERE message <> '' AND {old}", at).rowcount,
+            _edited(db, runs.fetchall(), what_the_seal_needs),
+            db.execute("DELETE FROM served WHERE at < ?", at).rowcount,
+        )
+
+    return _done(store, removed, really)
+
+
+def forget_inputs(
+    store: Store, inputs: str, texts: Sequence[str], edit: Callable[[Json], Json], *, really: bool
+) -> Forgotten:
+    """Remove what is recorded of the inputs with this hash (32 hex digits), and whatever quotes one of `texts`; counts
+    alone unless `really`.
+
+    `edit` is a run's result without the case. Replies that do not say their case, as older versions wrote them, all
+    go: they are only a cache. Raises as `forget_older`.
+    """
+    blob = (bytes.fromhex(inputs),)
+
+    def quotes(*columns: str) -> tuple[str, tuple[str, ...]]:
+        """A condition that holds where a column holds one of the texts, and its values."""
+        tests = [f"instr({column}, ?)" for column in columns for _ in texts]
+        return " OR ".join(tests) or "0", tuple(texts) * len(columns)
+
+    def removed(db: sqlite3.Connection) -> Forgotten:
+        (answer, said), (failure, _), (served, both) = quotes("value"), quotes("message"), quotes("request", "reply")
+        runs = db.execute("SELECT number, result FROM run WHERE result IS NOT NULL").fetchall()
+        return Forgotten(
+            db.execute(f"DELETE FROM answer WHERE inputs = ? OR {answer}", blob + said).rowcount,
+            db.execute(f"DELETE FROM reply WHERE inputs = ? OR inputs IS NULL OR {answer}", blob + said).rowcount,
+            db.execute(f"DELETE FROM failed WHERE message <> '' AND (inputs = ? OR {failure})", blob + said).rowcount,
+            _edited(db, runs, edit),
+            db.execute(f"UPDATE served SET request = NULL, reply = NULL WHERE {served}", both).rowcount,
+        )
+
+    return _done(store, removed, really)
+
+
+def erase(store: Store) -> bool:
+    """Write the file anew, so that the bytes of what was removed are in it no more; False where another process that
+    has the store open keeps some in its log until it ends. Takes as much free space as the store is large.
+
+    Raises StoreFull, StoreBusy where another process writes, StoreError.
+    """
+    with mapped(store.path):
+        db = store.connection
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        db.set_progress_handler(lambda: 0, 100_000)  # it lets Ctrl-C in; SQLite then leaves the file as it was
+        try:
+            db.execute("VACUUM")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+                raise KeyboardInterrupt from None
+            raise
+        finally:
+            db.set_progress_handler(None, 0)
+        busy, *_ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not busy
+
+
+def _done(store: Store, removed: Callable[[sqlite3.Connection], Forgotten], really: bool) -> Forgotten:
+    _refuse_running(store)
+    counts = Forgotten()
+    with mapped(store.path):
+        store.connection.execute("PRAGMA secure_delete = ON")
+    try:
+        with transaction(store) as db:
+            counts = removed(db)
+            if not really:
+                raise _Rehearsed
+    except _Rehearsed:
+        pass
+    return counts
+
+
+def _refuse_running(store: Store) -> None:
+    """A run under way would write down again what is being removed."""
+    for first in under_way(store):
+        raise StoreBusy(
+            f"{first.id} is running (process {first.pid} on {first.host}); nothing was removed",
+            hint="wait until it ends, then run the same command again",
+            where=str(store.path),
+        )
+
+
+def _edited(db: sqlite3.Connection, runs: Sequence[tuple[int, str]], edit: Callable[[Json], Json]) -> int:
+    """Write the results that `edit` changes; how many these are."""
+    changed = 0
+    for number, text in runs:
+        result = json.loads(text)
+        made = edit(result)
+        if made != result:
+            changed += 1
+            told = None if made is None else canonical(made).encode("utf-8", "backslashreplace").decode()
+            db.execute("UPDATE run SET result = ? WHERE number = ?", (told, number))
+    return changed
