@@ -154,8 +154,8 @@ def _refuse_slow(stated: Stated, sealed: Sealed) -> None:
     if stated.p95 is not None and not certifiable(Claim(IN_TIME, 0.0, sealed.n, sealed.alpha, graded=sealed.most > 1)):
         what = f"{stated.per}s" if stated.most > 1 else "cases"
         raise BarError(
-            f"with {sealed.n} sealed {what} no p95 can be shown at an error of {rate(sealed.alpha)}, not even were every "
-            f"call in time",
+            f"with {sealed.n} sealed {what} no p95 can be shown at an error of {rate(sealed.alpha)}, not even were "
+            f"every call in time",
             hint=f"add {what}, or leave --p95 out",
         )
 

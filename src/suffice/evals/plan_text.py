@@ -24,7 +24,8 @@ def plan_lines(plan: Plan) -> list[str]:
     if plan.coverage:
         out.append(
             f"coverage   at least {plan.coverage - SHARE_TOLERANCE:.0%} answered must be shown, too "
-            f"(asked {plan.coverage:.0%}); the figures below are for {round(plan.n * plan.coverage)} answered {_units(plan)}"
+            f"(asked {plan.coverage:.0%}); the figures below are for {round(plan.n * plan.coverage)} answered "
+            f"{_units(plan)}"
         )
     ledger = f"ledger     {_ledger(plan)}"
     if plan.within is not None:

@@ -186,9 +186,8 @@ def _closest(c: Climb) -> int | None:
 def _what_next(c: Climb, k: int) -> list[str]:
     row, claim = c.rows[k], c.claim()
     right, seen = row.dev_right, row.dev_answered if c.stated.coverage is not None else row.dev_seen
-    out = [
-        f"Closest on dev: `{row.candidate}`, {dev_score_text(row) or f'{right} of {seen} right'}, predicted chance of a PASS {row.chance or 0:.0%}."
-    ]
+    score = dev_score_text(row) or f"{right} of {seen} right"
+    out = [f"Closest on dev: `{row.candidate}`, {score}, predicted chance of a PASS {row.chance or 0:.0%}."]
     best = _largest_coverage(c)
     if best is not None:
         name, share, rate = best
