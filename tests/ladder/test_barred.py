@@ -122,3 +122,10 @@ def test_an_evaluation_stops_at_once_and_a_comparison_is_refused(tmp_path: Path,
     assert report.n == 3 and "does not answer" in report.stopped and "57 cases were not run" in report.stopped
     with pytest.raises(SolutionError, match="sort_mail: the model's endpoint does not answer"):
         sf.run(sf.compare(a_task(), solver("good", 0.9), on(nobody), store=tmp_path))
+
+
+def test_a_dead_server_ends_so_also_where_these_cases_have_had_a_try(tmp_path: Path, nobody: str):
+    assert climbed(a_task(), [solver("good", 0.95)], tmp_path).verdict == "PASS"
+    with pytest.raises(NoEndpoint, match="Nothing was decided"):
+        climbed(a_task(), [on(nobody)], tmp_path)
+    assert len(tries(tmp_path, a_task())) == 1
