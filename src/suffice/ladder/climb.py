@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
-from suffice.errors import UsageError
+from suffice.errors import BudgetError, UsageError
 from suffice.evals.claim import Stated
 from suffice.evals.cost import count_before
 from suffice.evals.evaluate import check_task, opened
@@ -174,7 +174,11 @@ async def _try(c: Climb, k: int) -> Verdict | None:
         history = ledger.history(c.store, c.sealed.block.id)
         number, alpha = (known.number, known.alpha) if known else (len(history) + 1, alpha_of_try(history))
         c.show(k, f"{candidate.name}: {before_test(number, alpha, TOTAL, c.rows[k].chance)}", state="test")
-    tested = await run_try(c, k)
+    try:
+        tested = await run_try(c, k)
+    except BudgetError as error:
+        hint = f"{error.hint}; the try stays open, and the same command with a larger budget goes on with it"
+        raise BudgetError(error.message, hint=hint, where=error.where) from error
     row = c.rows[k]
     calls, left = (0, 0) if solution.free else (tested.calls, len(c.sealed.cases) - tested.calls)
     state = "paused" if tested.paused else tested.verdict

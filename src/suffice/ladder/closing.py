@@ -131,6 +131,8 @@ def _undecided(c: Climb, advice: list[str]) -> Decision:
         said = f"{names} paused on dev: too many calls gave no answer; mend that and run the same command again."
     elif all(r.unseen for r in c.rows):
         said = f"dev shows nothing of {', '.join(f'`{r.name}`' for r in c.rows)}, which was fitted on it."
+    elif all(r.state == "not tried" for r in c.rows):
+        said = f"nothing could be tried: {c.rows[0].name}: {c.rows[0].note}."
     else:
         said = f"nothing looked likely enough on dev to spend a try on ({sentence.rate(c.stated.bar)} was asked)."
     if c.options.get("dev_only") and _likely(c) is not None:
