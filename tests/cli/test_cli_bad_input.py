@@ -279,7 +279,8 @@ def test_two_climbs_on_one_store_at_once_do_not_disturb_each_other(suffice: Comm
         "import pathlib, time\n"
         "def f(text):\n"
         "    pathlib.Path('begun').touch()\n"
-        "    time.sleep(.03)\n"
+        "    while not pathlib.Path('go').exists():\n"
+        "        time.sleep(.01)\n"
         "    return 'billing' if 'invoice' in text else 'shipping'\n",
     )
     first = suffice.begin("climb", "t.csv", "slow.py:f", "--bar", ".9", "--concurrency", "1")
@@ -289,6 +290,7 @@ def test_two_climbs_on_one_store_at_once_do_not_disturb_each_other(suffice: Comm
     same.refused("climb-1 is still running: process", "wait until it ends, or stop process")
     other = suffice("climb", "t.csv", "my.py:good", "--bar", ".9")
     assert other.code == 0 and other.out.startswith("PASS")
+    (suffice.folder / "go").touch()
     out, err = first.communicate(timeout=60)
     assert first.returncode == 0 and out.startswith("PASS"), out + err
     assert "2 tries so far, 2 passed" in suffice("plan", "t.csv", "--bar", ".9").out
