@@ -25,7 +25,7 @@ browser: $(VENV)/.dev
 	$(BIN)/python -m pytest -m browser
 
 peers: $(PEERS)/.ready $(PEERS)-vllm/.ready
-	$(PEERS)/bin/python -m pytest -m peers tests/models/peers
+	$(PEERS)/bin/python -m pytest -m peers tests/models/peers tests/evals/foreign
 
 bench: $(VENV)/.dev
 	@echo "each benchmark has its own command: see docs/benchmarks.md"

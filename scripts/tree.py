@@ -19,7 +19,8 @@ def tree() -> str:
         lines.append(f"  {package + '/':<12}{first_line(house / package / '__init__.py')}")
         files = sorted(p for p in (house / package).glob("*.py") if p.name != "__init__.py")
         lines += [f"    {file.name:<18}{first_line(file)}" for file in files]
-    lines += [f"  {name:<20}{first_line(house / name)}" for name in ("values.py", "errors.py", "version.py")]
+    alone = ("testing.py", "values.py", "errors.py", "version.py")
+    lines += [f"  {name:<20}{first_line(house / name)}" for name in alone]
     return "\n".join([*lines, "```"])
 
 
