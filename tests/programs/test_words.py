@@ -19,7 +19,8 @@ from suffice.errors import BundleError, SolutionError
 from suffice.ladder.words import RARE, fit_words
 from suffice.programs.ngrams import ngrams
 from suffice.programs.solution import Form
-from suffice.programs.words import WordsModel, from_form, predict, scores, softmax, text_of, words_solution
+from suffice.programs.text_solution import text_of
+from suffice.programs.words import WordsModel, from_form, predict, scores, softmax, words_solution
 
 TOPICS = {
     "billing": "invoice charge card refund paid twice money bank",

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from suffice.evals.task import Task
 from suffice.ladder.rung import Rung
 from suffice.programs.solution import Solution
+from suffice.programs.text_solution import text_of
 from suffice.programs.threads import in_thread
-from suffice.programs.words import text_of
 from suffice.values import Answer, Case, canonical, content_hash, to_json
 
 
@@ -59,6 +59,13 @@ def learning(
 def texts_of(task: Task, cases: Sequence[Case]) -> list[str]:
     """The text of each case, as the solution will read it."""
     return [text_of(case.inputs, task.columns.inputs) for case in cases]
+
+
+def no_labels(task: Task) -> str | None:
+    """The reason against choosing among labels: answers of another kind, or all the same; else None."""
+    if task.kind not in ("label", "choice"):
+        return f"it chooses among labels, and this task's answers are of kind {task.kind}"
+    return one_answer(task)
 
 
 def one_answer(task: Task) -> str | None:

@@ -14,7 +14,7 @@ import numpy as np
 from suffice.evals.task import Task
 from suffice.ladder.calibration import Floats, calibrated, fit_calibration, logit
 from suffice.ladder.covering import Cases, Ints, Learned, Limits, cover, lower
-from suffice.ladder.learning import Trained, learning, one_answer, texts_of
+from suffice.ladder.learning import Trained, learning, no_labels, texts_of
 from suffice.ladder.rung import Rung
 from suffice.ladder.words import coded, grouped_folds, sampled
 from suffice.programs.conditions import Check
@@ -49,13 +49,8 @@ def rules(name: str = "rules", *, folds: int = 5, seed: int = 0) -> Rung:
         solution = rules_solution(name, rules_text(fitted.rules), task.columns.inputs, sure=FROM)
         return Trained(solution, fitted.out_of_fold)
 
-    def unsuited(task: Task) -> str | None:
-        if task.kind not in ("label", "choice"):
-            return f"it chooses among labels, and this task's answers are of kind {task.kind}"
-        return one_answer(task)
-
     identity = content_hash(["rules", __version__, folds, seed])
-    return learning(name, identity, train, unsuited, FROM)
+    return learning(name, identity, train, no_labels, FROM)
 
 
 def rules_of_file(path: str | Path, name: str | None = None) -> Rung:

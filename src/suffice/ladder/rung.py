@@ -17,9 +17,8 @@ from suffice.ladder.recording import read_recording, replay_solution
 from suffice.programs.constant import constant_solution
 from suffice.programs.load import find
 from suffice.programs.solution import Solution, from_function
-from suffice.programs.threads import in_thread
 from suffice.programs.using import model_configured
-from suffice.programs.words import CALIBRATED, text_of, words_solution
+from suffice.programs.words import CALIBRATED, words_solution
 from suffice.values import Answer, Case, Json, canonical, content_hash, to_json
 from suffice.version import __version__
 
@@ -78,41 +77,14 @@ def constant() -> Rung:
 
 def words(name: str = "words", *, folds: int = 5, seed: int = 0) -> Rung:
     """A linear model over word and character n-grams, calibrated out of fold; for labels and choices."""
-    last: dict[str, training.Fitted] = {}  # out-of-fold answers and the model for test come from one training
+    from suffice.ladder.learning import Trained, learning, no_labels, texts_of  # it makes rungs
 
-    def trained(task: Task, cases: Sequence[Case]) -> training.Fitted:
-        texts = [text_of(c.inputs, task.columns.inputs) for c in cases]
+    def train(task: Task, cases: Sequence[Case]) -> Trained:
         labels, groups = [c.expected for c in cases], [c.cluster for c in cases]
-        key = content_hash([texts, labels, groups])
-        if key not in last:
-            last.clear()
-            last[key] = training.fit_words(texts, labels, groups, seed, folds)
-        return last[key]
+        fitted = training.fit_words(texts_of(task, cases), labels, groups, seed, folds)
+        return Trained(words_solution(name, fitted.model, task.columns.inputs), fitted.out_of_fold)
 
-    async def fit(task: Task, cases: Sequence[Case]) -> Solution:
-        fitted = await in_thread(lambda: trained(task, cases))
-        return words_solution(name, fitted.model, task.columns.inputs)
-
-    async def out_of_fold(task: Task, cases: Sequence[Case]) -> list[Answer]:
-        fitted = await in_thread(lambda: trained(task, cases))
-        return list(fitted.out_of_fold)
-
-    def unsuited(task: Task) -> str | None:
-        if task.kind not in ("label", "choice"):
-            return f"it chooses among labels, and this task's answers are of kind {task.kind}"
-        if len({canonical(to_json(c.expected)) for c in (*task.train, *task.dev)}) < 2:
-            return "every train and dev case has the same answer"
-        return None
-
-    return Rung(
-        name,
-        fit,
-        identity=content_hash(["words", __version__, folds, seed]),
-        learns=True,
-        out_of_fold=out_of_fold,
-        unsuited=unsuited,
-        confidence_from=CALIBRATED,
-    )
+    return learning(name, content_hash(["words", __version__, folds, seed]), train, no_labels, CALIBRATED)
 
 
 def rules(name: str = "rules", *, file: str | Path | None = None, folds: int = 5, seed: int = 0) -> Rung:

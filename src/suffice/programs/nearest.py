@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from suffice.errors import BundleError
 from suffice.programs.ngrams import VERSION, ngrams
 from suffice.programs.solution import Form, Solution
-from suffice.programs.words import blank_inputs, joined, text_of, unjoined, weights_identity
+from suffice.programs.text_solution import text_solution
+from suffice.programs.words import joined, unjoined, weights_identity
 from suffice.values import ABSTAIN, Answer, Json, case_key, from_json, to_json
 
 KIND: Final = "nearest"
@@ -114,27 +115,12 @@ def told(voted: tuple[int, Floats] | None, answers: Sequence[Json], calibration:
 
 def nearest_solution(name: str, model: NearestModel, columns: Sequence[str] = ()) -> Solution:
     """The model as a solution over a bare value or a dict with these input columns. It hands a blank input on."""
-    fixed = tuple(columns)
-    form = _form(name, model, fixed)
+    form = _form(name, model, tuple(columns))
 
-    def batch(inputs: Sequence[Json]) -> list[Answer]:
-        return [Answer(ABSTAIN) if blank_inputs(i, fixed) else predict(model, text_of(i, fixed)) for i in inputs]
+    def read(texts: Sequence[str]) -> list[Answer]:
+        return [predict(model, text) for text in texts]
 
-    async def ask(inputs: Json) -> Answer:
-        return batch([inputs])[0]
-
-    return Solution(
-        name=name,
-        ask=ask,
-        identity=weights_identity(form),
-        free=True,
-        confident=True,
-        confidence_from=FROM,
-        batch=batch,
-        form=form,
-        parameters=fixed or None,
-        required=fixed,
-    )
+    return text_solution(name, read, columns, form, weights_identity(form), confidence_from=FROM)
 
 
 def from_form(form: Form) -> Solution:

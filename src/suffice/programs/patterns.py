@@ -13,7 +13,7 @@ from suffice.programs.ngrams import split_words
 from suffice.programs.recognize import KINDS, Found, Page, size
 from suffice.programs.rule_line import RuleLine, quoted, rule_lines
 from suffice.programs.solution import Form, Solution
-from suffice.programs.words import blank_inputs, text_of
+from suffice.programs.text_solution import text_solution
 from suffice.values import ABSTAIN, Answer, Json, content_hash, from_json, to_json
 
 Relation = Literal["after", "before", "with"]
@@ -205,32 +205,18 @@ def patterns_solution(
     With `single` its answer is the value of the one field, not an object. `file` names the text in messages; `sure`
     is where its confidences come from. Raises SolutionError where a line is not understood.
     """
-    fields, fixed = read_patterns(text, file), tuple(columns)
+    fields = read_patterns(text, file)
     if single and len(fields) != 1:
         raise SolutionError(f"the answer is one value, and here are {len(fields)} fields", where=file)
 
-    def batch(inputs: Sequence[Json]) -> list[Answer]:
-        return [
-            Answer(ABSTAIN) if blank_inputs(i, fixed) else answer_of(fields, text_of(i, fixed), single=single)
-            for i in inputs
-        ]
-
-    async def ask(inputs: Json) -> Answer:
-        return batch([inputs])[0]
+    def read(texts: Sequence[str]) -> list[Answer]:
+        return [answer_of(fields, text, single=single) for text in texts]
 
     said = [[n, [str(Pattern(p.action, p.checks, p.confidence)) for p in patterns]] for n, patterns in fields.items()]
-    return Solution(
-        name=name,
-        ask=ask,
-        identity=content_hash([KIND, list(fixed), single, said]),
-        free=True,
-        confident=all(p.confidence is not None for patterns in fields.values() for p in patterns),
-        confidence_from=sure,
-        batch=batch,
-        form=Form(KIND, {"name": name, "columns": list(fixed), "single": single, "sure": sure}, text=text),
-        parameters=fixed or None,
-        required=fixed,
-    )
+    form = Form(KIND, {"name": name, "columns": list(columns), "single": single, "sure": sure}, text=text)
+    identity = content_hash([KIND, list(columns), single, said])
+    confident = all(p.confidence is not None for patterns in fields.values() for p in patterns)
+    return text_solution(name, read, columns, form, identity, confident=confident, confidence_from=sure)
 
 
 def from_form(form: Form) -> Solution:

@@ -11,7 +11,7 @@ from suffice.errors import BundleError, SolutionError
 from suffice.programs.conditions import GRAMMAR, Check, all_hold, read_checks, seen
 from suffice.programs.rule_line import MAX_FILE, RuleLine, quoted, rule_lines
 from suffice.programs.solution import Form, Solution
-from suffice.programs.words import blank_inputs, text_of
+from suffice.programs.text_solution import text_solution
 from suffice.values import ABSTAIN, Answer, Json, content_hash, from_json, to_json
 
 KIND: Final = "rules"
@@ -94,27 +94,16 @@ def rules_solution(
     `file` names the text in messages; `sure` is where its confidences come from. Raises SolutionError
     where a line is not understood.
     """
-    rules, fixed = read_rules(text, file), tuple(columns)
+    rules = read_rules(text, file)
 
-    def batch(inputs: Sequence[Json]) -> list[Answer]:
-        return [Answer(ABSTAIN) if blank_inputs(i, fixed) else answer_of(rules, text_of(i, fixed)) for i in inputs]
-
-    async def ask(inputs: Json) -> Answer:
-        return batch([inputs])[0]
+    def read(texts: Sequence[str]) -> list[Answer]:
+        return [answer_of(rules, text) for text in texts]
 
     said = [[[str(c) for c in r.checks], to_json(r.answer), r.confidence] for r in rules]
-    return Solution(
-        name=name,
-        ask=ask,
-        identity=content_hash([KIND, list(fixed), said]),
-        free=True,
-        confident=all(r.confidence is not None or r.answer is ABSTAIN for r in rules),
-        confidence_from=sure,
-        batch=batch,
-        form=Form(KIND, {"name": name, "columns": list(fixed), "sure": sure}, text=text),
-        parameters=fixed or None,
-        required=fixed,
-    )
+    form = Form(KIND, {"name": name, "columns": list(columns), "sure": sure}, text=text)
+    identity = content_hash([KIND, list(columns), said])
+    confident = all(r.confidence is not None or r.answer is ABSTAIN for r in rules)
+    return text_solution(name, read, columns, form, identity, confident=confident, confidence_from=sure)
 
 
 def from_form(form: Form) -> Solution:

@@ -10,15 +10,17 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from suffice.errors import BundleError, SolutionError
+from suffice.errors import BundleError
 from suffice.programs.ngrams import VERSION, ngrams
 from suffice.programs.solution import Form, Solution
-from suffice.values import ABSTAIN, Answer, Json, blank, canonical, content_hash
+from suffice.programs.text_solution import text_solution
+from suffice.values import Answer, Json, content_hash
 
 KIND = "words"
 CALIBRATED = "calibrated probability"
@@ -67,52 +69,11 @@ def answers(labels: Sequence[Json], values: NDArray[np.float64], temperature: fl
     return [Answer(labels[k], p) for k, p in zip(top.tolist(), confidence.tolist(), strict=True)]
 
 
-def text_of(inputs: Json, columns: Sequence[str]) -> str:
-    """The text that the model reads. Raises SolutionError where a column is missing.
-
-    One column: its value. Several: each value in the order of `columns`, after a word that names the column, so that
-    the model can tell them apart. None is the empty text; anything else that is not a string is its JSON text.
-    """
-    if len(columns) < 2:
-        inner = cast("dict[str, Json]", inputs) if isinstance(inputs, dict) else {}
-        return _plain(inner[columns[0]] if columns and columns[0] in inner else inputs)
-    if not isinstance(inputs, dict):
-        raise SolutionError(f"words needs the columns {', '.join(columns)}, not one value", hint="pass them by name")
-    values = cast("dict[str, Json]", inputs)
-    missing = [c for c in columns if c not in values]
-    if missing:
-        raise SolutionError(f"words needs {', '.join(columns)}; missing: {', '.join(missing)}")
-    return "\n".join(f"\u241f{'_'.join(c.split())} {_plain(values[c])}" for c in columns)
-
-
 def words_solution(name: str, model: WordsModel, columns: Sequence[str] = ()) -> Solution:
     """The model as a solution over a bare value or a dict with these input columns. It hands a blank input on."""
-    fixed = tuple(columns)
-    form = _form(name, model, fixed)
-
-    def batch(inputs: Sequence[Json]) -> list[Answer]:
-        texts = [text_of(i, fixed) for i in inputs]
-        asked = [place for place, i in enumerate(inputs) if not blank_inputs(i, fixed)]
-        given = [Answer(ABSTAIN)] * len(texts)
-        for place, answer in zip(asked, predict(model, [texts[place] for place in asked]), strict=True):
-            given[place] = answer
-        return given
-
-    async def ask(inputs: Json) -> Answer:
-        return batch([inputs])[0]
-
-    return Solution(
-        name=name,
-        ask=ask,
-        identity=weights_identity(form),
-        free=True,
-        confident=True,
-        confidence_from=CALIBRATED,
-        batch=batch,
-        form=form,
-        parameters=fixed or None,
-        required=fixed,
-    )
+    form = _form(name, model, tuple(columns))
+    read = partial(predict, model)
+    return text_solution(name, read, columns, form, weights_identity(form), confidence_from=CALIBRATED)
 
 
 def from_form(form: Form) -> Solution:
@@ -150,16 +111,6 @@ def _score(model: WordsModel, text: str) -> NDArray[np.float64]:
     weights = (1.0 + np.log(repeats)) * model.idf[rows]
     weights /= np.sqrt(weights @ weights)
     return weights @ model.coefficients[rows].astype(np.float64) + model.intercepts
-
-
-def blank_inputs(inputs: Json, columns: Sequence[str]) -> bool:
-    """Whether every column that the model reads is blank. No test case is, so nothing was shown of such an answer."""
-    given = cast("dict[str, Json]", inputs) if isinstance(inputs, dict) else {}
-    return all(map(blank, [given[c] for c in columns if c in given] or [inputs]))
-
-
-def _plain(value: Json) -> str:
-    return value if isinstance(value, str) else "" if value is None else canonical(value)
 
 
 def _form(name: str, model: WordsModel, columns: tuple[str, ...]) -> Form:
