@@ -5,15 +5,15 @@ These inform; they decide nothing. Verdicts come from `trial`.
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Callable, Hashable, Sequence
 from statistics import NormalDist
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from suffice.stats.exact import Floats
+from suffice.stats.special import special
 
 FEWEST_CLUSTERS = 5
 """Fewer independent clusters than this say too little about how much clusters differ."""
@@ -40,7 +40,7 @@ def wilson(right: int, n: int, level: float = 0.95) -> Interval:
 def clopper_pearson(right: int, n: int, level: float = 0.95) -> Interval:
     """The exact interval of a proportion (Clopper & Pearson 1934). Raises ValueError for no cases."""
     _check(right, n, level)
-    tail, quantile = (1.0 - level) / 2.0, _special().betaincinv
+    tail, quantile = (1.0 - level) / 2.0, special().betaincinv
     low = float(quantile(right, n - right + 1, tail)) if right else 0.0
     high = float(quantile(right + 1, n - right, 1.0 - tail)) if right < n else 1.0
     return Interval(right / n, low, high, n)
@@ -183,9 +183,4 @@ def _normal(level: float) -> float:
 
 
 def _student(level: float, freedom: int) -> float:
-    return float(_special().stdtrit(freedom, (1.0 + level) / 2.0))
-
-
-def _special() -> Any:
-    # scipy comes with scikit-learn, has no type stubs, and takes too long to import for the top of this file
-    return importlib.import_module("scipy.special")
+    return float(special().stdtrit(freedom, (1.0 + level) / 2.0))

@@ -14,6 +14,7 @@ import numpy as np
 
 from suffice.stats.betting import Wealth, opening
 from suffice.stats.exact import Floats, Side
+from suffice.stats.special import special
 
 RUNS = 240
 """Simulated tests behind each entry of a table."""
@@ -22,6 +23,7 @@ _LARGEST = 400  # cases of a table; effects at larger numbers are scaled, as the
 _ROUGH = (25, 50, 100, 200, 400)  # numbers of cases that a search makes do with
 _RATIOS = (0.02, 0.05, 0.1, 0.2, 0.45, 1.0)  # variances, as parts of the largest that the mean allows
 _MEANS = 25  # entries for each, from the bound up
+_QUANTILES = 1000  # scores that stand for a distribution
 _POSTERIOR = 200  # points of an average over what is believed of a mean
 
 
@@ -67,11 +69,12 @@ def reject_chance(
     if bound >= 1.0:
         return np.zeros(len(means))
     size = min(n, _LARGEST) if not rough else max((s for s in _ROUGH if s <= n), default=_ROUGH[0])
-    table = _table(round(bound, 6), size, alpha)
     scaled: Floats = bound + (means - bound) * math.sqrt(n / size)
     level = float(np.interp(math.log(ratio), np.log(_RATIOS), np.arange(len(_RATIOS))))
-    low = min(int(level), len(_RATIOS) - 2)
-    row: Floats = table[low] + (level - low) * (table[low + 1] - table[low])
+    low = min(int(level), len(_RATIOS) - 1)
+    row = _row(round(bound, 6), size, alpha, _RATIOS[low])
+    if level > low:
+        row = row + (level - low) * (_row(round(bound, 6), size, alpha, _RATIOS[low + 1]) - row)
     return np.asarray(np.interp(scaled, _means(bound), row, left=0.0), dtype=np.float64)
 
 
@@ -107,22 +110,24 @@ def _means(bound: float) -> Floats:
     return np.asarray(bound + (1.0 - 1e-6 - bound) * np.linspace(0.0, 1.0, _MEANS) ** 2)
 
 
-@lru_cache(maxsize=64)
-def _table(bound: float, n: int, alpha: float) -> Floats:
-    """Chances of rejecting, by variance ratio and mean; a row rises, because its entries share their random numbers."""
+@lru_cache(maxsize=256)
+def _row(bound: float, n: int, alpha: float, ratio: float) -> Floats:
+    """Chances of rejecting by mean, at one variance ratio; they rise, because all means share their random numbers."""
     means = _means(bound)
-    rows: list[Floats] = []
-    for ratio in _RATIOS:
-        rng = np.random.default_rng(7)
-        draws = rng.random((n, RUNS, 1)) < means if ratio == 1.0 else _beta(rng, means, ratio, n)
-        wealth = opening(np.full((RUNS, len(means)), bound), n, alpha)
-        rows.append(np.maximum.accumulate(_ever(wealth, np.asarray(draws, dtype=np.float64)).mean(0)))
-    return np.stack(rows)
+    drawn = np.random.default_rng(7).integers(0, _QUANTILES, (n, RUNS))
+    scores: Floats = _quantiles(bound, ratio)[drawn]
+    return np.maximum.accumulate(_ever(opening(np.full((RUNS, len(means)), bound), n, alpha), scores).mean(0))
 
 
-def _beta(rng: np.random.Generator, means: Floats, ratio: float, n: int) -> Floats:
+@lru_cache(maxsize=64)
+def _quantiles(bound: float, ratio: float) -> Floats:
+    """Scores of equal chance, a column for each mean: of a right/wrong solution at ratio 1, Beta's below it."""
+    means = _means(bound)
+    chance = (np.arange(_QUANTILES)[:, None] + 0.5) / _QUANTILES
+    if ratio == 1.0:
+        return np.asarray(chance < means, dtype=np.float64)
     strength = 1.0 / ratio - 1.0
-    return rng.beta(means * strength, (1.0 - means) * strength, (n, RUNS, len(means)))
+    return np.asarray(special().betaincinv(means * strength, (1.0 - means) * strength, chance), dtype=np.float64)
 
 
 def _ever(wealth: Wealth, scores: Floats) -> Floats:

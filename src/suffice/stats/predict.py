@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -79,8 +80,8 @@ def _betting(shown: Showing, claim: Claim) -> Chances:
     counted = shown.cases if claim.coverage is None else shown.answered
     moving = counted > 0
     expected = claim.n * (int(moving.sum()) + 1) / (len(moving) + 1)
-    grain = max(1, claim.n // 20)  # so that thresholds share their tables
-    moves = min(max(grain * round(expected / grain), 1), claim.n)
+    step = math.log(1.1)  # so that thresholds share their tables
+    moves = min(max(round(math.exp(step * round(math.log(expected) / step))), 1), claim.n)
     rate = predicted_chance(moments_of(shown, claim, claim.bound), claim.bound, moves, claim.alpha)
     share = _share_chance(shown, claim) if claim.share is not None else 1.0
     return Chances(rate, share, rate * share)
