@@ -11,6 +11,8 @@ SufficeError                 what happened, to which case or call, what was kept
 │   └── PriceUnknown         a dollar budget over a price that nobody knows
 ├── DataError                mend the data: it names file and line
 ├── SolutionError            mend the solution: it cannot be loaded, called or saved
+│   └── JournalDiverged      a durable program did something else than when it was recorded
+├── Waiting                  a durable run waits for a person's answer
 ├── CallError                a model call gave no reply; `attempts` says what was tried
 │   ├── RefusedError         the endpoint will never take this request (key, name, parameter): change it
 │   ├── InputTooLong         the request does not fit the model: shorten it
@@ -85,6 +87,25 @@ class DataError(SufficeError):
 
 class SolutionError(SufficeError):
     """A solution cannot be loaded, called or saved."""
+
+
+class JournalDiverged(SolutionError):
+    """A durable program, run again, asks for something else than was recorded; nothing was called or written."""
+
+
+class Waiting(SufficeError):
+    """A durable run waits for a person; what it did is kept, and it goes on from there once the answer is given.
+
+    `run` is its id, `question` what is asked, `choices` what may be answered (empty: anything).
+    """
+
+    retryable = True
+
+    def __init__(self, run: str, question: str, choices: tuple[str, ...] = ()) -> None:
+        said = f" ({', '.join(choices)})" if choices else ""
+        hint = f'suffice answer {run} "{choices[0] if choices else "…"}"'
+        super().__init__(f"{run} waits for an answer: {question}{said}", hint=hint)
+        self.run, self.question, self.choices = run, question, choices
 
 
 class NoModel(UsageError):
@@ -214,7 +235,12 @@ class ReplayMiss(CallError):
 
 
 class BudgetError(SufficeError):
-    """The budget does not allow another attempt; what was answered is kept."""
+    """The budget does not allow another attempt; what was answered is kept. `budget` is the one that refused, `wanted`
+    the reservation that it refused."""
+
+    def __init__(self, message: str, *, budget: object = None, wanted: object = None, **more: str | None) -> None:
+        super().__init__(message, **more)
+        self.budget, self.wanted = budget, wanted
 
 
 class PolicyError(SufficeError):
@@ -243,3 +269,11 @@ class StoreBusy(StoreError):
 
 class StoreNewer(StoreError):
     """The store was written by a newer version of Suffice."""
+
+
+class Stopped(BaseException):
+    """The run cannot go on without a person's answer. Not an Exception: a program's `except` must not swallow it."""
+
+    def __init__(self, question: str, choices: tuple[str, ...] = ()) -> None:
+        super().__init__(question)
+        self.question, self.choices = question, choices

@@ -78,7 +78,8 @@ class Case:
     `key` is the hash of the inputs with case and white space folded and what is invisible left out: the seal and the
     ledger go by it, so a changed space is not a fresh case. `inputs_hash` is the hash of the exact inputs: recorded
     answers go by it.
-    `row` is the hash of all columns of its row: looked at under other columns, it was looked at all the same.
+    `marks` are the hashes that it is known by under other input columns: of its whole row, and of cells that tell it
+    from all other cases.
     `cluster` groups cases that are not independent (same customer); a case alone is its own cluster.
     """
 
@@ -89,7 +90,7 @@ class Case:
     source: str  # "tickets.jsonl:17"
     key: str
     inputs_hash: str
-    row: str = ""
+    marks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +159,14 @@ class Outcome:
 
 
 def to_json(value: Any) -> Json:
-    """The JSON form of an answer: ABSTAIN becomes {"abstain": true}; tuples become lists. Raises TypeError else."""
+    """The JSON form of an answer: ABSTAIN becomes {"abstain": true}; tuples become lists. Raises TypeError else.
+
+    A `Failure` in it, of a part of a workflow, is {"failure": {"kind": …, "message": …}}.
+    """
     if value is ABSTAIN:
         return {"abstain": True}
+    if isinstance(value, Failure):
+        return {"failure": {"kind": value.kind, "message": value.message}}
     if isinstance(value, Graded):
         return {"graded": value.score}
     if value is None or isinstance(value, bool | int | float | str):
@@ -189,6 +195,11 @@ def from_json(value: Json) -> Any:
 def canonical(value: Json) -> str:
     """One text for equal JSON values: sorted keys, no spaces, unicode as it is."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=True)
+
+
+def storable(value: Json) -> str:
+    """`canonical`, with half surrogate pairs escaped as JSON escapes them: SQLite's UTF-8 cannot hold them."""
+    return canonical(value).encode("utf-8", "backslashreplace").decode()
 
 
 def content_hash(value: Json) -> str:

@@ -24,13 +24,13 @@ from suffice.evals.answered import ADDED, Kept, Layout, OutFile, OutText, added_
 from suffice.evals.barred import ENOUGH, barred_by
 from suffice.evals.columns import INPUT
 from suffice.evals.cost import count_before
-from suffice.evals.evaluate import opened
 from suffice.evals.grade import Grader
 from suffice.evals.runner import BATCH, Job, Tally, outcomes
-from suffice.evals.shown import counted, listed
 from suffice.evals.stream import Record, Table, records, scan
 from suffice.evals.trespass import asked, refuse_sealed_rows
+from suffice.models.places.opened import opened
 from suffice.programs.solution import Solution, check_inputs, from_function
+from suffice.shown import counted, listed
 from suffice.store import calls, runs
 from suffice.store.calls import Spent
 from suffice.store.database import Store, chunks

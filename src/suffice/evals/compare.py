@@ -9,9 +9,10 @@ from typing import Any
 
 from suffice.errors import UsageError
 from suffice.evals.cost import PerCase, per_case, short_cost
-from suffice.evals.evaluate import How, evaluated, opened, refuse_sealed, refuse_stopped
+from suffice.evals.evaluate import How, evaluated, refuse_sealed, refuse_stopped
 from suffice.evals.report import Report, figure, shortened
 from suffice.evals.task import Task
+from suffice.models.places.opened import opened
 from suffice.programs.using import maybe_using
 from suffice.stats.intervals import exact_sign_test, tango
 from suffice.store.database import Store

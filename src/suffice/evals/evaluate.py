@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Generator, Sequence
-from contextlib import aclosing, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict, cast, runtime_checkable
@@ -21,12 +21,12 @@ from suffice.evals.report import Report
 from suffice.evals.runner import Job, Tally, outcomes
 from suffice.evals.seal import dev_cases
 from suffice.evals.task import Task
-from suffice.models.places.settings import settings
+from suffice.models.places.opened import opened
 from suffice.programs.learned import learned_from
 from suffice.programs.solution import Solution, check_inputs, from_function
 from suffice.programs.using import maybe_using
 from suffice.store import calls, journal, runs
-from suffice.store.database import Store, open_store
+from suffice.store.database import Store
 from suffice.values import Case, Outcome, Split, content_hash
 
 if TYPE_CHECKING:  # what calls a model is heavy, and most evaluations call none
@@ -158,18 +158,6 @@ def check_task(task: Any) -> None:
     """Raise UsageError for what is no task, with the line that makes one."""
     if not isinstance(task, Task):
         raise UsageError(f"this is no task but a {type(task).__name__}", hint='task = sf.Task.load("tickets.jsonl")')
-
-
-@contextmanager
-def opened(store: Store | Path | str | None) -> Generator[Store]:
-    """A store for the time of one call: opened and closed here unless the caller brought an open one. It keeps what
-    suffice.toml says, unless the caller's says itself. Raises UsageError for a suffice.toml that cannot be read."""
-    if isinstance(store, Store):
-        yield store if store.keep is not None else replace(store, keep=settings().store_keep)
-        return
-    keep = settings().store_keep
-    with open_store(store) as own:
-        yield replace(own, keep=keep)
 
 
 async def _asked(

@@ -12,7 +12,7 @@ from typing import Any, Unpack
 from suffice.errors import BudgetError, UsageError
 from suffice.evals.claim import Stated
 from suffice.evals.cost import count_before
-from suffice.evals.evaluate import check_task, opened
+from suffice.evals.evaluate import check_task
 from suffice.evals.plan import Plan, plan_of, refuse_hopeless
 from suffice.evals.seal import Sealed, dev_cases, fitted_note, looked_at_note, open_cases
 from suffice.evals.task import Task
@@ -21,12 +21,14 @@ from suffice.ladder.closing import decide, to_json_decision
 from suffice.ladder.decision import Climbed, Decision
 from suffice.ladder.dev import contradicted, run_dev, run_reference
 from suffice.ladder.names import told_apart
+from suffice.ladder.payable import refuse_unpayable
 from suffice.ladder.rule import QUICK, Dev, DevEnd, Rule, moves
 from suffice.ladder.rung import Rung, as_rung, from_text, proposed
 from suffice.ladder.sentence import before_test
 from suffice.ladder.state import Climb, Options
 from suffice.ladder.stating import asked_of, state_claim
 from suffice.ladder.tries import candidate_solution, known_try, run_try
+from suffice.models.places.opened import opened
 from suffice.programs.using import maybe_using, model_here
 from suffice.stats.ledger import TOTAL, alpha_of_try
 from suffice.store import ledger, runs
@@ -64,7 +66,8 @@ async def climb(
 async def _climbed(task: Task, rungs: Any, claim: dict[str, Any], options: Options) -> Decision:
     ladder = _ladder(task, rungs)
     more = {name: options.get(name) for name in ("p95", "within", "of")}
-    asked = replace(asked_of(task, ladder, claim, **more), concurrency=options.get("concurrency", 8))
+    finite = options.get("finite", False)
+    asked = replace(asked_of(task, ladder, claim, **more, finite=finite), concurrency=options.get("concurrency", 8))
     with opened(options.get("store")) as store:
         known = _opened(store, task, options)
         dev = dev_cases(store, task)
@@ -104,6 +107,7 @@ def plan(
     p95: float | None = None,
     within: float | None = None,
     of: Any = None,
+    finite: bool = False,
     store: Store | Path | str | None = None,
 ) -> Plan:
     """What a climb on this task could show now, what it takes to pass, what is left to spend. Runs nothing.
@@ -112,7 +116,7 @@ def plan(
     """
     with opened(store) as db:
         claim = {"bar": bar, "tolerance": tolerance, "coverage": coverage}
-        asked = asked_of(task, [], claim, p95=p95, within=within, of=of)
+        asked = asked_of(task, [], claim, p95=p95, within=within, of=of, finite=finite)
         stated, sealed = state_claim(db, task, asked)
         refuse_hopeless(stated, sealed)
         default = tolerance is None and task.tolerance is None
@@ -170,6 +174,8 @@ async def _try(c: Climb, k: int) -> Verdict | None:
     """The verdict on the candidate of rung `k`, None where its try paused."""
     candidate, solution = c.candidates[k], await candidate_solution(c, k)
     known = known_try(c, solution)
+    if known is None:
+        await refuse_unpayable(c, k, solution)
     if known is None or known.verdict is None:
         history = ledger.history(c.store, c.sealed.block.id)
         number, alpha = (known.number, known.alpha) if known else (len(history) + 1, alpha_of_try(history))

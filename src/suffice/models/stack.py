@@ -20,6 +20,7 @@ from suffice.models.concerns.hedge import Latencies, hedge
 from suffice.models.concerns.limit import Limiter, limit
 from suffice.models.concerns.retry import Retry, retry
 from suffice.models.concerns.trace import trace
+from suffice.models.concerns.within import within
 from suffice.models.dialects.body import json_bytes
 from suffice.models.flow import Call, Flow
 from suffice.models.output.strict import strict_schema, why_not_strict
@@ -58,40 +59,43 @@ def stack(
     """
     one = legs[0]
     return trace(
-        cached(
-            fallback(
-                [
-                    permitted(
-                        capped(
-                            retry(
-                                hedged(
-                                    limit(
-                                        broken(
-                                            account(
-                                                wire(leg.address.endpoint, leg.key, leg.limiter.heard),
-                                                leg.terms,
-                                                partial(budgets, leg),
+        within(
+            cached(
+                fallback(
+                    [
+                        permitted(
+                            capped(
+                                retry(
+                                    hedged(
+                                        limit(
+                                            broken(
+                                                account(
+                                                    wire(leg.address.endpoint, leg.key, leg.limiter.heard),
+                                                    leg.terms,
+                                                    partial(budgets, leg),
+                                                ),
+                                                breaker_of(leg.address.endpoint.url),
+                                                leg.address.endpoint.host,
                                             ),
-                                            breaker_of(leg.address.endpoint.url),
-                                            leg.address.endpoint.host,
+                                            leg.limiter,
+                                            leg.terms.input_bound,
                                         ),
-                                        leg.limiter,
-                                        leg.terms.input_bound,
+                                        leg,
                                     ),
-                                    leg,
+                                    leg.retry,
                                 ),
-                                leg.retry,
+                                reasoning(leg.address),
                             ),
-                            reasoning(leg.address),
-                        ),
-                        leg,
-                        permit,
-                    )
-                    for leg in legs
-                ]
+                            leg,
+                            permit,
+                        )
+                        for leg in legs
+                    ]
+                ),
+                one.terms.key,
+                belongs,
             ),
             one.terms.key,
-            belongs,
         ),
         one.address,
     )

@@ -81,13 +81,14 @@ def _note(address: Address, operation: str, request: Request, flow: Flow, end: R
             desk.put(Ended(now, seconds, address, operation, request, flow.attempts, end, solution_here.get()))
     elif run.meter is not None:
         if isinstance(end, Reply) and end.cached:
-            run.meter.add(_cost(end, ()), flow.elapsed - end.latency, looked_up=True)
+            run.meter.add(cost_of(end, ()), flow.elapsed - end.latency, looked_up=True)
         else:
-            run.meter.add(_cost(end, flow.attempts), flow.waited)
+            run.meter.add(cost_of(end, flow.attempts), flow.waited)
 
 
-def _cost(end: Reply[Any] | BaseException, attempts: Sequence[Attempt]) -> Cost:
-    """Of a reply as it says, recorded or not; of a failed call what its attempts may have been billed."""
+def cost_of(end: Reply[Any] | BaseException, attempts: Sequence[Attempt]) -> Cost:
+    """What a call cost: of a reply as it says, recorded or not; of a failed call what its attempts may have been
+    billed."""
     if isinstance(end, Reply):
         return Cost(end.cost, end.usage.input_tokens, end.usage.output_tokens, end.at_most)
     tokens_in, tokens_out = (sum(getattr(a.usage, way) or 0 for a in attempts) for way in WAYS)
@@ -147,7 +148,7 @@ def _row(keep: Callable[[], Keep], ended: Ended) -> Served:
     end, attempts = ended.end, ended.attempts
     full = keep() == "full"
     reply = end if isinstance(end, Reply) else None
-    cost = _cost(end, attempts)
+    cost = cost_of(end, attempts)
     return Served(
         at=ended.at,
         operation=ended.operation,

@@ -19,11 +19,13 @@ from suffice.models.model import Model
 from suffice.models.options import CallOptions, checked
 from suffice.models.output.typed import OutputType, output_type
 from suffice.models.serving import serving
-from suffice.programs.prompt import Example, Prompt, check_template, messages, shown
+from suffice.programs.annotations import annotations_of
+from suffice.programs.prompt import Example, Prompt, check_template, messages, shown, unasked
 from suffice.programs.solution import Solution
-from suffice.programs.step_solution import Asking, step_solution, written
+from suffice.programs.step_solution import Asking, named, step_solution, written
 from suffice.programs.using import model_for
-from suffice.values import to_json
+from suffice.spans import span
+from suffice.values import Answer, to_json
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -62,14 +64,29 @@ class Step(Generic[P, R]):
         """Of its function, for whoever inspects it."""
         return self.signature
 
+    @property
+    def made_of(self) -> tuple[str, ...]:
+        """What its identity hangs on, besides the model that holds where it says none."""
+        options = {name: value for name, value in self.options.items() if name != "budget"}  # it changes as it is spent
+        return tuple(map(repr, (self.asked, self.typed.spec_schema, self.said_model, options)))
+
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """The answer. Raises NoModel, and what a call of the model raises."""
         return (await self.reply(*args, **kwargs)).value
 
     async def reply(self, *args: P.args, **kwargs: P.kwargs) -> Reply[R]:
         """The whole reply: value, usage in tokens, cost in US dollars, attempts. Raises as a call."""
-        with serving(self.name):
+        with serving(self.name), span(self.name, "step"):
             return cast("Reply[R]", await self.asking().reply(self._bound(args, kwargs)))
+
+    async def answer_of(self, *given: Any) -> Answer:
+        """The answer to inputs as a case has them, one value or a dict by name, or to several by their places. A blank
+        input that has no answer is handed on (ABSTAIN). Raises as a call."""
+        told = named(given[0], self.asked.inputs) if len(given) == 1 else self._bound(given, {})
+        if unasked(told):
+            return self.asking().of_blank(confident=False)
+        ask = cast("Callable[..., Awaitable[Reply[R]]]", self.reply)
+        return Answer((await ask(**told)).value)
 
     def prompt(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """What would be sent, as a person reads it. Sends nothing, and needs no model."""
@@ -151,11 +168,7 @@ def _made(function: Callable[..., Any], template: str | None) -> Step[Any, Any]:
     if not instruction:
         raise UsageError(f"the step {name} has no docstring, and that is its prompt", hint="say there what is wanted")
     _refuse_code(function, name)
-    try:
-        hints = typing.get_type_hints(function, include_extras=True)
-    except NameError as error:
-        hint = "types of a step stand at the top level of its module"
-        raise UsageError(f"an annotation of the step {name} cannot be resolved: {error}", hint=hint) from None
+    hints = annotations_of(function, f"the step {name}")
     if "return" not in hints:
         raise UsageError(f"the step {name} does not say what it returns", hint=f"async def {name}(…) -> str: …")
     typed = output_type(hints["return"])

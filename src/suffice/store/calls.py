@@ -8,10 +8,10 @@ import threading
 import time
 from dataclasses import dataclass
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 from suffice.store.commit import Commits
-from suffice.store.database import Store, beside, mapped
+from suffice.store.database import Store, mapped
+from suffice.store.desks import Desks
 from suffice.store.runs import run_number
 from suffice.values import Json
 
@@ -67,14 +67,6 @@ class Settled:
     request_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Desk:
-    """Where one event loop writes."""
-
-    store: Store
-    commits: Commits
-
-
 class CallJournal:
     """Records the model calls of one run (None: of no run). Any event loop of the process may use it.
 
@@ -85,18 +77,13 @@ class CallJournal:
     def __init__(self, store: Store, run: str | None, commits: Commits | None = None) -> None:
         """`commits` of the running event loop are shared: an outcome and its model calls are one commit."""
         self._store, self._run = store, None if run is None else run_number(run)
-        self._desks: WeakKeyDictionary[asyncio.AbstractEventLoop, _Desk] = WeakKeyDictionary()
-        if commits is not None:
-            self._desks[asyncio.get_running_loop()] = _Desk(store, commits)
+        self._desks = Desks(store, commits)
         self._lock = threading.Lock()
         self._next = _first_number(store)
 
     def close(self) -> None:
         """Close the connections. Calls still under way can no longer be recorded."""
-        with self._lock:
-            for desk in self._desks.values():
-                self._let_go(desk)
-            self._desks.clear()
+        self._desks.close()
 
     def lookup(self, request: str) -> Json | None:
         """What the request with this hash (32 hex digits) was answered, None where it never was. Raises StoreError."""
@@ -104,7 +91,7 @@ class CallJournal:
         if held is not None:
             return held
         sql = "SELECT value FROM reply WHERE request = ?"
-        row = self._desk().commits.first(sql, (bytes.fromhex(request),))
+        row = self._desks.here().first(sql, (bytes.fromhex(request),))
         return None if row is None else json.loads(row[0])
 
     async def keep(self, request: str, model: str, value: Json, inputs: str = "") -> None:
@@ -114,11 +101,11 @@ class CallJournal:
             self._store.memory.reply(request, value)
             return
         row = (bytes.fromhex(request), model, _encode(value), time.time(), bytes.fromhex(inputs) or None)
-        await self._desk().commits.write([(REPLY, row)])
+        await self._desks.here().write([(REPLY, row)])
 
     async def begin(self, sent: Sent) -> int:
         """Note an attempt before it is sent; its number. Raises StoreError, also where an earlier note failed."""
-        commits = self._desk().commits
+        commits = self._desks.here()
         commits.check()
         with self._lock:
             number, self._next = self._next, self._next + 1
@@ -137,28 +124,7 @@ class CallJournal:
             s = settled
             named = s.request_id if self._store.texts else None  # a text of the server's
             row = (s.outcome, s.status, s.seconds, s.input_tokens, s.output_tokens, s.cost_usd, named)
-            self._desk().commits.hand_in([(ENDED, (*row, number))])
-
-    def _desk(self) -> _Desk:
-        loop = asyncio.get_running_loop()
-        found = self._desks.get(loop)
-        if found is None:
-            with self._lock:
-                self._leave_closed()
-                own = beside(self._store)
-                found = self._desks[loop] = _Desk(own, Commits(own))
-        return found
-
-    def _leave_closed(self) -> None:
-        """Close the connections of loops that have closed: nested runs make a loop each."""
-        for loop in [one for one in self._desks if one.is_closed()]:
-            self._let_go(self._desks.pop(loop))
-
-    def _let_go(self, desk: _Desk) -> None:
-        if desk.store is self._store:  # whose it is closes it
-            desk.commits.flush()
-        else:
-            desk.commits.close()
+            self._desks.here().hand_in([(ENDED, (*row, number))])
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from suffice.errors import StoreBusy
 from suffice.store.database import Store, mapped, transaction
 from suffice.store.keep import what_the_seal_needs
 from suffice.store.runs import under_way
-from suffice.values import Json, canonical
+from suffice.values import Json, storable
 
 ENDED_BEFORE: Final = "SELECT number FROM run WHERE coalesce(finished, started) < ?"
 
@@ -141,6 +141,6 @@ def _edited(db: sqlite3.Connection, runs: Sequence[tuple[int, str]], edit: Calla
         made = edit(result)
         if made != result:
             changed += 1
-            told = None if made is None else canonical(made).encode("utf-8", "backslashreplace").decode()
+            told = None if made is None else storable(made)
             db.execute("UPDATE run SET result = ? WHERE number = ?", (told, number))
     return changed

@@ -2,7 +2,8 @@
 
 A block is a set of sealed cases fixed when it is first claimed on. Its tries share one error budget, in order,
 whatever their bar or grader; blocks never share a case, so a growing split gets a fresh budget for its fresh cases
-only, and an overlapping split inherits what was spent. Cases go by the hash of their folded inputs (`Case.key`).
+only, and an overlapping split inherits what was spent. Cases go by the hash of their folded inputs (`Case.key`), and
+by those under which they are known beside other input columns (`Case.marks`).
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import hashlib
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Final
 
 from suffice.errors import SealedError, StoreBusy, StoreError, UsageError
@@ -20,6 +22,7 @@ from suffice.store.database import Store, mapped, select_in, transaction
 from suffice.store.runs import run_number
 from suffice.values import Json, Verdict, canonical
 
+FRESH: Final = 0  # stands for the block that is not stored yet
 TRY: Final = (
     "SELECT try.id, block, try.number, candidate, claim, alpha, try.n, order_seed, kind || '-' || run.number,"
     " try.started, try.finished, verdict, used, bound, details, pauses"
@@ -34,6 +37,7 @@ class Block:
     keys: frozenset[str]
     n: int  # cases when it was first used
     order_seed: int  # one order for every candidate
+    marks: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]], hash=False)  # of each key
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,21 +126,24 @@ def still_sealed(store: Store, keys: Iterable[str]) -> dict[str, str]:
     return {key: task for key, task in found.items() if key not in shown}
 
 
-def blocks(store: Store, keys: Iterable[str]) -> list[Block]:
+def blocks(store: Store, keys: Iterable[str], marks: Mapping[str, Iterable[str]] = MappingProxyType({})) -> list[Block]:
     """The blocks of these sealed cases, each restricted to them, oldest first; last the cases no block has, id None.
 
-    Cases that were shown are left out. Raises StoreError.
+    A case belongs to the block that has its key, else to the oldest that has one of its `marks`. Cases that were shown
+    are left out. Raises StoreError.
     """
     wanted = set(keys)
-    sealed = wanted - exposed(store, wanted)
+    known = {key: frozenset(marks.get(key, ())) for key in wanted - exposed(store, wanted)}
+    select = "SELECT key, block FROM block_case WHERE key IN ({})"
+    there = {key.hex(): int(number) for key, number in select_in(store, select, {*known}.union(*known.values()))}
     kept: dict[int, set[str]] = {}
-    for key, number in select_in(store, "SELECT key, block FROM block_case WHERE key IN ({})", sealed):
-        kept.setdefault(number, set()).add(key.hex())
-    found = [_block(store, number, frozenset(members)) for number, members in sorted(kept.items())]
-    fresh = frozenset(sealed.difference(*kept.values()))
-    if fresh:
-        found.append(Block(None, fresh, len(fresh), _order_seed(_fingerprint(_sorted(fresh)))))
-    return found
+    for key, own in known.items():
+        number = there.get(key) or min((there[mark] for mark in own if mark in there), default=FRESH)
+        kept.setdefault(number, set()).add(key)
+    return [
+        _block(store, number, {key: known[key] for key in members})
+        for number, members in sorted(kept.items(), key=lambda one: (one[0] == FRESH, one[0]))
+    ]
 
 
 def begin_try(
@@ -163,14 +170,15 @@ def begin_try(
     blobs = _sorted(block.keys)
     cases = _fingerprint(blobs)
     with transaction(store) as db:
-        shown = exposed(store, block.keys)
+        shown = exposed(store, block.keys.union(*block.marks.values()))
         if shown:
+            seen = sum(not shown.isdisjoint({key, *block.marks.get(key, ())}) for key in block.keys)
             raise SealedError(
-                f"{len(shown)} of these {len(blobs)} test cases were shown meanwhile; nothing was spent",
+                f"{seen} of these {len(blobs)} test cases were shown meanwhile; nothing was spent",
                 hint="run the same command again: it uses the cases that are still sealed",
                 where=str(store.path),
             )
-        number = block.id if block.id is not None else _store_block(store, block, cases, blobs)
+        number = block.id if block.id is not None else _store_block(store, block, cases)
         known = known_try(store, replace(block, id=number), candidate, claim)
         if known is not None:
             return known
@@ -230,10 +238,11 @@ def history(store: Store, block: int | None) -> list[bool]:
         return [bool(passed) for (passed,) in store.connection.execute(sql, (block,))]
 
 
-def _store_block(store: Store, block: Block, cases: bytes, blobs: Collection[bytes]) -> int:
+def _store_block(store: Store, block: Block, cases: bytes) -> int:
     """Store a fresh block inside a transaction, or find the one that was stored of the same cases meanwhile."""
     db = store.connection
-    taken = {row[0] for row in select_in(store, "SELECT block FROM block_case WHERE key IN ({})", block.keys)}
+    known = block.keys.union(*block.marks.values())
+    taken = {row[0] for row in select_in(store, "SELECT block FROM block_case WHERE key IN ({})", known)}
     if taken:
         same = {row[0] for row in db.execute("SELECT id FROM block WHERE cases = ?", (cases,))}
         if taken <= same:
@@ -249,14 +258,18 @@ def _store_block(store: Store, block: Block, cases: bytes, blobs: Collection[byt
     )
     number = cursor.lastrowid
     assert number is not None
-    db.executemany("INSERT INTO block_case (key, block) VALUES (?, ?)", ((blob, number) for blob in blobs))
+    db.executemany("INSERT INTO block_case (key, block) VALUES (?, ?)", ((blob, number) for blob in _sorted(known)))
     return number
 
 
-def _block(store: Store, number: int, keys: frozenset[str]) -> Block:
+def _block(store: Store, number: int, marks: Mapping[str, frozenset[str]]) -> Block:
+    keys = frozenset(marks)
+    if number == FRESH:
+        return Block(None, keys, len(keys), _order_seed(_fingerprint(_sorted(keys))), marks)
     with mapped(store.path):
         row = store.connection.execute("SELECT n, order_seed FROM block WHERE id = ?", (number,)).fetchone()
-    return Block(number, keys, *row)
+    n, order_seed = row
+    return Block(number, keys, n, order_seed, marks)
 
 
 def _tries(store: Store, where: str, *given: Any) -> list[Try]:

@@ -11,7 +11,7 @@ from suffice.errors import StoreBusy, UsageError
 from suffice.store.database import Store, mapped, transaction
 from suffice.store.keep import result_as_kept
 from suffice.store.process import Process, alive, enrol
-from suffice.values import Json, canonical, content_hash
+from suffice.values import Json, content_hash, storable
 
 State = Literal["running", "done", "interrupted", "failed"]
 
@@ -48,7 +48,7 @@ def start_run(store: Store, kind: str, task: str, settings: Json, *, identity: s
         cursor = db.execute(
             "INSERT INTO run (kind, task, identity, settings, state, process, started)"
             " VALUES (?, ?, ?, ?, 'running', ?, ?)",
-            (kind, _whole(task), same, _whole(canonical(settings)), enrol(db), time.time()),
+            (kind, _whole(task), same, storable(settings), enrol(db), time.time()),
         )
         return f"{kind}-{cursor.lastrowid}"
 
@@ -70,7 +70,7 @@ def resume_run(store: Store, run: str, settings: Json = None) -> Run:
         db.execute(
             "UPDATE run SET state = 'running', process = ?, settings = ?, finished = NULL, result = NULL"
             " WHERE number = ?",
-            (enrol(db), _whole(canonical(now)), run_number(run)),
+            (enrol(db), storable(now), run_number(run)),
         )
     return get_run(store, run)
 
@@ -81,7 +81,7 @@ def finish_run(store: Store, run: str, state: State, result: Json = None) -> Non
     with transaction(store) as db:
         cursor = db.execute(
             "UPDATE run SET state = ?, finished = ?, result = ? WHERE number = ?",
-            (state, time.time(), _whole(canonical(kept)), run_number(run)),
+            (state, time.time(), storable(kept), run_number(run)),
         )
         if not cursor.rowcount:
             raise _unknown(store, run)

@@ -114,5 +114,18 @@ VERSION_6: Final = (
     "ALTER TABLE reply ADD COLUMN inputs BLOB",
 )
 
-VERSIONS: Final = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6)
+VERSION_7: Final = (
+    # What a durable run did: an intent before each model call, tool and question, then its result. `address` is its
+    # place in the program, `number` the order of beginning; `state` is open, done or failed.
+    """CREATE TABLE effect (
+        run INTEGER NOT NULL, address TEXT NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL,
+        arguments TEXT NOT NULL, begun REAL NOT NULL, ended REAL, times INTEGER NOT NULL DEFAULT 1,
+        state TEXT NOT NULL DEFAULT 'open', value TEXT, PRIMARY KEY (run, address)) WITHOUT ROWID""",
+    # What a program did on a case, as a tree: names, times and costs, no text of the case.
+    """CREATE TABLE trace (
+        run INTEGER NOT NULL, solution TEXT NOT NULL, inputs BLOB NOT NULL, tree TEXT NOT NULL,
+        PRIMARY KEY (run, solution, inputs)) WITHOUT ROWID""",
+)
+
+VERSIONS: Final = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7)
 """A store of version v is brought up to date by the statements of versions v+1, v+2, ... in order."""

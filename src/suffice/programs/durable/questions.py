@@ -1,0 +1,108 @@
+"""Where durable runs stand, what they ask, and the answers that a person gives."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from suffice.errors import StoreBusy, UsageError
+from suffice.models.places.opened import opened
+from suffice.programs.durable.run import KIND
+from suffice.shown import one_line
+from suffice.store import runs
+from suffice.store.calls import spent
+from suffice.store.database import Store, mapped, transaction
+from suffice.store.effect_journal import load
+from suffice.values import storable
+
+ANSWER: Final = "UPDATE effect SET state = 'done', value = ?, ended = ? WHERE run = ? AND number = ? AND state = 'open'"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where a durable run stands. `state` is running, waiting, interrupted, failed or done.
+
+    `effects` is how many calls, tools and answers are recorded. `again` were in flight when the run was cut off, and
+    were sent again: they may have been paid twice. `usd` is what its model calls cost so far.
+    """
+
+    run: str
+    id: str
+    program: str
+    state: str
+    effects: int
+    again: int
+    usd: float
+    question: str | None = None
+    choices: tuple[str, ...] = ()
+
+
+def status(id: str, *, store: Store | Path | str | None = None) -> Status:
+    """Where the run stands that has this id, or this name in `suffice runs`. Raises UsageError for none, StoreError."""
+    with opened(store) as db:
+        return _status(db, _found(db, id))
+
+
+def questions(*, store: Store | Path | str | None = None) -> list[Status]:
+    """The runs that wait for a person, the oldest first. Raises StoreError."""
+    with opened(store) as db:
+        every = (_status(db, run) for run in runs.list_runs(db, KIND, limit=1_000_000) if run.state != "done")
+        return sorted((s for s in every if s.state == "waiting"), key=lambda s: runs.run_number(s.run))
+
+
+def answer(id: str, text: str, *, store: Store | Path | str | None = None) -> Status:
+    """Give the answer that the run with this id waits for; it goes on when it is run again.
+
+    Raises UsageError where it asks nothing, or for an answer that is none of its choices; StoreBusy while it runs.
+    """
+    with opened(store) as db:
+        run = _found(db, id)
+        at = _status(db, run)
+        if at.state == "running":
+            raise StoreBusy(f"{at.run} is running", hint="answer once it has stopped at its question")
+        if at.question is None:
+            raise UsageError(f"{at.run} asks nothing: it is {at.state}", hint="suffice questions lists those that do")
+        if at.choices and text not in at.choices:
+            raise UsageError(
+                f"{one_line(text[:60])!r} is no answer to: {one_line(at.question)}",
+                hint=f"one of: {', '.join(at.choices)}",
+            )
+        number = next(e.number for e in load(db, run.id) if e.kind == "question" and e.state == "open")
+        with transaction(db) as connection:
+            connection.execute(ANSWER, (storable(text), time.time(), runs.run_number(run.id), number))
+        return _status(db, _found(db, id))
+
+
+def _found(db: Store, id: str) -> runs.Run:
+    found = runs.latest(db, KIND, id)
+    if found is not None:
+        return found
+    if id.startswith(f"{KIND}-"):
+        return runs.get_run(db, id)
+    raise UsageError(f"no durable run has the id {id[:60]!r}", hint="suffice runs lists them")
+
+
+def _status(db: Store, run: runs.Run) -> Status:
+    effects, paid = load(db, run.id), spent(db, run.id)
+    with mapped(db.path):
+        (again,) = db.connection.execute(
+            "SELECT coalesce(sum(times - 1), 0) FROM effect WHERE run = ?", (runs.run_number(run.id),)
+        ).fetchone()
+    settings: Any = run.settings
+    asks = next((e.arguments for e in effects if e.kind == "question" and e.state == "open"), None)
+    told: Any = {} if asks is None else json.loads(asks)
+    waits = run.state == "interrupted" and asks is not None
+    return Status(
+        run.id,
+        settings["id"],
+        settings["program"],
+        "waiting" if waits else run.state,
+        sum(e.state == "done" for e in effects),
+        again,
+        paid.usd,
+        told["question"] if waits else None,
+        tuple(told["choices"]) if waits else (),
+    )

@@ -1,0 +1,192 @@
+"""A durable run: a program that can be killed or wait for a person at any moment, and goes on from there.
+
+Everything that costs or changes something (model calls, steps, tools, questions) is an effect (`store/effects.py`).
+Run again under its id, a program goes the same way, and what it had done is looked up. What it does between its
+effects is done again, so it must do the same again: time and chance come from `now()` and `random()`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+from suffice.arguments import Rule, check
+from suffice.errors import SolutionError, UsageError, Waiting
+from suffice.models.belonging import Belonging, belonging
+from suffice.models.concerns.budget import Budget
+from suffice.models.places.opened import opened
+from suffice.programs.annotations import annotations_of
+from suffice.programs.threads import in_thread
+from suffice.spans import Span, tree
+from suffice.store import runs
+from suffice.store.calls import CallJournal
+from suffice.store.database import Store
+from suffice.store.effect_journal import Effects, load
+from suffice.store.effects import Stopped, recording
+from suffice.store.traces import keep_trace
+from suffice.values import Json
+
+KIND: Final = "program"
+ID: Final = Rule(
+    lambda v: isinstance(v, str) and 0 < len(v.strip()) and len(v) <= 200, "a short text", 'id="refund-17"'
+)
+
+
+async def run(
+    program: Callable[..., Any],
+    /,
+    *args: Any,
+    id: str,
+    budget: Budget | None = None,
+    store: Store | Path | str | None = None,
+    **kwargs: Any,
+) -> Any:
+    """What `program(*args, **kwargs)` returns, by way of a run that is remembered under `id`.
+
+    Called again with the same id it goes on where it was killed, stopped or failed; of a run that is done it gives the
+    recorded result. `budget` holds for its model calls. The program is a plain or async function; its arguments and
+    what it returns have a JSON form, of which the result is made by its return annotation.
+
+    Raises Waiting while a person must answer, JournalDiverged where the program now does something else than was
+    recorded, StoreBusy while another process runs it, UsageError for other arguments under this id, StoreError, and
+    what the program raises.
+    """
+    write, read = _returned(program)
+    with opened(store) as db:
+        begun = _begun(db, program, args, kwargs, id)
+        if isinstance(begun, _Done):
+            return read(begun.value)
+        try:
+            value = write(await _run(db, begun, program, args, kwargs, budget))
+        except Stopped:
+            runs.finish_run(db, begun, "interrupted")
+            raise _waiting(db, begun) from None
+        except BaseException as error:
+            runs.finish_run(db, begun, "failed" if isinstance(error, Exception) else "interrupted")
+            raise
+        runs.finish_run(db, begun, "done", {"value": value})
+    return read(value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """A run that has a result."""
+
+    value: Json
+
+
+def _begun(db: Store, program: Callable[..., Any], args: Any, kwargs: Any, id: str) -> str | _Done:
+    """The run under this id, taken up or begun; its result where it is done. Raises UsageError, StoreBusy."""
+    check("the id of a durable run", id, ID)
+    if not db.texts:
+        raise UsageError(
+            "a durable run goes on from what it recorded, and store.keep keeps no texts",
+            hint='store.keep = "full" in suffice.toml, or another store: store="runs"',
+        )
+    name = getattr(program, "__name__", None) or getattr(program, "name", None) or type(program).__name__
+    settings = {"id": id, "program": name, "inputs": _inputs(name, args, kwargs)}
+    found = runs.latest(db, KIND, id)
+    if found is None:
+        return runs.start_run(db, KIND, name, settings, identity=id)
+    before: Any = found.settings
+    if before["inputs"] != settings["inputs"]:
+        raise UsageError(
+            f"{found.id} was begun under the id {id!r} with other arguments", hint="give a new run a new id"
+        )
+    if found.state == "done":
+        result: Any = found.result
+        return _Done(result["value"])
+    return runs.resume_run(db, found.id, {**before, "program": name}).id
+
+
+async def _run(db: Store, run: str, program: Callable[..., Any], args: Any, kwargs: Any, budget: Budget | None) -> Any:
+    effects, calls = Effects(db, run), CallJournal(db, run)
+    try:
+        with _kept_tree(db, run, program) as root, recording(effects):
+            with belonging(Belonging(calls, cache=False, budget=budget)):
+                try:
+                    return await _called(partial(program, *args, **kwargs), program)
+                except BaseException as error:
+                    await _wind_up(effects, root, error)
+                    raise
+    finally:
+        effects.close()
+        calls.close()
+
+
+async def _called(call: Callable[[], Any], program: Callable[..., Any]) -> Any:
+    if inspect.iscoroutinefunction(program) or inspect.iscoroutinefunction(type(program).__call__):
+        return await call()
+    value = await in_thread(call)
+    return await value if inspect.isawaitable(value) else value
+
+
+async def _wind_up(effects: Effects, root: Span, error: BaseException) -> None:
+    """Until no other task of the run is under way. Beside a question all may end, because they are asked for; beside an
+    error what has begun, so that nobody need be asked whether it was done; on Ctrl-C nothing."""
+    loop, own = asyncio.get_running_loop(), asyncio.current_task()
+    if not isinstance(error, Stopped):
+        effects.shut()
+    while left := [t for t in root.workers if t is not own and not t.done() and t.get_loop() is loop]:
+        for task in left:
+            if not (isinstance(error, Stopped) or (isinstance(error, Exception) and task in effects.under_way)):
+                task.cancel()
+        await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
+    for task in root.workers - {own}:
+        if task.done() and not task.cancelled():
+            task.exception()  # it is told to nobody else
+
+
+def _waiting(db: Store, run: str) -> Waiting:
+    """The first of the questions that the run asks."""
+    asks = next(e for e in load(db, run) if e.kind == "question" and e.state == "open")
+    told: Any = json.loads(asks.arguments)
+    return Waiting(run, told["question"], tuple(told["choices"]))
+
+
+@contextmanager
+def _kept_tree(db: Store, run: str, program: Callable[..., Any]) -> Generator[Span]:
+    """Grow the tree of the run, and keep it however the run ends."""
+    root: Span | None = None
+    try:
+        with tree(getattr(program, "__name__", "program")) as root:
+            yield root
+    finally:
+        if root is not None:
+            keep_trace(db, run, root)
+
+
+def _inputs(name: str, args: Any, kwargs: Any) -> Json:
+    try:
+        return to_jsonable_python([list(args), kwargs])
+    except PydanticSerializationError as error:
+        raise UsageError(
+            f"an argument of {name} has no JSON form: {error}", hint="texts, numbers, lists, dicts, pydantic models"
+        ) from None
+
+
+def _returned(program: Callable[..., Any]) -> tuple[Callable[[Any], Json], Callable[[Json], Any]]:
+    """From what a program returns to JSON, and back by its return annotation."""
+    inner: Any = getattr(program, "function", None) or program
+    if not callable(program):
+        raise UsageError(f"a program is a function, not {program!r:.80}", hint="def refund(order: int) -> str: …")
+    hints = annotations_of(inner, "the program") if inspect.isroutine(inner) else {}
+    typed: TypeAdapter[Any] = TypeAdapter(hints.get("return", Any))
+
+    def write(value: Any) -> Json:
+        try:
+            return to_jsonable_python(value)
+        except PydanticSerializationError as error:
+            raise SolutionError(f"what the program returned has no JSON form: {error}") from None
+
+    return write, typed.validate_python

@@ -1,0 +1,205 @@
+"""The journal of effects: what a durable run did, by address, and whether it does the same again.
+
+The key of an effect is its run and its address in the program (`suffice.spans`); its name and arguments must be those
+that were recorded there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, Literal, cast
+
+from suffice.errors import JournalDiverged, StoreError
+from suffice.spans import Address
+from suffice.store.commit import Statement
+from suffice.store.database import Store, mapped
+from suffice.store.desks import Desks
+from suffice.store.runs import run_number
+from suffice.values import Json, storable
+
+State = Literal["open", "done", "failed"]
+Places = tuple[tuple[int, int], ...]
+"""An address without its names: lane and place at each level."""
+
+LOAD: Final = (
+    "SELECT address, number, name, kind, arguments, begun, times, state, value FROM effect WHERE run = ?"
+    " ORDER BY number"
+)
+BEGUN: Final = (
+    "INSERT INTO effect (run, address, number, name, kind, arguments, begun) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT DO UPDATE SET times = times + (kind <> 'question' AND state = 'open'), state = 'open', value = NULL,"
+    " begun = excluded.begun"
+)
+ENDED: Final = "UPDATE effect SET state = ?, value = ?, ended = ? WHERE run = ? AND address = ?"
+MADE: Final = (
+    "INSERT INTO effect (run, address, number, name, kind, arguments, begun, ended, state, value)"
+    " VALUES (?, ?, ?, ?, ?, '{}', ?, ?, 'done', ?)"
+)
+SHOWN: Final = 200  # characters of a call that an error or a question quotes
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One effect as it stands in the store. `value` is JSON: the result of one that is done, the error of one that
+    failed. `times` is how often it was begun without an end, and the last time. `begun` is in seconds since 1970."""
+
+    places: Places
+    number: int
+    name: str
+    kind: str
+    arguments: str
+    begun: float
+    times: int
+    state: State
+    value: Json
+
+    def __str__(self) -> str:
+        return call_text(self.name, json.loads(self.arguments))
+
+
+class Effects:
+    """The effects of one run: those that were recorded when it was opened, and those that it makes. Any event loop
+    and thread of the process may use it. `under_way` are the tasks that are in the middle of one."""
+
+    def __init__(self, store: Store, run: str) -> None:
+        """Raises StoreError."""
+        self.run, self._number, self._desks = run, run_number(run), Desks(store)
+        self.recorded = {effect.places: effect for effect in load(store, run)}
+        self.asked: set[Places] = set()
+        self._unwritten: list[Statement] = []
+        self.under_way: set[asyncio.Task[Any] | None] = set()
+        self._shut = False
+        self._next = max((e.number for e in self.recorded.values()), default=0) + 1
+
+    def close(self) -> None:
+        """Write what is unwritten; nothing more can be begun. Raises StoreError."""
+        self.shut()
+        if self._unwritten:
+            self._desks.here().hand_in(self._taken())
+        self._desks.close()
+
+    def shut(self) -> None:
+        """From now on nothing can be begun; what is under way is still recorded."""
+        self._shut = True
+
+    def at(self, address: Address, name: str, kind: str, arguments: Json) -> Recorded | None:
+        """What is recorded at this address, None where nothing is. Raises JournalDiverged where something else is, or
+        where the recorded program went on without it."""
+        places = places_of(address)
+        self.asked.add(places)
+        found = self.recorded.get(places)
+        if found is None:
+            other = next((e for e in self.recorded.values() if self._instead(e.places, places)), None)
+            if other is not None:
+                raise _diverged(self.run, address, str(other), call_text(name, arguments))
+        elif (found.name, found.kind, found.arguments) != (name, kind, storable(arguments)):
+            raise _diverged(self.run, address, str(found), call_text(name, arguments))
+        return found
+
+    def went_on(self, places: Places) -> bool:
+        """Whether the recorded program did something after what it did there: then how that ended is final."""
+        return any(follows(other, places) for other in self.recorded)
+
+    async def begin(self, address: Address, name: str, kind: str, arguments: Json) -> None:
+        """Write an intent. Raises StoreError, also once the run has ended: nobody would hear of what a task that was
+        left behind does."""
+        if self._shut:
+            raise StoreError(f"{self.run} has ended, and {call_text(name, arguments)} was not called")
+        row = (self._number, _text(places_of(address)), self._count(), name, kind, storable(arguments), time.time())
+        await self._desks.here().write([*self._taken(), (BEGUN, row)])
+
+    async def end(self, address: Address, state: State, value: Json) -> None:
+        """Write how it ended. Raises StoreError."""
+        row = (state, storable(value), time.time(), self._number, _text(places_of(address)))
+        await self._desks.here().write([(ENDED, row)])
+
+    @contextmanager
+    def working(self) -> Generator[None]:
+        """While it lasts, this task is under way."""
+        task = asyncio.current_task()
+        inner = task in self.under_way
+        self.under_way.add(task)
+        try:
+            yield
+        finally:
+            if not inner:
+                self.under_way.discard(task)
+
+    def made(self, address: Address, name: str, kind: str, value: Json) -> None:
+        """Note a value that was only thought of; it is written before anything that may depend on it is begun."""
+        at = time.time()
+        row = (self._number, _text(places_of(address)), self._count(), name, kind, at, at, storable(value))
+        self._unwritten.append((MADE, row))
+
+    def _instead(self, other: Places, places: Places) -> bool:
+        """Whether `other` was recorded in the stead of a call at `places`, of which nothing is."""
+        inside = other[: len(places)] == places
+        around = places[: len(other)] == other and other not in self.asked
+        return inside or around or follows(other, places)
+
+    def _count(self) -> int:
+        number, self._next = self._next, self._next + 1
+        return number
+
+    def _taken(self) -> list[Statement]:
+        taken, self._unwritten = self._unwritten, []
+        return taken
+
+
+def load(store: Store, run: str) -> list[Recorded]:
+    """The effects of a run in the order in which they were begun. Raises StoreError."""
+    with mapped(store.path):
+        rows = store.connection.execute(LOAD, (run_number(run),)).fetchall()
+    return [_recorded(*row) for row in rows]
+
+
+def _recorded(address: str, number: int, *rest: Any) -> Recorded:
+    name, kind, arguments, begun, times, state, value = rest
+    told = None if value is None else json.loads(value)
+    return Recorded(_places(address), number, name, kind, arguments, begun, times, state, told)
+
+
+def places_of(address: Address) -> Places:
+    """An address without its names."""
+    return tuple((turn.lane, turn.place) for turn in address)
+
+
+def follows(later: Places, earlier: Places) -> bool:
+    """Whether a program that does one thing after the other within a lane does `later` after `earlier`."""
+    for one, other in zip(later, earlier, strict=False):
+        if one != other:
+            return one[0] == other[0] and one[1] > other[1]
+    return False
+
+
+def call_text(name: str, arguments: Json) -> str:
+    """A call in one short line, as a person reads it: refund(order=17)."""
+    if isinstance(arguments, dict):
+        told = cast("dict[str, Json]", arguments)
+        inside = ", ".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in told.items())
+    else:
+        inside = json.dumps(arguments, ensure_ascii=False)
+    return f"{name}({inside if len(inside) <= SHOWN else inside[:SHOWN] + '…'})"
+
+
+def _diverged(run: str, address: Address, recorded: str, now: str) -> JournalDiverged:
+    way = " > ".join(turn.name for turn in address)
+    return JournalDiverged(
+        f"{run} goes another way than when it was recorded, at {way}: recorded is {recorded}, asked for is now {now}",
+        hint="undo the change of the program, or begin a new run under another id; side-by-side calls belong into "
+        "tasks of their own (workflow.parallel), time and chance into sf.durable.now() and sf.durable.random()",
+    )
+
+
+def _text(places: Places) -> str:
+    return "/".join(f"{lane}.{place}" for lane, place in places)
+
+
+def _places(text: str) -> Places:
+    pairs = (part.split(".") for part in text.split("/"))
+    return tuple((int(lane), int(place)) for lane, place in pairs)

@@ -1,0 +1,390 @@
+"""Durable runs: what was done is not done again, whatever ended the run; what goes another way is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+from upstream_faults import Asked, Fault, Ok, Status, first
+
+from suffice import Model, step
+from suffice.errors import BudgetError, JournalDiverged, ServerError, StoreBusy, StoreError, UsageError, Waiting
+from suffice.models.concerns.budget import Budget
+from suffice.models.concerns.retry import Retry
+from suffice.programs import durable
+from suffice.programs.asking import answered_by, ask_human
+from suffice.programs.tool import tool
+from suffice.store.database import open_store
+from suffice.store.traces import traces
+from upstream import upstream
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SUFFICE_HOME", str(tmp_path / "store"))
+    return tmp_path / "store"
+
+
+class Shop:
+    """A world that counts what was done to it, with tools over it."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.fails: dict[str, Exception | type[BaseException]] = {}
+
+        @tool
+        def look(order: int) -> dict[str, int]:
+            """The order's total."""
+            self.note(f"look {order}")
+            return {"total": 2 * order}
+
+        @tool(repeat="never")
+        def refund(order: int) -> str:
+            """Pay it back."""
+            self.note(f"refund {order}")
+            return f"refunded {order}"
+
+        self.look, self.refund = look, refund
+
+    def note(self, what: str) -> None:
+        self.done.append(what)
+        if what in self.fails:
+            raise self.fails.pop(what)
+
+
+def go(program: Callable[..., Any], *args: Any, id: str = "one", **options: Any) -> Any:
+    return asyncio.run(durable.run(program, *args, id=id, **options))
+
+
+def test_a_run_that_failed_goes_on_where_it_failed_and_a_finished_one_is_looked_up() -> None:
+    shop = Shop()
+    shop.fails["refund 7"] = ValueError("the bank is closed")
+
+    async def program(order: int) -> str:
+        found = await shop.look(order)
+        return await shop.refund(order) + f" of {found['total']}"
+
+    with pytest.raises(ValueError, match="bank"):
+        go(program, 7)
+    assert durable.status("one").state == "failed"
+    assert go(program, 7) == "refunded 7 of 14"
+    assert go(program, 7) == "refunded 7 of 14"
+    assert shop.done == ["look 7", "refund 7", "refund 7"]
+    assert durable.status("one").state == "done" and durable.status("program-1").id == "one"
+
+
+def test_an_error_that_the_program_went_on_past_is_final() -> None:
+    shop = Shop()
+    shop.fails = {"look 1": LookupError("no such order"), "refund 9": OSError("later")}
+
+    async def program() -> str:
+        try:
+            await shop.look(1)
+        except LookupError as error:
+            return await shop.refund(9) + f" after {error}"
+        return "found"
+
+    with pytest.raises(OSError, match="later"):
+        go(program)
+    assert go(program) == "refunded 9 after no such order"
+    assert shop.done == ["look 1", "refund 9", "refund 9"]
+
+
+def test_a_question_stops_the_run_until_it_is_answered() -> None:
+    shop = Shop()
+
+    async def program(order: int) -> str:
+        await shop.look(order)
+        return await shop.refund(order) if await ask_human(f"Refund {order}?", ["yes", "no"]) == "yes" else "kept"
+
+    for _ in range(2):
+        with pytest.raises(Waiting) as stop:
+            go(program, 3, id="r3")
+        assert (stop.value.question, stop.value.choices) == ("Refund 3?", ("yes", "no"))
+    (waiting,) = durable.questions()
+    assert (waiting.id, waiting.question, waiting.state) == ("r3", "Refund 3?", "waiting")
+    with pytest.raises(UsageError, match="yes, no"):
+        durable.answer("r3", "perhaps")
+    assert durable.answer("r3", "yes").state == "interrupted" and durable.questions() == []
+    with pytest.raises(UsageError, match="asks nothing"):
+        durable.answer("r3", "no")
+    assert go(program, 3, id="r3") == "refunded 3"
+    assert shop.done == ["look 3", "refund 3"]
+
+
+def test_a_program_that_catches_everything_does_not_catch_a_question() -> None:
+    async def program() -> str:
+        try:
+            return await ask_human("Sure?")
+        except Exception:
+            return "swallowed"
+
+    with pytest.raises(Waiting):
+        go(program)
+    durable.answer("one", "quite")
+    assert go(program) == "quite"
+
+
+def test_outside_of_a_run_a_question_needs_somebody_to_answer() -> None:
+    with pytest.raises(UsageError, match="nobody can answer"):
+        asyncio.run(ask_human("Sure?"))
+
+    async def person(question: str, choices: tuple[str, ...]) -> str:
+        return f"{question} {choices}"
+
+    with answered_by(person):
+        assert asyncio.run(ask_human("Sure?", ["yes"])) == "Sure? ('yes',)"
+    for wrong in ({"question": ""}, {"question": 3}, {"question": "a", "choices": "yes"}):
+        with pytest.raises(UsageError):
+            asyncio.run(ask_human(**wrong))
+
+
+def test_other_arguments_at_a_recorded_place_stop_the_run_with_both_values() -> None:
+    shop = Shop()
+    shop.fails["refund 5"] = OSError("later")
+    asked = 5
+
+    async def program() -> str:
+        await shop.look(asked)
+        return await shop.refund(asked)
+
+    with pytest.raises(OSError, match="later"):
+        go(program)
+    asked = 6
+    with pytest.raises(
+        JournalDiverged, match=r"at look: recorded is look\(order=5\), asked for is now look\(order=6\)"
+    ):
+        go(program)
+    assert shop.done == ["look 5", "refund 5"]
+    asked = 5
+    assert go(program) == "refunded 5"
+
+
+@pytest.mark.parametrize("change", ["left out", "put in front", "in a thread", "in a stage"])
+def test_a_changed_program_is_stopped_at_the_first_step_that_differs(change: str) -> None:
+    shop = Shop()
+    shop.fails["refund 5"] = OSError("later")
+    changed = False
+
+    async def program() -> str:
+        from suffice.spans import span
+
+        if changed and change == "put in front":
+            await shop.look(1)
+        if changed and change == "in a stage":
+            with span("stage", "stage"):
+                await shop.look(5)
+        elif not (changed and change == "left out"):
+            await shop.look(5)
+        if changed and change == "in a thread":
+            await asyncio.create_task(shop.look(2))  # type: ignore[arg-type]
+        return await shop.refund(5)
+
+    with pytest.raises(OSError, match="later"):
+        go(program)
+    changed = True
+    before = list(shop.done)
+    if change == "in a thread":  # what a new task does was never recorded: it is simply done
+        assert go(program) == "refunded 5" and shop.done == [*before, "look 2", "refund 5"]
+        return
+    with pytest.raises(JournalDiverged):
+        go(program)
+    assert shop.done == before
+
+
+def test_branches_side_by_side_are_told_apart() -> None:
+    shop = Shop()
+    shop.fails["refund 3"] = OSError("later")
+
+    async def branch(order: int) -> str:
+        await shop.look(order)
+        await asyncio.sleep(0.001 * (5 - order))
+        return await shop.refund(order)
+
+    async def program() -> list[str]:
+        return await asyncio.gather(*(branch(order) for order in range(1, 5)))
+
+    with pytest.raises(OSError, match="later"):
+        go(program)
+    done = len(shop.done)
+    assert go(program) == [f"refunded {n}" for n in range(1, 5)]
+    assert sorted(shop.done[:done] + [d for d in shop.done[done:] if d != "refund 3"]) == sorted(set(shop.done))
+
+
+def test_a_question_lets_the_branches_beside_it_end_and_the_first_is_asked_first() -> None:
+    shop = Shop()
+
+    async def branch(order: int) -> str:
+        if order == 2:
+            await asyncio.sleep(0.02)
+            return await shop.refund(order)
+        return await ask_human(f"Sure of {order}?")
+
+    async def program() -> list[str]:
+        return await asyncio.gather(*(branch(order) for order in (3, 2, 1)))
+
+    for question in ("Sure of 3?", "Sure of 1?"):
+        with pytest.raises(Waiting) as stop:
+            go(program)
+        assert stop.value.question == question
+        durable.answer("one", "yes")
+    assert go(program) == ["yes", "refunded 2", "yes"] and shop.done == ["refund 2"]
+
+
+def test_a_task_that_is_left_behind_does_nothing_after_the_run() -> None:
+    shop = Shop()
+
+    async def late() -> None:
+        await asyncio.sleep(0.05)
+        await shop.refund(1)
+
+    async def program(tasks: list[str]) -> str:
+        left.append(asyncio.create_task(late()))
+        return "done"
+
+    left: list[asyncio.Task[None]] = []
+
+    async def main() -> None:
+        assert await durable.run(program, [], id="one") == "done"
+        with pytest.raises(StoreError, match=r"has ended, and refund\(order=1\) was not called"):
+            await left[0]
+
+    asyncio.run(main())
+    assert shop.done == []
+
+
+def test_time_and_chance_are_what_they_were() -> None:
+    shop = Shop()
+    shop.fails["refund 1"] = OSError("later")
+    seen: list[tuple[datetime, float]] = []
+
+    async def program() -> str:
+        seen.append((durable.now(), durable.random()))
+        return await shop.refund(1)
+
+    with pytest.raises(OSError, match="later"):
+        go(program)
+    go(program)
+    assert seen[0] == seen[1] and seen[0][0].tzinfo is not None and 0 <= seen[0][1] < 1
+    assert durable.random() != durable.random()
+
+
+def test_plain_functions_run_on_a_thread_and_their_steps_are_recorded() -> None:
+    from suffice import run
+
+    shop = Shop()
+    shop.fails["refund 2"] = OSError("later")
+
+    def program(order: int) -> str:
+        run(shop.look(order))
+        return run(shop.refund(order))
+
+    with pytest.raises(OSError, match="later"):
+        go(program, 2)
+    assert go(program, 2) == "refunded 2" and shop.done == ["look 2", "refund 2", "refund 2"]
+
+
+class Verdict(BaseModel):
+    fit: bool
+
+
+def test_model_calls_and_steps_are_paid_once_and_come_back_typed() -> None:
+    shop = Shop()
+    shop.fails["refund 1"] = OSError("later")
+
+    @step
+    async def check(text: str) -> Verdict:
+        """Is it fit?"""
+        ...
+
+    async def program(text: str) -> list[Any]:
+        once = await Model(f"{up.url}#m")(text)
+        again = await Model(f"{up.url}#m")(text)
+        fit = await check.using(model=f"{up.url}#m")(text)
+        await shop.refund(1)
+        return [once.text, again.text, once.cached, fit.fit]
+
+    def script(asked: Asked) -> Fault:
+        said.append(1)
+        return Ok('{"fit": true}' if "response_format" in asked.said else f"number {len(said)}")
+
+    said: list[int] = []
+
+    with upstream(script) as up:
+        with pytest.raises(OSError, match="later"):
+            go(program, "hello")
+        assert len(up.log.served) == 3  # an equal request later in a program is another call
+        told = go(program, "hello")
+        assert len(up.log.served) == 3
+    assert told == ["number 1", "number 2", True, True]
+    status = durable.status("one")
+    assert (status.effects, status.again) == (4, 0)
+
+
+def test_a_failed_call_is_made_again_and_a_budget_holds() -> None:
+    async def program() -> str:
+        return (await Model(f"{up.url}#m", retry=Retry(attempts=1))("hello")).text
+
+    with upstream(first(Status(500), then=Ok("well"))) as up:
+        with pytest.raises(ServerError):
+            go(program)
+        assert go(program) == "well"
+        with pytest.raises(BudgetError):
+            go(program, id="two", budget=Budget(tokens=1))
+
+
+def test_the_tree_of_a_run_is_kept_also_of_one_that_stops(home: Path) -> None:
+    shop = Shop()
+
+    async def program(order: int) -> str:
+        await shop.look(order)
+        return await ask_human("Sure?")
+
+    with pytest.raises(Waiting):
+        go(program, 4)
+    with open_store(home) as store:
+        ((_, root),) = traces(store, "program-1").items()
+    assert [(s.name, s.kind) for s in root.walk()] == [
+        ("program", "program"),
+        ("look", "tool"),
+        ("question", "question"),
+    ]
+
+
+def test_wrong_uses_are_refused_before_anything_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Shop()
+
+    async def program(order: Any) -> str:
+        return await shop.refund(1)
+
+    for id in ("", "  ", "x" * 201, 7, None):
+        with pytest.raises(UsageError, match="id"):
+            go(program, 1, id=id)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="JSON"):
+        go(program, object())
+    with pytest.raises(UsageError, match="function"):
+        go("program")  # type: ignore[arg-type]
+    assert shop.done == []
+    go(program, 1)
+    with pytest.raises(UsageError, match="other arguments"):
+        go(program, 2)
+    with pytest.raises(UsageError, match="no durable run"):
+        durable.status("nine")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "suffice.toml").write_text('[store]\nkeep = "hashes"\n', encoding="utf-8")
+    with pytest.raises(UsageError, match=r"store\.keep"):
+        go(program, 1, id="two")
+
+
+def test_the_same_run_twice_at_once_is_refused() -> None:
+    async def program() -> str:
+        with pytest.raises(StoreBusy):
+            await durable.run(program, id="one")
+        return "once"
+
+    assert go(program) == "once"
