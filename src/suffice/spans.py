@@ -76,6 +76,21 @@ class Span:
         for child in self.children:
             yield from child.walk()
 
+    def critical_path(self) -> list[Span]:
+        """What its time was made of, from the first to the last, with what lies inside: of children side by side the
+        one that ended last, before it the one that ended last before that one began, and so on."""
+        path, until = list["Span"](), float("inf")
+        for child in sorted(self.children, key=lambda c: c.ended, reverse=True):
+            if child.ended <= until + 1e-6:
+                path[:0] = child.critical_path()
+                until = child.began
+        return [self, *path]
+
+    @property
+    def ended(self) -> float:
+        """When it ended, in seconds since the tree began; of what goes on still, never."""
+        return float("inf") if self.seconds is None else self.began + self.seconds
+
     @property
     def workers(self) -> set[asyncio.Task[Any]]:
         """The tasks that did something at this span or below it, also those that have ended."""

@@ -10,11 +10,12 @@ from typing import Annotated, Any
 
 import typer
 
-from suffice.cli import advising, daily, deciding, forgetting, looking, model_list, starting, using
+from suffice.arguments import validated
+from suffice.cli import advising, daily, deciding, forgetting, looking, model_list, program_runs, starting, using
 from suffice.cli.guest import goodbye
 from suffice.cli.talk import data, hush, own, talk
 from suffice.errors import SufficeError
-from suffice.evals.shown import one_line
+from suffice.shown import one_line
 from suffice.version import __version__
 
 # The ancestor of all wrong uses; whether it is click's or typer's own copy of click depends on typer's version.
@@ -30,7 +31,7 @@ app = typer.Typer(
     help="From test data to the easiest LLM solution shown to suffice.",
     epilog="Start with: suffice plan FILE --bar .9, then suffice climb FILE --bar .9",
 )
-for command in (
+COMMANDS: tuple[Any, ...] = (
     starting.init_command,
     deciding.plan_command,
     deciding.climb_command,
@@ -43,11 +44,15 @@ for command in (
     looking.show_command,
     looking.report_command,
     looking.view_command,
+    program_runs.trace_command,
+    program_runs.questions_command,
+    program_runs.answer_command,
     deciding.unseal_command,
     forgetting.forget_command,
     model_list.models_command,
-):
-    app.command(command.__name__.removesuffix("_command"))(command)
+)
+for command in COMMANDS:
+    app.command(command.__name__.removesuffix("_command"))(validated(command))
 
 
 @app.callback(invoke_without_command=True)

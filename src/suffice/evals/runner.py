@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -15,12 +15,14 @@ from suffice.evals.grade import Grader
 from suffice.evals.grading import graded, scored
 from suffice.models.belonging import Belonging, Meter, belong, current
 from suffice.models.concerns.budget import Budget
-from suffice.models.numbers import is_number, is_whole
+from suffice.numbers import is_number, is_whole
 from suffice.programs.solution import Solution, attempt
 from suffice.programs.threads import in_thread
+from suffice.spans import tree
 from suffice.store import journal
 from suffice.store.calls import CallJournal
 from suffice.store.database import Store
+from suffice.store.traces import KEEP, trace_row
 from suffice.values import ABSTAIN, Answer, Case, Cost, Failure, Graded, Outcome, Score, content_hash, to_json
 
 BATCH = 2_000  # cases looked up, or answered by a free solution, at a time
@@ -206,7 +208,8 @@ async def _call(job: Job, case: Case, writer: journal.Writer | None) -> Outcome:
         await writer.intend(job.solution.identity, _noted_as(job, case))
     began = time.perf_counter()
     try:
-        answer, failure = await attempt(job.solution, case.inputs, job.timeout)
+        with _tree(job, case, writer):
+            answer, failure = await attempt(job.solution, case.inputs, job.timeout)
     except (BudgetError, UsageError):  # nothing of it is in flight
         if writer is not None:
             await writer.withdraw(job.solution.identity, _noted_as(job, case))
@@ -215,6 +218,20 @@ async def _call(job: Job, case: Case, writer: journal.Writer | None) -> Outcome:
     if writer is not None:
         await _write(job, outcome, writer)
     return outcome
+
+
+@contextmanager
+def _tree(job: Job, case: Case, writer: journal.Writer | None) -> Generator[None]:
+    """While the solution is asked, its steps, tools and calls grow a tree, which is kept where it is more than one
+    call. Nothing is noted of a sealed case."""
+    if writer is None or job.sealed or not job.run:
+        yield
+        return
+    with tree(job.solution.name) as root:
+        root.note = case.id
+        yield
+    if any(below.children for below in root.children) or len(root.children) > 1:
+        writer.commits.hand_in([(KEEP, trace_row(job.run, root, job.solution.identity, case.inputs_hash))])
 
 
 def _metered(seconds: float) -> tuple[float | None, Cost | None]:
@@ -331,6 +348,12 @@ def _recorded(job: Job, cases: Sequence[Case]) -> tuple[dict[int, Outcome], dict
         for begin in range(0, len(cases), BATCH):
             known |= _looked_up(job, job.store, dict(enumerate(cases[begin : begin + BATCH], begin)), rows)
     return known, rows
+
+
+def first_unrecorded(job: Job, cases: Sequence[Case]) -> Case | None:
+    """The first of `cases` that would be called for, None where the journal knows all of them. Raises StoreError."""
+    known, rows = _recorded(job, cases)
+    return next((case for i, case in enumerate(cases) if i not in known and i not in rows), None)
 
 
 def _looked_up(

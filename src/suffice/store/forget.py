@@ -45,6 +45,8 @@ def forget_older(store: Store, before: float, *, really: bool) -> Forgotten:
         old, at = f"run IN ({ENDED_BEFORE})", (before,)
         runs = db.execute(f"SELECT number, result FROM run WHERE result IS NOT NULL AND number IN ({ENDED_BEFORE})", at)
         db.execute("UPDATE attempt SET request_id = NULL WHERE at < ?", at)
+        for table in ("effect", "trace"):
+            db.execute(f"DELETE FROM {table} WHERE {old}", at)
         return Forgotten(
             db.execute(f"DELETE FROM answer WHERE {old}", at).rowcount,
             db.execute("DELETE FROM reply WHERE at < ?", at).rowcount,
@@ -75,6 +77,9 @@ def forget_inputs(
     def removed(db: sqlite3.Connection) -> Forgotten:
         (answer, said), (failure, _), (served, both) = quotes("value"), quotes("message"), quotes("request", "reply")
         runs = db.execute("SELECT number, result FROM run WHERE result IS NOT NULL").fetchall()
+        effect, said_there = quotes("arguments", "value")
+        db.execute("DELETE FROM trace WHERE inputs = ?", blob)
+        db.execute(f"DELETE FROM effect WHERE {effect}", said_there)
         return Forgotten(
             db.execute(f"DELETE FROM answer WHERE inputs = ? OR {answer}", blob + said).rowcount,
             db.execute(f"DELETE FROM reply WHERE inputs = ? OR inputs IS NULL OR {answer}", blob + said).rowcount,

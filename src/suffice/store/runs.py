@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from suffice.errors import StoreBusy, UsageError
+from suffice.shown import brief
 from suffice.store.database import Store, mapped, transaction
 from suffice.store.keep import result_as_kept
 from suffice.store.process import Process, alive, enrol
@@ -115,7 +116,7 @@ def run_number(run: str) -> int:
     """The number in a run's id: 7 of "climb-7". Raises UsageError."""
     number = run.rpartition("-")[2]
     if not (number.isascii() and number.isdigit() and len(number) < 19):
-        raise UsageError(f"{run!r} is not a run", hint="suffice runs lists them; an id looks like climb-7")
+        raise UsageError(f"{brief(run)} is not a run", hint="suffice runs lists them; an id looks like climb-7")
     return int(number)
 
 
@@ -149,4 +150,6 @@ def _whole(text: str) -> str:
 
 
 def _unknown(store: Store, run: str) -> UsageError:
-    return UsageError(f"there is no run {run!r} in this store", hint="suffice runs lists them", where=str(store.path))
+    return UsageError(
+        f"there is no run {brief(run)} in this store", hint="suffice runs lists them", where=str(store.path)
+    )

@@ -24,11 +24,15 @@ def keep_trace(store: Store, run: str, root: Span, solution: str = "", inputs: s
         db.execute(KEEP, trace_row(run, root, solution, inputs))
 
 
-def traces(store: Store, run: str, inputs: str | None = None) -> dict[tuple[str, str], Span]:
-    """The trees of a run by solution and case (the hash of its inputs), or of one case. Raises StoreError."""
-    sql, given = "SELECT solution, inputs, tree FROM trace WHERE run = ?", (run_number(run),)
-    if inputs is not None:
-        sql, given = f"{sql} AND inputs = ?", (*given, bytes.fromhex(inputs))
+def traces(store: Store, run: str) -> list[Span]:
+    """The trees of a run, in the order of solutions and cases; the note of each root is its case. Raises StoreError."""
     with mapped(store.path):
-        rows = store.connection.execute(sql, given).fetchall()
-    return {(solution, case.hex()): span_of_json(json.loads(tree)) for solution, case, tree in rows}
+        rows = store.connection.execute("SELECT tree FROM trace WHERE run = ?", (run_number(run),)).fetchall()
+    return [span_of_json(json.loads(tree)) for (tree,) in rows]
+
+
+def runs_with(store: Store, case: str) -> list[int]:
+    """The numbers of the runs that have a tree of this case, the latest first. Raises StoreError."""
+    sql = "SELECT DISTINCT run FROM trace WHERE instr(tree, ?) ORDER BY run DESC"
+    with mapped(store.path):
+        return [number for (number,) in store.connection.execute(sql, (f'"note":{storable(case)}',))]

@@ -76,12 +76,16 @@ def answer(id: str, text: str, *, store: Store | Path | str | None = None) -> St
         return _status(db, _found(db, id))
 
 
+def found_run(db: Store, id: str) -> runs.Run | None:
+    """The durable run with this id, or this name in `suffice runs`; None for any other. Raises UsageError for a name
+    that no run has, StoreError."""
+    return runs.latest(db, KIND, id) or (runs.get_run(db, id) if id.startswith(f"{KIND}-") else None)
+
+
 def _found(db: Store, id: str) -> runs.Run:
-    found = runs.latest(db, KIND, id)
+    found = found_run(db, id)
     if found is not None:
         return found
-    if id.startswith(f"{KIND}-"):
-        return runs.get_run(db, id)
     raise UsageError(f"no durable run has the id {id[:60]!r}", hint="suffice runs lists them")
 
 

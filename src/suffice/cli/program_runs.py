@@ -1,0 +1,127 @@
+"""The verbs of programs: `trace`, `questions`, `answer`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from suffice.cli.talk import data, data_json, talk
+
+if TYPE_CHECKING:
+    from suffice.spans import Span
+
+WIDE = 52  # characters of a span's name with the lines of the tree before it
+
+
+def trace_command(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="An eval, a climb, or a durable run: its id.")],
+    case: Annotated[str | None, typer.Argument(metavar="CASE", help="A dev case of an eval or a climb.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Print what a program did, as a tree: times, tokens and US dollars of every step, tool and call.
+
+    What took the longest time from the beginning to the end is marked with >.
+    """
+    from suffice.spans import span_json
+    from suffice.store.database import open_store
+
+    with open_store() as store:
+        found = _trees(store, run, case)
+    for root in found:
+        if as_json:
+            data_json(span_json(root), indent=1)
+            continue
+        for line in tree_lines(root):
+            data(line)
+
+
+def questions_command(as_json: Annotated[bool, typer.Option("--json", help="As JSON lines.")] = False) -> None:
+    """List the durable runs that wait for a person, and what they ask."""
+    from suffice.programs.durable import questions
+    from suffice.shown import one_line
+
+    waiting = questions()
+    for at in waiting:
+        if as_json:
+            data_json({"run": at.run, "id": at.id, "question": at.question, "choices": list(at.choices)})
+            continue
+        choices = f" ({', '.join(at.choices)})" if at.choices else ""
+        data(one_line(f"{at.run:<11} {at.id}  {at.program}: {at.question}{choices}"))
+    if not waiting:
+        talk("nobody waits for an answer")
+
+
+def answer_command(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="As `suffice questions` lists it, or its id.")],
+    text: Annotated[str, typer.Argument(metavar="ANSWER", help="One of its choices, where it has some.")],
+) -> None:
+    """Answer what a durable run asks; it goes on when its program is run again."""
+    from suffice.programs.durable import answer
+
+    at = answer(run, text)
+    more = f"; it asks one thing more: {at.question}" if at.question else ""
+    talk(f"{at.run} has its answer{more or ': run its program again, and it goes on from there'}")
+
+
+def tree_lines(root: Span) -> Iterator[str]:
+    """The tree, a line each: name, seconds, tokens in and out, US dollars, and what was special."""
+    on_path = set(map(id, root.critical_path()))
+
+    def lines(span: Span, before: str, join: str) -> Iterator[str]:
+        mark = ">" if id(span) in on_path else " "
+        yield f"{mark} {before + join + span.name:<{WIDE}.{WIDE}} {_figures(span)}".rstrip()
+        inside = before + {"": "", "├─ ": "│  ", "└─ ": "   "}[join]
+        for child in span.children:
+            yield from lines(child, inside, "└─ " if child is span.children[-1] else "├─ ")
+
+    from suffice.shown import one_line
+
+    return map(one_line, lines(root, "", ""))
+
+
+def _figures(span: Span) -> str:
+    from suffice.values import NO_COST
+
+    time = "not ended" if span.seconds is None else f"{span.seconds:.3f} s"
+    spent, words = span.spent, [span.kind]
+    tokens = f"{spent.input_tokens or 0:,} + {spent.output_tokens or 0:,}" if spent != NO_COST else ""
+    usd = "" if spent == NO_COST or spent.usd is None else f"${spent.usd:.6f}"
+    words += ["recorded"] if span.cached else []
+    words += [span.error] if span.error else []
+    words += [span.note] if span.note else []
+    return f"{time:>10} {tokens:>15} {usd:>11}  {', '.join(words)}"
+
+
+def _trees(store: Any, run: str, case: str | None) -> list[Span]:
+    """The trees that are meant. Raises UsageError where there are none, with the run that has some."""
+    from suffice.errors import UsageError
+    from suffice.programs.durable.questions import found_run
+    from suffice.store.runs import get_run
+    from suffice.store.traces import runs_with, traces
+
+    at = found_run(store, run) or get_run(store, run)
+    every = traces(store, at.id)
+    if at.kind == "program":
+        if every:
+            return every
+        raise UsageError(f"{at.id} has done nothing yet", hint="run its program")
+    cases = sorted({root.note or "" for root in every})
+    if case is None:
+        some = f"suffice trace {at.id} {cases[0]}" if cases else "a program has several steps; a single call has none"
+        raise UsageError(f"of {at.id} {len(cases):,} cases have a trace: name one", hint=some)
+    found = [root for root in every if root.note == case]
+    if not found:
+        others = [n for n in runs_with(store, case) if not at.id.endswith(f"-{n}")]
+        other = f"suffice trace {_name(store, others[0])} {case}" if others else f"suffice view {at.id} lists its cases"
+        raise UsageError(
+            f"{at.id} has no trace of {case}: it asked nothing there, or one call, or it is sealed", hint=other
+        )
+    return found
+
+
+def _name(store: Any, number: int) -> str:
+    from suffice.store.runs import list_runs
+
+    return next(run.id for run in list_runs(store, limit=1_000_000) if run.id.endswith(f"-{number}"))

@@ -1,0 +1,92 @@
+"""The graph of a program as SVG: a node for each step, tool and call, with time, money, and the critical path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from suffice.evals.cost import money
+from suffice.evals.latency import duration
+from suffice.ladder.page_shell import section
+from suffice.ladder.page_text import Html, clipped, code, el, join
+from suffice.ladder.program_graph import Node
+from suffice.shown import counted
+
+ROW = 52.0  # px
+INDENT = 22.0  # px a level
+NAME = 46  # columns of a name
+DEEPEST = 6  # levels that are indented further
+
+
+def program_section(programs: Sequence[Node]) -> Html | None:
+    """A picture of each program that was traced; None where none was."""
+    if not programs:
+        return None
+    said = (
+        "What each step took on dev, with all below it: how often it ran a case (once, if nothing is said), the mean "
+        "time a case, US dollars for 1,000 cases. The bar is its part of the time; what is strong was mostly on the "
+        "critical path. Recorded calls took no time."
+    )
+    pictures = [
+        el("figure", el("figcaption", code(clipped(top.name, 80)), f", {counted(top.cases, 'case')}"), graph(top))
+        for top in programs
+    ]
+    return section("program", "The program", said, *pictures)
+
+
+def graph(top: Node) -> Html:
+    """The picture of one program. As wide as its place, whatever that is."""
+    parts: list[Html] = []
+    above: list[float] = []  # the row of the last node at each depth
+    y = 0.0
+    for depth, node in top.walk():
+        del above[depth:]
+        if depth:
+            parts.append(_edge(_left(depth - 1), above[depth - 1], _left(depth), y, _strong(node)))
+        parts += _node(node, _left(depth), y, _part(node, top))
+        above.append(y)
+        y += ROW
+    told = ", ".join(f"{node.name}: {_figures(node)}" for _, node in top.walk())
+    title = el("title", f"The program {top.name}")
+    return el("svg", title, el("desc", told), *parts, class_="program", role="img", height=y or 1.0, width="100%")
+
+
+def _node(node: Node, x: float, y: float, part: float) -> list[Html]:
+    strong = " critical" if _strong(node) else ""
+    name = el("tspan", clipped(node.name, NAME), class_="name")
+    kind = el("tspan", f"  {node.kind}" + (", side by side" if node.beside else ""), class_="small")
+    return [
+        el("circle", cx=x + 5, cy=y + 12, r=4.5, class_=f"dot{strong}"),
+        el("text", join([name, kind]), x=x + 18, y=y + 16),
+        el("text", _figures(node), x=x + 18, y=y + 32, class_="small"),
+        el("rect", x=x + 18, y=y + 38, width=f"{max(part, 0.002) * 70:.2f}%", height=4, rx=2, class_=f"bar{strong}"),
+    ]
+
+
+def _edge(x: float, y: float, to_x: float, to_y: float, strong: bool) -> Html:
+    path = f"M{x + 5:g} {y + 18:g}V{to_y + 12:g}H{to_x:g}" if to_x > x else f"M{x + 5:g} {y + 18:g}V{to_y + 6:g}"
+    return el("path", d=path, class_="edge critical" if strong else "edge")
+
+
+def _figures(node: Node) -> str:
+    runs, cases = node.runs, max(node.cases, 1)
+    usd = "price unknown" if node.usd is None else f"{money(1000 * node.usd / cases)} / 1,000" if node.usd else ""
+    said = [
+        f"{runs / cases:.2g}×" if runs != cases else "",
+        duration(node.seconds / cases),
+        usd,
+        f"{node.cached:,} recorded" if node.cached else "",
+        f"{node.failed:,} failed" if node.failed else "",
+    ]
+    return " · ".join(filter(None, said))
+
+
+def _part(node: Node, top: Node) -> float:
+    return min(node.seconds / top.seconds, 1.0) if top.seconds else 0.0
+
+
+def _strong(node: Node) -> bool:
+    return 2 * node.critical >= node.cases > 0
+
+
+def _left(depth: int) -> float:
+    return INDENT * min(depth, DEEPEST)
