@@ -1,7 +1,8 @@
 """`sf.durable`: programs that can be killed, or wait for a person, at any moment, and go on from there."""
 
+from suffice.errors import JournalDiverged, Waiting
 from suffice.programs.durable.moment import now, random
 from suffice.programs.durable.questions import Status, answer, questions, status
 from suffice.programs.durable.run import run
 
-__all__ = ["Status", "answer", "now", "questions", "random", "run", "status"]
+__all__ = ["JournalDiverged", "Status", "Waiting", "answer", "now", "questions", "random", "run", "status"]
