@@ -19,11 +19,11 @@ from functools import lru_cache
 import numpy as np
 
 from suffice.ladder.rule import QUICK, Dev, DevEnd, Judgement, Rule, judge_dev, least_to_judgement, moves
+from suffice.stats.claim import Claim
 from suffice.stats.exact import Floats, boundary
 from suffice.stats.ledger import alpha_of_try
 from suffice.stats.plan import default_tolerance
 from suffice.stats.predict import chance
-from suffice.stats.trial import Claim
 
 SPARING = Rule(drop=0.05, send_at_end=0.4, way_down=0.1, last_chance=False)
 """Drops sooner, sends likelier rungs only at the end, and never goes down when nothing passed."""

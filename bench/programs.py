@@ -43,9 +43,7 @@ def main() -> None:
     asked = told.parse_args()
     url, up = upstream(asked.steps)
     try:
-        print(
-            f"{platform.machine()}, Python {platform.python_version()}, {asked.steps} steps, medians of {asked.repeats}\n"
-        )
+        print(f"Python {platform.python_version()}, {asked.steps} steps, medians of {asked.repeats}\n")
         rows = {
             "Suffice, journal on": ran(Path(sys.executable), "programs_suffice.py", url, asked),
             "Suffice, no journal": ran(Path(sys.executable), "programs_suffice.py", url, asked, "plain"),

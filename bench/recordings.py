@@ -34,10 +34,11 @@ from suffice.evals.task import Task
 from suffice.ladder.climb import climb
 from suffice.ladder.rule import QUICK, Dev, DevEnd, Rule, judge_dev, moves
 from suffice.programs.solution import Solution
+from suffice.stats.claim import Claim
 from suffice.stats.ledger import alpha_of_try
 from suffice.stats.plan import default_tolerance
 from suffice.stats.predict import chance
-from suffice.stats.trial import Claim, Trial
+from suffice.stats.trial import Trial
 from suffice.store.database import open_store
 from suffice.values import Answer, Graded, Json, Verdict, folded
 

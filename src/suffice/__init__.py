@@ -10,6 +10,7 @@ from suffice.version import __version__ as __version__
 if TYPE_CHECKING:
     from suffice import models as models
     from suffice.evals import grade as grade
+    from suffice.evals import sequential as sequential
     from suffice.evals.compare import compare as compare
     from suffice.evals.evaluate import evaluate as evaluate
     from suffice.evals.task import Task as Task
@@ -17,10 +18,15 @@ if TYPE_CHECKING:
     from suffice.ladder.climb import climb as climb
     from suffice.models.concerns.budget import Budget as Budget
     from suffice.models.model import Model as Model
+    from suffice.programs import durable as durable
+    from suffice.programs import workflow as workflow
+    from suffice.programs.agent import agent as agent
+    from suffice.programs.asking import ask_human as ask_human
     from suffice.programs.bridge import run as run
     from suffice.programs.bundle import load as load
     from suffice.programs.route import route as route
     from suffice.programs.step import step as step
+    from suffice.programs.tool import tool as tool
     from suffice.programs.using import using as using
     from suffice.values import ABSTAIN as ABSTAIN
     from suffice.values import Answer as Answer
@@ -36,12 +42,22 @@ _NAMES = {
     "Model": "suffice.models.model",
     "step": "suffice.programs.step",
     "using": "suffice.programs.using",
+    "agent": "suffice.programs.agent",
+    "tool": "suffice.programs.tool",
+    "ask_human": "suffice.programs.asking",
     "Budget": "suffice.models.concerns.budget",
     "ABSTAIN": "suffice.values",
     "Answer": "suffice.values",
     "route": "suffice.programs.route",
 }
-_MODULES = {"grade": "suffice.evals.grade", "models": "suffice.models", "rung": "suffice.ladder.rung"}
+_MODULES = {
+    "durable": "suffice.programs.durable",
+    "grade": "suffice.evals.grade",
+    "models": "suffice.models",
+    "rung": "suffice.ladder.rung",
+    "sequential": "suffice.evals.sequential",
+    "workflow": "suffice.programs.workflow",
+}
 
 __all__ = [  # at most 16: a new name needs a reviewed change of tests/test_public.py
     "ABSTAIN",
@@ -49,6 +65,8 @@ __all__ = [  # at most 16: a new name needs a reviewed change of tests/test_publ
     "Budget",
     "Model",
     "Task",
+    "agent",
+    "ask_human",
     "climb",
     "compare",
     "evaluate",
@@ -56,6 +74,7 @@ __all__ = [  # at most 16: a new name needs a reviewed change of tests/test_publ
     "route",
     "run",
     "step",
+    "tool",
     "using",
 ]
 

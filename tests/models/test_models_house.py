@@ -9,7 +9,7 @@ import sys
 from upstream import upstream
 
 MODULES = 450
-FILES = 28  # besides the dialect's own and the HTTP client; the design asked for 18, before telemetry and tapes
+FILES = 30  # besides the dialect's own and the HTTP client; the design asked for 18, before telemetry, tapes and spans
 
 FIRST = """
 import asyncio, json, sys

@@ -12,6 +12,7 @@ from typing import Any, NoReturn, cast
 
 from suffice.errors import UsageError
 from suffice.exchange import Image, Message, ToolCall
+from suffice.shown import brief
 
 _SEEN = re.compile(r"[^\s\u200b-\u200d\u2060\ufeff]")  # neither white space nor a sign without width
 ROLES = ("system", "developer", "user", "assistant", "tool")
@@ -70,7 +71,7 @@ def _message(given: object, at: str) -> Message:
     told = cast("Mapping[str, Any]", given)
     role = told.get("role")
     if role not in ROLES:
-        raise _fault(f"{at}.role", f"a role is one of {', '.join(ROLES)}, not {role!r:.40}")
+        raise _fault(f"{at}.role", f"a role is one of {', '.join(ROLES)}, not {brief(role)}")
     unknown = set(told) - {"role", "content", "tool_calls", "tool_call_id", "name", "refusal"}
     if unknown:
         raise _fault(at, f"unknown: {', '.join(sorted(map(str, unknown)))}")
@@ -86,10 +87,12 @@ def _checked(given: Message, at: str) -> Message:
     """A message of the caller's making: its types are only promises."""
     told = cast("object", given.tool_calls)
     if given.role not in ROLES:
-        raise _fault(f"{at}.role", f"a role is one of {', '.join(ROLES)}, not {given.role!r:.40}")
+        raise _fault(f"{at}.role", f"a role is one of {', '.join(ROLES)}, not {brief(given.role)}")
     if not isinstance(told, Sequence):
         raise _fault(f"{at}.tool_calls", f"tool_calls is a tuple of ToolCalls, not a {type(told).__name__}")
     calls = cast("Sequence[object]", told)
+    if not calls and isinstance(given.content, str):
+        return _paired(given, at)
     content = _content(given.content, f"{at}.content", optional=bool(calls))
     parsed = tuple(_tool_call(c, f"{at}.tool_calls[{i}]") for i, c in enumerate(calls))
     return _paired(replace(given, content=content, tool_calls=parsed), at)

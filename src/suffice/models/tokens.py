@@ -74,7 +74,7 @@ def count_tokens(text: str, model: str | None = None) -> TokenCount:
 def upper_bound(text: str) -> int:
     """The most tokens that `text` can be: its UTF-8 bytes, because no tokenizer makes a token of less than a byte.
     What a provider puts around a message comes on top."""
-    return len(text.encode("utf-8", "surrogatepass"))
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def window_of(address: Address) -> tuple[int | None, int | None]:

@@ -1,0 +1,131 @@
+"""The calls of one turn: checked, allowed or not, done side by side, and shown to the model as data."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from suffice.errors import OutputError, UsageError
+from suffice.exchange import ToolCall
+from suffice.programs.agent.setup import Setup
+from suffice.programs.agent.transcript import Acted, How
+from suffice.programs.asking import answered_by, ask_human
+from suffice.programs.solution import ENDS_ALL, describe
+from suffice.programs.tool import UNFIT, CallableTool
+from suffice.values import Json, canonical
+
+YES: Final = "yes"
+STOP: Final = "stop"
+CHOICES: Final = (YES, "no", STOP)
+ERROR_CHARS: Final = 2_000
+AT_ONCE: Final = 32  # calls of one turn
+
+
+class Denied(Exception):
+    """A person is needed for a call, and said stop, or nobody can be asked."""
+
+    def __init__(self, acted: Acted) -> None:
+        super().__init__(acted.content)
+        self.acted = acted
+
+
+@dataclass(frozen=True, slots=True)
+class _Allowed:
+    call: ToolCall
+    tool: CallableTool[..., Any]
+    values: Mapping[str, Any]
+
+
+async def act(setup: Setup, calls: Sequence[ToolCall]) -> tuple[Acted, ...]:
+    """What came of each call, in the order of the calls. A person is asked one question after another, and then what is
+    allowed is done side by side.
+
+    Raises Denied, and what must end everything: a spent budget, a policy, a store that cannot be written.
+    """
+    settled = [_checked(setup, call) for call in calls[:AT_ONCE]]
+    settled += [failed(call, "denied", f"not done: at most {AT_ONCE} calls at once") for call in calls[AT_ONCE:]]
+    ready = [one if isinstance(one, Acted) else await _permitted(setup, one) for one in settled]
+    return tuple(await side_by_side([_done(one) for one in ready]))
+
+
+def shown(name: str, value: Json, most: int) -> str:
+    """`value` as the content of a message: {`name`: value} as JSON, so that no text in it can end the data it is in.
+    What is longer than `most` characters is cut, and says so."""
+    text = _dumped({name: value})
+    if len(text) <= most:
+        return text
+    whole = value if isinstance(value, str) else canonical(value)
+    return _dumped({name: whole[:most], "cut": f"{most:,} of {len(whole):,} characters are shown"})
+
+
+def _dumped(value: Json) -> str:
+    """JSON without lone surrogates, which no request can hold."""
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
+
+
+def failed(call: ToolCall, how: How, said: str) -> Acted:
+    """A call without a result, and why."""
+    return Acted(call, how, shown("error", said, ERROR_CHARS))
+
+
+async def side_by_side(doing: Sequence[Awaitable[Acted]]) -> list[Acted]:
+    """All of them, each to its end; what one of them raised is raised then, the first that is no Exception first."""
+    ended = await asyncio.gather(*doing, return_exceptions=True)
+    raised = [one for one in ended if isinstance(one, BaseException)]
+    for error in sorted(raised, key=lambda e: isinstance(e, Exception)):
+        raise error
+    return [one for one in ended if isinstance(one, Acted)]
+
+
+def _checked(setup: Setup, call: ToolCall) -> Acted | _Allowed:
+    tool = setup.tools.get(call.name)
+    if tool is None:
+        known = ", ".join(offer.name for offer in setup.offers)
+        return failed(call, "unknown", f"there is no tool called so; there are: {known}")
+    if setup.permission(tool) == "deny":
+        return failed(call, "denied", "this tool may not be called here")
+    try:
+        values = tool.read(call.arguments)
+    except OutputError as error:
+        return failed(call, "invalid", f"the arguments do not fit: {error.message.removeprefix(UNFIT)}")
+    except Exception as error:  # a validator of the user's own, at fault
+        return failed(call, "failed", describe(error))
+    return _Allowed(call, tool, values)
+
+
+async def _permitted(setup: Setup, one: _Allowed) -> Acted | _Allowed:
+    if setup.dry_run and one.tool.alters:
+        said = "dry run: this was not done. It would have been called with these arguments; go on as if it had been."
+        return Acted(one.call, "dry", shown("note", said, one.tool.most_chars))
+    if setup.permission(one.tool) == "allow":
+        return one
+    question = f"{setup.name} wants to call {Acted(one.call, 'ok', '').asking}. May it?"
+    try:
+        said = await _asked(setup, question)
+    except UsageError:  # the question is one, so it says that there is nobody
+        raise Denied(failed(one.call, "denied", "a person must allow this, and nobody can be asked")) from None
+    if said == STOP:
+        raise Denied(failed(one.call, "denied", "a person said stop"))
+    return one if said == YES else failed(one.call, "denied", f"a person did not allow this, and said: {said}")
+
+
+async def _asked(setup: Setup, question: str) -> str:
+    if setup.ask is None:
+        return await ask_human(question, CHOICES)
+    with answered_by(setup.ask):
+        return await ask_human(question, CHOICES)
+
+
+async def _done(one: Acted | _Allowed) -> Acted:
+    if isinstance(one, Acted):
+        return one
+    try:
+        result = await one.tool.asked(one.call.arguments, one.values)
+    except ENDS_ALL:
+        raise
+    except Exception as error:
+        return failed(one.call, "failed", describe(error))
+    return Acted(one.call, "ok", shown("result", result, one.tool.most_chars))

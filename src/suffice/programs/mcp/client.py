@@ -1,0 +1,126 @@
+"""Tools of an MCP server (Model Context Protocol), with the server's own schemas; over stdio, or HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from typing_extensions import Unpack
+
+from suffice.errors import ConnectionLost, MissingExtra, UsageError
+from suffice.programs.tool import CallableTool, ToolOptions, schema_tool
+from suffice.shown import one_line
+from suffice.values import Json
+
+if TYPE_CHECKING:
+    from mcp import Client
+    from mcp.types import CallToolResult
+    from mcp.types import Tool as Described
+
+EXTRA: Final = "pip install 'suffice[mcp]'"
+PAGES: Final = 100  # of a server's list of tools
+
+
+class ToolFailed(Exception):
+    """What a server says of a call that failed."""
+
+
+@asynccontextmanager
+async def tools_of_mcp(
+    server: str | Sequence[str], *, env: Mapping[str, str] | None = None, **options: Unpack[ToolOptions]
+) -> AsyncGenerator[tuple[CallableTool[..., Json], ...]]:
+    """The tools of an MCP server, as long as the block lasts: `async with tools_of_mcp("python shop.py") as tools: …`.
+
+    `server` is the command that starts it (a text, or a list of its words), or its URL. A command gets `env` besides a
+    few plain variables of this environment, and no keys; its stderr is dropped. The server validates arguments. What
+    it says of itself ("read only", "idempotent") decides whether a tool changes something and may be repeated, unless
+    `options`, which hold for all of its tools, say otherwise. Raises MissingExtra, UsageError for what is no server,
+    ConnectionLost where none answers.
+    """
+    try:
+        from mcp import Client, StdioServerParameters, stdio_client
+    except ImportError:
+        raise MissingExtra("tools of an MCP server need the MCP SDK", hint=EXTRA) from None
+    where = server if isinstance(server, str) else shlex.join(server)
+    words = shlex.split(server) if isinstance(server, str) else list(server)
+    if not words:
+        raise UsageError("an MCP server is a command or a URL", hint='tools_of_mcp("python shop.py")')
+    url = where if where.startswith(("http://", "https://")) else None
+    with open(os.devnull, "w") as silent:  # a server may log what it is asked: a sealed case, say
+        started = StdioServerParameters(command=words[0], args=words[1:], env=dict(env or {}))
+        client = Client(url or stdio_client(started, errlog=silent))
+        opened: asyncio.Future[list[Described]] = asyncio.get_running_loop().create_future()
+        over = asyncio.Event()
+        # In a task of its own: what is raised in the block must not come out as a group of the connection's tasks.
+        holding = asyncio.create_task(_held(client, opened, over))
+        try:
+            yield tuple(_tool(client, where, one, options) for one in await _reached(opened, where))
+        finally:
+            over.set()
+            if not opened.done():
+                holding.cancel()
+            await asyncio.gather(holding, return_exceptions=True)
+
+
+async def _held(client: Client, opened: asyncio.Future[list[Described]], over: asyncio.Event) -> None:
+    """Keep the connection open until it is `over`, once it was `opened`."""
+    try:
+        async with client:
+            opened.set_result(await _listed(client))
+            await over.wait()
+    except Exception as error:  # one of many, in groups: of the process, of HTTP, of the protocol
+        if not opened.done():
+            opened.set_exception(error)
+
+
+async def _reached(opened: asyncio.Future[list[Described]], where: str) -> list[Described]:
+    try:
+        return await opened
+    except Exception as error:
+        raise _unanswered(where, error) from error
+
+
+async def _listed(client: Client) -> list[Described]:
+    found: list[Described] = []
+    cursor: str | None = None
+    for _ in range(PAGES):
+        page = await client.list_tools(cursor=cursor)
+        found += page.tools
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    return found
+
+
+def _tool(client: Client, where: str, told: Described, options: ToolOptions) -> CallableTool[..., Json]:
+    hints = told.annotations
+    reads = bool(hints and hints.read_only_hint)
+    again = reads or bool(hints and hints.idempotent_hint)
+    said: ToolOptions = {"repeat": "safe" if again else "never", "changes": not reads}
+    schema = cast("Mapping[str, Json]", told.input_schema)
+    made = schema_tool(told.name, told.description or told.name, schema, partial(_called, client, told.name), where)
+    return made.using(**{**said, **options})
+
+
+async def _called(client: Client, name: str, arguments: Mapping[str, Any]) -> Json:
+    return _result(await client.call_tool(name, dict(arguments)))
+
+
+def _result(told: CallToolResult) -> Json:
+    """Structured content where there is some, else the texts, and a word for what is no text. Raises ToolFailed."""
+    parts = [part.text if part.type == "text" else f"[{part.type}]" for part in told.content]
+    if told.is_error:
+        raise ToolFailed("\n".join(parts))
+    return told.structured_content if told.structured_content is not None else "\n".join(parts)
+
+
+def _unanswered(where: str, error: Any) -> ConnectionLost:
+    while isinstance(error, BaseExceptionGroup):
+        error = cast("Any", error).exceptions[0]
+    said = one_line(str(error) or type(error).__name__)[:200]
+    return ConnectionLost(f"the MCP server does not answer: {said}", where=where[:200], hint="start it by hand to see")

@@ -1,0 +1,92 @@
+"""The reverse of `client`: tools, steps, and solutions such as loaded bundles, offered as an MCP server on stdio."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from suffice.errors import MissingExtra, OutputError, SufficeError, UsageError
+from suffice.programs.as_tool import as_tool
+from suffice.programs.mcp.client import EXTRA
+from suffice.programs.solution import ENDS_ALL, describe
+from suffice.programs.tool import CallableTool
+from suffice.values import Json
+from suffice.version import __version__
+
+if TYPE_CHECKING:
+    from mcp import types
+    from mcp.server import Server
+
+
+async def serve_mcp(*offered: Callable[..., Any], name: str = "suffice") -> None:
+    """Offer tools, functions, steps and solutions as an MCP server on stdin and stdout, until stdin closes.
+
+    What is printed meanwhile goes to stderr. A tool that is denied is not offered; one that needs asking is: whoever
+    calls the server asks its user. Raises MissingExtra, and UsageError for what is no tool, or two of one name.
+    """
+    server = mcp_server(*offered, name=name)
+    from mcp.server.stdio import stdio_server
+
+    async with stdio_server() as (incoming, outgoing):
+        await server.run(incoming, outgoing, server.create_initialization_options())
+
+
+def mcp_server(*offered: Callable[..., Any], name: str = "suffice") -> Server[Any]:
+    """The server itself, for another transport: `mcp_server(…).streamable_http_app()` is an ASGI app. Raises as
+    `serve_mcp`."""
+    try:
+        from mcp import types
+        from mcp.server import Server
+    except ImportError:
+        raise MissingExtra("an MCP server needs the MCP SDK", hint=EXTRA) from None
+    tools = _named(offered)
+
+    async def listed(context: Any, page: Any) -> types.ListToolsResult:
+        return types.ListToolsResult(tools=[_described(tool) for tool in tools.values()])
+
+    async def called(context: Any, asked: types.CallToolRequestParams) -> types.CallToolResult:
+        return await _called(tools, asked.name, asked.arguments or {})
+
+    return Server(name, version=__version__, on_list_tools=listed, on_call_tool=called)
+
+
+def _named(offered: tuple[Callable[..., Any], ...]) -> Mapping[str, CallableTool[..., Any]]:
+    made: dict[str, CallableTool[..., Any]] = {}
+    for one in offered:
+        tool = as_tool(one)
+        if tool.name in made:
+            raise UsageError(f"two tools are called {tool.name}", hint="@tool(name=…) gives one another name")
+        if tool.permission != "deny":
+            made[tool.name] = tool
+    return made
+
+
+def _described(tool: CallableTool[..., Any]) -> types.Tool:
+    from mcp import types
+
+    hints = types.ToolAnnotations(read_only_hint=not tool.alters, idempotent_hint=tool.repeat == "safe")
+    schema = dict(tool.parameters)
+    return types.Tool(name=tool.name, description=tool.description, input_schema=schema, annotations=hints)
+
+
+async def _called(tools: Mapping[str, CallableTool[..., Any]], name: str, arguments: Json) -> types.CallToolResult:
+    from mcp import types
+
+    def answer(text: str, structured: Json = None, *, failed: bool = False) -> types.CallToolResult:
+        content = types.TextContent(type="text", text=text)
+        return types.CallToolResult(content=[content], structured_content=structured, is_error=failed)
+
+    tool = tools.get(name)
+    if tool is None:
+        return answer(f"there is no tool {name!r:.80}", failed=True)
+    try:
+        result = await tool.asked(arguments, tool.read(arguments))
+    except OutputError as error:
+        return answer(error.message, failed=True)
+    except ENDS_ALL as error:
+        return answer(str(cast("SufficeError", error)), failed=True)
+    except Exception as error:
+        return answer(describe(error), failed=True)
+    text = result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
+    return answer(text, result if isinstance(result, dict) else {"result": result})
