@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from program_samples import make_words
 
 import suffice as sf
-from suffice.errors import SolutionError
+from suffice.errors import SolutionError, UsageError
 from suffice.programs.constant import constant_solution
 from suffice.programs.constant import from_form as constant_from_form
 from suffice.programs.route import Leg, route, route_of
@@ -67,10 +67,16 @@ def test_a_threshold_needs_a_confidence() -> None:
     assert ask(route(lambda t: ABSTAIN, sure("b", 1.0), thresholds=[0.5, None]), "x").value == "b"
 
 
-@pytest.mark.parametrize("bad", [[0.5], [0.5, None, None], [1.5, None], [-0.1, None], [float("nan"), None]])
-def test_thresholds_that_fit_no_member_or_no_confidence_are_refused(bad: list[float | None]) -> None:
-    with pytest.raises(SolutionError):
+@pytest.mark.parametrize("bad", [[0.5], [0.5, None, None]])
+def test_thresholds_that_fit_no_member_are_refused(bad: list[float | None]) -> None:
+    with pytest.raises(SolutionError, match="2 solutions need 2 thresholds"):
         route(sure("a", 0.5), sure("b", 0.5), thresholds=bad)
+
+
+@pytest.mark.parametrize("bad", [1.5, -0.1, float("nan")])
+def test_a_threshold_that_is_no_confidence_is_refused(bad: float) -> None:
+    with pytest.raises(UsageError, match=r"thresholds\[0\] is a confidence from 0 to 1"):
+        route(sure("a", 0.5), sure("b", 0.5), thresholds=[bad, None])
 
 
 def test_an_empty_route_is_refused() -> None:

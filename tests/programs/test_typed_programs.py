@@ -35,6 +35,18 @@ async def title(ticket: str, tone: str = "dry") -> str | None:
     ...
 
 
+@sf.tool
+def look_up(id: str, day: int = 1) -> list[int]:
+    """Find it."""
+    return [day]
+
+
+@sf.tool(repeat="never")
+async def order(item: str) -> Order:
+    """Order it."""
+    return Order(item=item)
+
+
 async def main() -> None:
     model = sf.Model("openai:gpt-5-mini", temperature=0.1)
     reveal_type(await triage("x"))  # team
@@ -49,6 +61,13 @@ async def main() -> None:
     async with model.stream("x", output=Order) as stream:
         reveal_type(stream)  # stream
     reveal_type(await sf.load("a.suffice", output=Team)("x"))  # loaded
+    reveal_type(await look_up("x", day=2))  # list
+    reveal_type(await order("x"))  # Order
+    bot = sf.agent(model, tools=[look_up, order], output=Team, max_steps=5, dry_run=True)
+    reveal_type(await bot("x"))  # loaded
+    reveal_type((await sf.agent(tools=[triage]).run("x")).value)  # said
+    await look_up(1)  # error
+    sf.agent(model, max_stps=5)  # error
     await triage(1)  # error
     await triage.using(model=model)("x", "y")  # error
     await model("x", temprature=1)  # error
@@ -62,6 +81,7 @@ SHOWN = {
         "list": "list[int]",
         "stream": "Stream[Order]",
         "loaded": "Abstain | Literal['billing', 'shipping']",
+        "said": "str | Abstain",
     },
     "mypy": {
         "team": "Literal['billing'] | Literal['shipping'] | None",
@@ -71,6 +91,7 @@ SHOWN = {
         "list": "list[int]",
         "stream": "suffice.models.stream.Stream[program.Order]",
         "loaded": "Literal['billing'] | Literal['shipping'] | suffice.values.Abstain",
+        "said": "str | suffice.values.Abstain",
     },
 }
 COMMANDS = {

@@ -20,6 +20,7 @@ from typing import Any, Final, TypeVar, cast, overload
 
 from typing_extensions import TypeForm
 
+from suffice.arguments import AnyPath, validated
 from suffice.errors import BundleError, SolutionError
 from suffice.programs import constant, nearest, patterns, rules, words
 from suffice.programs.folder import check_folder, write_folder
@@ -43,6 +44,8 @@ from suffice.programs.output import checked_output
 from suffice.programs.route import Leg, route_of
 from suffice.programs.rule_line import MAX_FILE
 from suffice.programs.solution import Form, Solution, from_function
+from suffice.programs.using import maybe_using
+from suffice.shown import brief
 from suffice.values import Abstain, Json, canonical, to_json
 from suffice.version import __version__
 
@@ -50,7 +53,7 @@ T = TypeVar("T")
 
 MAX_DEPTH: Final = 16  # routes within routes
 
-ASKING: Final = ("step", "vote", "examples")
+ASKING: Final = ("step", "vote", "examples", "chain", "refine", "template")
 """The kinds that call a model."""
 
 KINDS: Final[Mapping[str, Callable[[Form], Solution]]] = {
@@ -102,9 +105,8 @@ def load(path: str | Path, *, allow_changed: bool = False, model: str | None = N
 def load(
     path: str | Path, *, output: TypeForm[T], allow_changed: bool = False, model: str | None = None
 ) -> Solution[T | Abstain]: ...
-def load(
-    path: str | Path, *, output: Any = None, allow_changed: bool = False, model: str | None = None
-) -> Solution[Any]:
+@validated
+def load(path: AnyPath, *, output: Any = None, allow_changed: bool = False, model: str | None = None) -> Solution[Any]:
     """The solution in the bundle folder `path`, ready to be called; its `claim` is what was shown of it.
 
     With `output` (any type that pydantic can check) every answer is brought to that type or refused with
@@ -149,7 +151,7 @@ def _node(solution: Solution, parts: _Parts, depth: int) -> Json:
         )
     if form is None and not solution.members:
         raise SolutionError(
-            f"{solution.name} cannot be saved: it is a lambda, a function inside a function, or a partial",
+            f"{solution.name} cannot be saved: it is a lambda, a partial, or was made inside a function",
             hint="put what it does into a function of its own at the top level of a module",
         )
     node: dict[str, Json] = {"kind": "route" if form is None else form.kind, "name": solution.name}
@@ -161,9 +163,9 @@ def _node(solution: Solution, parts: _Parts, depth: int) -> Json:
         return node
     assert form is not None
     node["data"] = form.data
-    if form.kind == "function":
+    if form.kind in ("function", "workflow"):
         _note_function(form, parts)
-    if form.kind in ASKING:
+    if form.data.get("model") is not None:
         parts.needs[form.data["model"]] = _needed(form)
     if form.arrays:
         data = pack(form.arrays)
@@ -211,7 +213,8 @@ def _saved_threshold(leg: Leg) -> float | None:
     if leg.threshold is None:
         return None
     if not 0.0 <= leg.threshold <= 1.0:
-        raise SolutionError(f"the threshold of {leg.solution.name} is {leg.threshold!r}, not a confidence in [0, 1]")
+        said = f"the threshold of {leg.solution.name} is {brief(leg.threshold)}"
+        raise SolutionError(f"{said}, not a confidence in [0, 1]")
     return float(leg.threshold)
 
 
@@ -240,16 +243,16 @@ def _solution(node: Json, reading: _Reading, depth: int) -> Solution:
             return route_of([_leg(m, reading, depth) for m in typed(node, "members", list)], name)
         form = Form(kind, typed(node, "data", dict), _arrays(node, reading), *_text(node, reading))
         if kind == "function":
-            return _function(form, name, reading)
-        if kind not in KINDS:
+            return from_function(_function(form, reading), name)
+        if kind not in KINDS and kind != "workflow":
             raise reading.fault(
-                f"it holds a solution of the kind {kind[:40]!r}, which this version of Suffice does not know",
+                f"it holds a solution of the kind {brief(kind)}, which this version of Suffice does not know",
                 hint=f"install suffice {reading.manifest.suffice} or newer",
             )
-        if "model" in form.data and reading.model is not None:
+        if form.data.get("model") is not None and reading.model is not None:
             reading.changed |= reading.model != form.data["model"] or bool(form.data["reached"])
             form = replace(form, data={**form.data, "model": reading.model, "reached": {}})
-        made = KINDS[kind](form)
+        made = _workflow(form, reading) if kind == "workflow" else KINDS[kind](form)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, SolutionError) as error:
         raise reading.fault(f"its solution cannot be read ({type(error).__name__}: {error})"[:300]) from error
     reading.labels += {"words": form.data.get("labels", []), "constant": [form.data.get("value")]}.get(kind, [])
@@ -259,10 +262,14 @@ def _solution(node: Json, reading: _Reading, depth: int) -> Solution:
 def _asking(form: Form) -> Solution:
     """One of the kinds that call a model: that is heavy to import, and most bundles call none."""
     from suffice.programs.example_solution import load_examples
+    from suffice.programs.reasoned import load_chain
+    from suffice.programs.refined import load_refine
     from suffice.programs.step_solution import load_step
+    from suffice.programs.template import load_template
     from suffice.programs.vote import load_vote
 
-    return {"step": load_step, "vote": load_vote, "examples": load_examples}[form.kind](form)
+    loaders = {"step": load_step, "vote": load_vote, "examples": load_examples, "chain": load_chain}
+    return {**loaders, "refine": load_refine, "template": load_template}[form.kind](form)
 
 
 def _leg(member: Json, reading: _Reading, depth: int) -> Leg:
@@ -287,7 +294,7 @@ def _text(node: Json, reading: _Reading) -> tuple[str | None, str | None]:
         return None, None
     name = typed(node, "text", str)
     if name not in reading.manifest.files:
-        raise ValueError(f"no file {name[:60]!r} is listed")
+        raise ValueError(f"no file {brief(name)} is listed")
     file = reading.manifest.path / name
     data = read_plain(file, MAX_FILE)
     if sha256(data) != reading.manifest.files[name][0]:
@@ -318,7 +325,7 @@ def _learned(reading: _Reading) -> frozenset[str]:
 def _file(name: str, reading: _Reading) -> bytes:
     """A file of the bundle, as it was saved. Raises ValueError where none is listed, BundleError where it changed."""
     if name not in reading.manifest.files:
-        raise ValueError(f"no file {name[:60]!r} is listed")
+        raise ValueError(f"no file {brief(name)} is listed")
     saved, size = reading.manifest.files[name]
     file = reading.manifest.path / name
     data = read_plain(file, MAX_BYTES)
@@ -329,7 +336,17 @@ def _file(name: str, reading: _Reading) -> bytes:
     return data
 
 
-def _function(form: Form, name: str, reading: _Reading) -> Solution:
+def _workflow(form: Form, reading: _Reading) -> Solution:
+    """A workflow by its name, asking the model that it was saved with wherever a step of it says none."""
+    from suffice.models.model import Model
+
+    model = form.data["model"]
+    with maybe_using(None if model is None else Model(model, **form.data["reached"])):
+        return from_function(_function(form, reading))
+
+
+def _function(form: Form, reading: _Reading) -> Callable[..., Any]:
+    """The function that is saved by its name. Raises BundleError where it is another one now, and that may not be."""
     path, saved = typed(form.data, "import", str), typed(form.data, "source", str)
     try:
         function = imported(path)
@@ -346,7 +363,7 @@ def _function(form: Form, name: str, reading: _Reading) -> Solution:
                 "drops the claim",
             )
         reading.changed = True
-    return from_function(function, name)
+    return function
 
 
 def _versions(function: Callable[..., Any], manifest: Manifest) -> str:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final, Literal, cast
+from typing import Annotated, Any, Final, cast
 
 from pydantic import Field
 
-from suffice.errors import SolutionError, UsageError
+from suffice.errors import SolutionError
 from suffice.exchange import Message, Reply
 from suffice.models.model import Model
 from suffice.models.output.reading import unfenced
-
-Confidence = Literal["logprobs", "self-check"]
-"""Where the confidence of an answer comes from, as a rung states it."""
+from suffice.programs.solution import Confidence
 
 SOURCES: Final[Mapping[str, str]] = {"logprobs": "log-probabilities", "self-check": "self-check"}
 """The same in the words of a report."""
@@ -30,15 +27,6 @@ Percent = Annotated[int, Field(ge=0, le=100)]
 _OTHER: Final = 'confidence="self-check" asks the model instead, for one more call; or take another model'
 _PART: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?|\[\s*\]|\{\s*\}|[^\s{}\[\],:"]+', re.DOTALL)
 """A text (with its colon where it is a key), an empty list or object, a number or a word of a JSON text."""
-
-
-def checked_confidence(said: str | None) -> Confidence | None:
-    """`said`, refused with UsageError where there is no such confidence."""
-    if said is None or said in SOURCES:
-        return cast("Confidence | None", said)
-    near = difflib.get_close_matches(str(said), SOURCES, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(SOURCES)}"
-    raise UsageError(f"there is no confidence {said!r:.40}", hint=hint)
 
 
 def why_none(model: Model, said: Confidence | None) -> str | None:
@@ -65,7 +53,7 @@ def token_probability(reply: Reply[Any], *, plain: bool) -> float:
     if not spelled:
         raise SolutionError(f"{reply.model or 'the model'} gave no log-probabilities with its reply", hint=_OTHER)
     text = _bytes(reply.text.strip())
-    at = _start(spelled, text)
+    at = start_of(spelled, text)
     values = [(0, len(text))] if plain else _values(text, _bytes(unfenced(reply.text)))
     if at is None or not values:
         raise SolutionError("the tokens with log-probabilities do not spell the answer", hint=_OTHER)
@@ -100,7 +88,7 @@ def _values(text: bytes, inner: bytes) -> list[tuple[int, int]]:
     return found
 
 
-def _start(spelled: Sequence[bytes], text: bytes) -> int | None:
+def start_of(spelled: Sequence[bytes], text: bytes) -> int | None:
     """Where `text` begins in what the tokens spell, None where it is not in there.
 
     The last place where a token begins with it: reasoning may stand before the answer, a token that ends the turn

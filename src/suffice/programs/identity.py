@@ -1,7 +1,8 @@
 """What a function is: its syntax tree without comments, what it closes over, and the versions of what it calls.
 
 Covered: the function's own source; functions, classes and plain values of the user's modules that it names, and what
-these name in turn; defaults, closures, partial arguments, bound instances; the versions of installed packages.
+these name in turn; steps and workflows with what they are made of; defaults, closures, partial arguments, bound
+instances; the versions of installed packages.
 Modules that it imports inside its body count with their source, not with what they name in turn. Not covered: files
 that it reads, the environment, remote services, names reached only by string. For those, pass `fresh=True`
 (`--fresh`) or give the function an argument that changes.
@@ -27,6 +28,7 @@ from typing import Any, cast
 
 from suffice.values import content_hash
 
+_ASKS = -1  # no id of anything: among those seen, it says that the model that holds around a call is asked
 _PLAIN = (type(None), bool, int, float, complex, str, bytes)
 
 
@@ -34,6 +36,20 @@ def function_identity(function: Callable[..., Any]) -> str:
     """32 hex digits that change when the function, its arguments or its installed packages change."""
     parts = sorted(set(_parts(function, set())))
     return content_hash([f"python {sys.version_info[0]}.{sys.version_info[1]}", *parts])
+
+
+def asks_around(function: Callable[..., Any]) -> bool:
+    """Whether it reaches a step or an agent that says no model, and so asks the one that holds when it is called."""
+    seen = set[int]()
+    for _ in _parts(function, seen):
+        if _ASKS in seen:
+            return True
+    return _ASKS in seen
+
+
+def identity_of(thing: Any) -> str:
+    """The same for any value: data, and the functions and tools in it."""
+    return content_hash([f"python {sys.version_info[0]}.{sys.version_info[1]}", _value(thing, set())])
 
 
 def packages_of(function: Callable[..., Any]) -> dict[str, str]:
@@ -63,12 +79,36 @@ def _parts(thing: Any, seen: set[int]) -> Iterator[str]:
         yield from _module_parts(thing, seen)
     elif isinstance(thing, type):
         yield from _class_parts(thing, seen)
+    elif _tells(thing):
+        yield from _told(thing, seen)
     elif callable(thing) and not isinstance(thing, types.BuiltinFunctionType):
         kind: type[object] = type(thing)
         yield from _class_parts(kind, seen)
-        yield f"instance {_value(thing, seen - {id(thing)})}"
+        yield f"instance {_apart(thing, seen, seen - {id(thing)})}"
     else:
-        yield f"value {_value(thing, seen - {id(thing)})}"
+        yield f"value {_apart(thing, seen, seen - {id(thing)})}"
+
+
+def _tells(thing: Any) -> bool:
+    """Whether it says itself what it is made of, in its `made_of`: a step, a workflow."""
+    return hasattr(cast("type[object]", type(thing)), "made_of")
+
+
+def _told(thing: Any, seen: set[int]) -> Iterator[str]:
+    if getattr(thing, "asks", False):
+        seen.add(_ASKS)
+    for number, part in enumerate(thing.made_of):
+        yield f"{type(thing).__qualname__} {number} {_apart(part, seen, set(seen))}"
+        if callable(part):
+            yield from (p for p in _parts(part, set(seen)) if p.startswith("package "))
+
+
+def _apart(value: Any, seen: set[int], within: set[int]) -> str:
+    """Its value as seen from `within`, so that what is in it counts here though it was seen elsewhere."""
+    said = _value(value, within)
+    if _ASKS in within:
+        seen.add(_ASKS)
+    return said
 
 
 def _function_parts(function: types.FunctionType, seen: set[int]) -> Iterator[str]:
@@ -198,6 +238,8 @@ def _value(value: Any, seen: set[int]) -> str:
     if isinstance(value, types.FunctionType | types.MethodType | functools.partial | type | types.ModuleType):
         return content_hash(sorted(set(_parts(value, seen))))
     kind = cast("type[object]", type(value))  # pyright: ignore[reportUnknownArgumentType]
+    if _tells(value):
+        return kind.__qualname__ if id(value) in seen else content_hash(sorted(set(_parts(value, seen))))
     if package_of(kind.__module__) is None and hasattr(value, "__dict__"):
         if id(value) in seen:
             return kind.__qualname__

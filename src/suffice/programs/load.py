@@ -10,10 +10,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from suffice.arguments import is_path
 from suffice.errors import SolutionError
 from suffice.programs.bundle import load
 from suffice.programs.manifest import is_bundle, read_manifest
 from suffice.programs.solution import Solution, describe, from_function
+from suffice.shown import brief, shown
 
 FORMS = "a bundle folder, my.py:function, or package.module:function"
 
@@ -34,13 +36,13 @@ def find(text: str, *, model: str | None = None) -> Any:
     The folder of a file, or the working directory for the other two, is put on Python's path, as `python` itself
     does. Raises as find_solution.
     """
-    if text and Path(text).is_dir():
+    if text and is_path(text) and Path(text).is_dir():
         _reachable(Path.cwd(), first=False)  # last: a bundle must not choose what its own imports find here
         return load(text, model=model)
     source, _, name = text.rpartition(":")
-    if not source or not all(part.isidentifier() for part in name.split(".")):
-        alone = f"name the function in it: {text}:triage" if text.endswith(".py") else FORMS
-        raise SolutionError(f"{text!r} names no solution", hint=alone)
+    if not source or not is_path(source) or not all(part.isidentifier() for part in name.split(".")):
+        alone = f"name the function in it: {shown(text)}:triage" if text.endswith(".py") else FORMS
+        raise SolutionError(f"{brief(text, 100)} names no solution", hint=alone)
     if source.endswith(".py") or "/" in source or "\\" in source:
         module = _module_of_file(Path(source), name)
     else:

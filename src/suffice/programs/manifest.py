@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from suffice.errors import BundleError, SolutionError
+from suffice.shown import brief
 from suffice.values import Json, canonical
 
 FORMAT: Final = 1
@@ -125,7 +126,7 @@ def _manifest(folder: Path, body: dict[str, Json]) -> Manifest:
     files: dict[str, tuple[str, int]] = {}
     for name, entry in typed(body, "files", dict).items():
         if not _is_data(name):
-            raise ValueError(f"a bundle has no file {name[:60]!r}")
+            raise ValueError(f"a bundle has no file {brief(name)}")
         files[name] = typed(entry, "sha256", str), typed(entry, "bytes", int)
     claim = body["claim"]
     return Manifest(

@@ -19,6 +19,7 @@ from suffice.programs.ngrams import VERSION, ngrams
 from suffice.programs.solution import Form, Solution
 from suffice.programs.text_solution import text_solution
 from suffice.programs.words import joined, unjoined, weights_identity
+from suffice.stats.logistic import calibrated
 from suffice.values import ABSTAIN, Answer, Json, case_key, from_json, to_json
 
 KIND: Final = "nearest"
@@ -95,12 +96,6 @@ def vote(near: Floats, codes: Ints, same: NDArray[np.bool_], k: int) -> tuple[in
     return code, np.array([weights[code] / weights.sum(), near[order[0]], 0.0])
 
 
-def sure_of(calibration: Floats, signs: Floats) -> float:
-    """The probability of being right, to four digits."""
-    odds = float(np.clip(calibration[0] + signs @ calibration[1:], -30.0, 30.0))
-    return round(1.0 / (1.0 + float(np.exp(-odds))), 4)
-
-
 def predict(model: NearestModel, text: str) -> Answer:
     """The answer of the nearest cases, with its confidence; ABSTAIN where none has anything in common with `text`."""
     same = model.hashes == np.uint64(text_hash(text))
@@ -110,7 +105,7 @@ def predict(model: NearestModel, text: str) -> Answer:
 
 def told(voted: tuple[int, Floats] | None, answers: Sequence[Json], calibration: Floats) -> Answer:
     """A vote as an answer."""
-    return Answer(ABSTAIN) if voted is None else Answer(answers[voted[0]], sure_of(calibration, voted[1]))
+    return Answer(ABSTAIN) if voted is None else Answer(answers[voted[0]], float(calibrated(calibration, voted[1])))
 
 
 def nearest_solution(name: str, model: NearestModel, columns: Sequence[str] = ()) -> Solution:

@@ -4,11 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from suffice.errors import BundleError, SolutionError, UsageError
 from suffice.programs.solution import Solution
-from suffice.values import ABSTAIN, Answer, Json, from_json, to_json
+from suffice.shown import shown
+from suffice.values import ABSTAIN, Answer, Json, from_json
+
+if TYPE_CHECKING:  # not needed to load without a type
+    from pydantic import TypeAdapter
+
+
+def adapter_of(output: Any) -> TypeAdapter[Any]:
+    """Pydantic's check of values of the type `output`. Raises UsageError for what is no type."""
+    from pydantic import TypeAdapter
+
+    try:
+        return TypeAdapter(output)
+    except Exception as error:  # pydantic's own, and whatever its looking into an object that is no type ends in
+        why = (str(error) or type(error).__name__).splitlines()[0]
+        raise UsageError(
+            f"output={shown(repr(output))} is not a type that can be checked: {shown(why, 200)}",
+            hint='for example output=Literal["yes", "no"] | None, or a pydantic model',
+        ) from None
 
 
 def checked_output(solution: Solution, output: Any, labels: Sequence[Json], where: str) -> Solution:
@@ -17,16 +35,9 @@ def checked_output(solution: Solution, output: Any, labels: Sequence[Json], wher
     An answer that does not fit raises SolutionError when it is given. Raises BundleError where one of `labels` (what
     it is known to answer) can never fit, UsageError for what is no type.
     """
-    from pydantic import PydanticUserError, TypeAdapter, ValidationError  # not needed to load without a type
-    from pydantic.errors import PydanticSchemaGenerationError
+    from pydantic import ValidationError
 
-    try:
-        adapter: TypeAdapter[Any] = TypeAdapter(output)
-    except (PydanticUserError, PydanticSchemaGenerationError, TypeError, NameError, SyntaxError) as error:
-        raise UsageError(
-            f"output={output!r} is not a type that can be checked: {str(error).splitlines()[0]}",
-            hint='for example output=Literal["yes", "no"] | None, or a pydantic model',
-        ) from None
+    adapter = adapter_of(output)
 
     def fitted(answer: Answer) -> Answer:
         if answer.value is ABSTAIN:
@@ -37,7 +48,7 @@ def checked_output(solution: Solution, output: Any, labels: Sequence[Json], wher
             first = error.errors(include_url=False, include_context=False)[0]
             place = "".join(f"[{part!r}]" for part in first["loc"])
             raise SolutionError(
-                f"{solution.name} answered {_short(answer.value)}, which does not fit output=: {place} {first['msg']}"
+                f"{solution.name} answered {shown(answer.value)}, which does not fit output=: {place} {first['msg']}"
             ) from None
 
     for label in labels:
@@ -58,11 +69,3 @@ def checked_output(solution: Solution, output: Any, labels: Sequence[Json], wher
         return [fitted(answer) for answer in solution.batch(many)]
 
     return replace(solution, ask=ask, batch=batch if solution.batch is not None else None)
-
-
-def _short(value: Any) -> str:
-    try:
-        text = repr(to_json(value))
-    except TypeError:
-        text = f"a {type(value).__name__}"
-    return text if len(text) <= 60 else text[:59] + "…"

@@ -12,6 +12,7 @@ from suffice.errors import UsageError
 from suffice.exchange import Image, Message
 from suffice.models.messages import image
 from suffice.models.output.typed import ANSWER
+from suffice.shown import brief
 from suffice.values import Json, blank, to_json
 
 
@@ -56,7 +57,7 @@ def messages(prompt: Prompt, inputs: Mapping[str, Any]) -> tuple[Message, ...]:
     made = [Message("system", prompt.instruction)] if prompt.instruction else []
     for example in prompt.examples:
         made.append(Message("user", _asked(prompt, example.inputs)))
-        made.append(Message("assistant", _answer(prompt, example.answer)))
+        made.append(Message("assistant", answer_text(prompt, example.answer)))
     made.append(Message("user", _asked(prompt, inputs)))
     return tuple(made)
 
@@ -91,7 +92,7 @@ def check_template(template: str, inputs: tuple[str, ...]) -> None:
     if names.isdisjoint(inputs):
         said = template if len(template) <= 60 else template[:59] + "…"
         raise UsageError(
-            f"the prompt template {said!r} uses no input of the step, and is no file",
+            f"the prompt template {brief(said)} uses no input of the step, and is no file",
             hint=f"write {{{{ {inputs[0]} }}}} in it, or give the path of a file that is there",
         )
 
@@ -155,7 +156,8 @@ def _text(value: Any) -> str:
         raise UsageError(f"an input cannot be written into a prompt: {error}", hint="give a text or JSON") from None
 
 
-def _answer(prompt: Prompt, answer: Json) -> str:
+def answer_text(prompt: Prompt, answer: Json) -> str:
+    """An answer as the model writes it."""
     if prompt.plain:
         return _text(answer)
     return json.dumps({ANSWER: answer} if prompt.wrapped else answer, ensure_ascii=False)

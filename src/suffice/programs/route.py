@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
+from suffice.arguments import Rule, validated
 from suffice.errors import SolutionError
 from suffice.programs.solution import Form, Solution, from_function
 from suffice.values import ABSTAIN, Answer, Json, content_hash
+
+Threshold = Annotated[float | None, Rule(lambda v: v is None or 0 <= v <= 1, "a confidence from 0 to 1, or None")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,20 +22,19 @@ class Leg:
     threshold: float | None = None
 
 
-def route(*members: Any, thresholds: Sequence[float | None] | None = None, name: str | None = None) -> Solution:
+@validated
+def route(*members: Any, thresholds: Sequence[Threshold] | None = None, name: str | None = None) -> Solution:
     """Ask `members` in order; the first that is sure enough answers, and nobody being sure is `ABSTAIN`.
 
     Each member is a Solution or a function. `thresholds[i]` is the least confidence in [0, 1] at which member i keeps
-    its answer; None means that it hands on only by returning ABSTAIN. Raises SolutionError for a wrong count.
+    its answer; None means that it hands on only by returning ABSTAIN. Raises SolutionError for a wrong count,
+    UsageError for what is no confidence.
     """
     if not members:
         raise SolutionError("a route needs at least one solution")
     marks = list(thresholds) if thresholds is not None else [None] * len(members)
     if len(marks) != len(members):
         raise SolutionError(f"{len(members)} solutions need {len(members)} thresholds, not {len(marks)}")
-    for mark in marks:
-        if mark is not None and not 0.0 <= mark <= 1.0:
-            raise SolutionError(f"a threshold is a confidence in [0, 1] or None, not {mark!r}")
     legs = [Leg(from_function(m), t) for m, t in zip(members, marks, strict=True)]
     return route_of(legs, name)
 

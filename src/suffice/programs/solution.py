@@ -3,40 +3,47 @@
 from __future__ import annotations
 
 import asyncio
-import functools
-import inspect
 import json
 import types
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Real
-from typing import Any, Generic, cast
+from typing import Any, Generic, Literal, cast
 
 from typing_extensions import TypeVar
 
 from suffice.errors import (
     BudgetError,
     CallError,
+    JournalDiverged,
     NoKey,
     NoModel,
     PolicyError,
     PriceUnknown,
     RefusedError,
     SolutionError,
+    Stopped,
     StoreError,
 )
 from suffice.models.serving import serving
-from suffice.programs.identity import function_identity
+from suffice.programs.calling import caller, parameters_of
+from suffice.programs.identity import asks_around, function_identity
 from suffice.programs.leaving import HardExit
 from suffice.programs.place import place_of_error, place_of_function
-from suffice.programs.threads import in_thread
-from suffice.values import ABSTAIN, Answer, Failure, Json, to_json
+from suffice.programs.using import model_here
+from suffice.shown import brief
+from suffice.values import ABSTAIN, Answer, Failure, Json, content_hash, to_json
 
 R = TypeVar("R", covariant=True, default=Any)
 
 Ask = Callable[[Json], Awaitable[Answer]]
 """From a case's inputs (a bare value, or a dict by column name) to an answer."""
 
+Confidence = Literal["logprobs", "self-check"]
+"""Where the confidence of a model's answers comes from, as a rung states it."""
+
+ENDS_ALL = (BudgetError, PolicyError, NoKey, NoModel, PriceUnknown, StoreError, JournalDiverged)
+"""What would end every other call alike: raised, never a failure of one case, branch or tool."""
 MESSAGE = 500  # characters of a failure that are kept: an exception may quote a whole page
 
 
@@ -90,6 +97,11 @@ class Solution(Generic[R]):
         shown = (self.claim or {}).get("sentence")
         return f"<Solution {self.name}{f': {shown}' if shown else ''}>"
 
+    @property
+    def made_of(self) -> tuple[str]:
+        """What the identity of a function or workflow that calls it hangs on."""
+        return (self.identity,)
+
     async def reply(self, *args: Any, **kwargs: Any) -> Answer:
         """The answer with its confidence and who gave it; inputs as one value or as keyword arguments."""
         with serving(self.identity):
@@ -123,27 +135,25 @@ def from_function(function: Callable[..., Any], name: str | None = None) -> Solu
     if as_solution is not None:
         return cast("Solution", as_solution(name))
     if not callable(function):
-        raise SolutionError(f"{function!r} is not callable", hint="pass a function, a rung, or a loaded bundle")
-    named, required = _parameters(function)
-    is_async = inspect.iscoroutinefunction(_unwrapped(function)) or inspect.iscoroutinefunction(type(function).__call__)
+        raise SolutionError(f"{brief(function)} is not callable", hint="pass a function, a rung, or a loaded bundle")
+    named, required = parameters_of(function)
+    call = caller(function)
 
     async def ask(inputs: Json) -> Answer:
-        call = _bound(function, _own(inputs), named)
-        value = await call() if is_async else await in_thread(call)
-        if inspect.isawaitable(value):  # a def that returns a coroutine, such as a lambda over an async function
-            value = await value
+        value = await call(_own(inputs))
         try:
             return as_answer(value)
         except NotAnAnswer as error:
             raise NotAnAnswer(f"{error}{place_of_function(function)}") from None
 
     label = name or getattr(function, "__name__", None) or type(function).__name__
-    identity = function_identity(function)
+    source = function_identity(function)
+    around = model_here() if asks_around(function) else None
     return Solution(
         name=label,
         ask=ask,
-        identity=identity,
-        form=_function_form(function, identity),
+        identity=source if around is None else content_hash([source, around]),
+        form=_function_form(function, source),
         confident=True,  # only its answers tell
         parameters=named,
         required=required,
@@ -204,10 +214,17 @@ async def attempt(solution: Solution, inputs: Json, timeout: float | None) -> tu
 
     Cancellation and Ctrl-C pass through; everything else that the solution does is its own failure, not ours.
     """
+    return await attempt_call(lambda: solution.ask(inputs), timeout)
+
+
+async def attempt_call(
+    call: Callable[[], Awaitable[Answer]], timeout: float | None
+) -> tuple[Answer | None, Failure | None]:
+    """As `attempt`, of any call that gives an answer."""
     limit = asyncio.timeout(timeout)
     try:
         async with limit:
-            return await solution.ask(inputs), None
+            return await call(), None
     except KeyboardInterrupt:
         raise KeyboardInterrupt from None  # without its text: where the solution raised it, that may quote the case
     except asyncio.CancelledError as error:
@@ -215,7 +232,7 @@ async def attempt(solution: Solution, inputs: Json, timeout: float | None) -> tu
         if task is None or task.cancelling():
             raise
         return None, Failure("raised", describe(error))  # its own: it awaited something that was cancelled
-    except (BudgetError, PolicyError, NoKey, NoModel, PriceUnknown, StoreError):
+    except (*ENDS_ALL, Stopped):
         raise
     except CallError as error:
         return None, Failure(*_of_call(error))
@@ -256,35 +273,6 @@ def _line(text: str) -> str:
 def _hanging(cancelled: BaseException | None) -> str:
     """Where a call was when its time was over: a `def` goes on in its thread, and a note says where."""
     return "".join(getattr(cancelled, "__notes__", [])) or place_of_error(cancelled, users=True)
-
-
-def _unwrapped(function: Callable[..., Any]) -> Callable[..., Any]:
-    while isinstance(function, functools.partial):
-        function = function.func
-    return function
-
-
-def _parameters(function: Callable[..., Any]) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):  # some builtins have none
-        return None, ()
-    kinds = inspect.Parameter
-    usual = [p for p in signature.parameters.values() if p.kind in (kinds.POSITIONAL_OR_KEYWORD, kinds.KEYWORD_ONLY)]
-    takes_any = any(p.kind is kinds.VAR_KEYWORD for p in signature.parameters.values())
-    takes_one = any(p.kind in (kinds.VAR_POSITIONAL, kinds.POSITIONAL_ONLY) for p in signature.parameters.values())
-    if not usual and not takes_any and not takes_one:
-        raise SolutionError(f"{getattr(function, '__name__', function)} takes no inputs", hint="give it a parameter")
-    required = tuple(p.name for p in usual if p.default is kinds.empty)
-    return (None if takes_any else tuple(p.name for p in usual)), required
-
-
-def _bound(function: Callable[..., Any], inputs: Json, named: tuple[str, ...] | None) -> Callable[[], Any]:
-    if not isinstance(inputs, dict):
-        return functools.partial(function, inputs)
-    if named is not None and len(named) < 2 and not (named and named[0] in inputs):
-        return functools.partial(function, inputs)  # one parameter that wants the whole dict
-    return functools.partial(function, **inputs)
 
 
 def _function_form(function: Callable[..., Any], identity: str) -> Form | None:

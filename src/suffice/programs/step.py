@@ -65,6 +65,11 @@ class Step(Generic[P, R]):
         return self.signature
 
     @property
+    def asks(self) -> bool:
+        """Whether it says no model, and so asks the one that holds around its call."""
+        return self.said_model is None
+
+    @property
     def made_of(self) -> tuple[str, ...]:
         """What its identity hangs on, besides the model that holds where it says none."""
         options = {name: value for name, value in self.options.items() if name != "budget"}  # it changes as it is spent

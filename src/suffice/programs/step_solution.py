@@ -15,9 +15,11 @@ from suffice.models.model import Model
 from suffice.models.output.from_schema import type_of_schema
 from suffice.models.output.typed import OutputType, output_type
 from suffice.models.places.settings import settings
-from suffice.programs.confidence import SOURCES, Confidence, self_check, token_probability, why_none
+from suffice.programs.confidence import SOURCES, self_check, token_probability, why_none
 from suffice.programs.prompt import Example, Prompt, messages, unasked
-from suffice.programs.solution import Ask, Form, Solution
+from suffice.programs.solution import Ask, Confidence, Form, Solution
+from suffice.programs.using import reached_by
+from suffice.shown import brief
 from suffice.values import ABSTAIN, Answer, Json, content_hash, to_json
 
 VERSION: Final = 1
@@ -38,9 +40,6 @@ SAVED: Final = (
     "total",
 )
 """The options that belong to what a step is; the others are how a machine calls it."""
-
-REACHED: Final = ("base_url", "key_env")
-"""The options of a model that say where it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,7 @@ class Asking:
         return {
             "version": VERSION,
             "model": self.model.name,
-            "reached": {k: self.model.options[k] for k in REACHED if k in self.model.options},
+            "reached": reached_by(self.model),
             "instruction": p.instruction,
             "inputs": list(p.inputs),
             "defaults": dict(p.defaults),
@@ -193,5 +192,5 @@ def asking_of(form: Form) -> Asking:
     )
     model, sure = Model(told["model"], **told["reached"]), told.get("confidence")
     if sure is not None and sure not in SOURCES:
-        raise ValueError(f"there is no confidence {sure!r:.40}")
+        raise ValueError(f"there is no confidence {brief(sure)}")
     return Asking("step", model, prompt, typed, told["options"], sure)

@@ -8,12 +8,19 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from suffice.errors import NoModel, UsageError
 
 if TYPE_CHECKING:
     from suffice.models.model import Model
+
+REACHED: Final = ("base_url", "key_env")
+"""The options of a model that say where it is."""
+
+SET_MODEL: Final = "export SUFFICE_MODEL=openai:gpt-5-mini (and its key), or --model NAME"
+NO_MODEL: Final = f"no model: {SET_MODEL}"
+"""Why what asks a model cannot be tried where nothing says which."""
 
 _around: ContextVar[Model | None] = ContextVar("suffice_model", default=None)
 
@@ -56,6 +63,16 @@ def named_model(name: str, folder: str, second: int) -> Model:
     from suffice.models.model import Model  # heavy, and not needed before somebody calls a model
 
     return Model(name)
+
+
+def reached_by(model: Model) -> dict[str, str]:
+    """The options of a model that say where it is: with its name, all that a bundle keeps of it."""
+    return {name: model.options[name] for name in REACHED if name in model.options}
+
+
+def none_named(who: str, task: str) -> NoModel:
+    """The refusal where nothing that is to be tried on a task has a model to ask."""
+    return NoModel(f"{who} cannot be tried on {task}: no model", hint=SET_MODEL)
 
 
 def model_for(said: str | Model | None, who: str) -> Model:

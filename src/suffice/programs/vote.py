@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from dataclasses import dataclass, replace
 
 from suffice.errors import CallError
+from suffice.programs.counting import winner
 from suffice.programs.prompt import unasked
 from suffice.programs.solution import Form, Solution
 from suffice.programs.step_solution import Asking, asking_of, asking_solution, named, written
-from suffice.values import Answer, Json, canonical
+from suffice.values import Answer, Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,8 @@ def vote_solution(voting: Voting, saved: dict[str, Json] | None = None) -> Solut
         values = [written(r.value) for r in replies if not isinstance(r, BaseException)]
         if not values:
             raise next(r for r in replies if isinstance(r, BaseException))
-        best, votes = Counter(canonical(value) for value in values).most_common(1)[0]
-        chosen = next(value for value in values if canonical(value) == best)
-        return Answer(chosen, confidence=votes / voting.n)
+        best = winner(values)
+        return Answer(values[best.place], confidence=best.weight / voting.n)
 
     return asking_solution(asking, "vote", data, ask, confidence_from="vote share")
 

@@ -348,7 +348,7 @@ def test_the_tree_of_a_run_is_kept_also_of_one_that_stops(home: Path) -> None:
     with pytest.raises(Waiting):
         go(program, 4)
     with open_store(home) as store:
-        ((_, root),) = traces(store, "program-1").items()
+        (root,) = traces(store, "program-1")
     assert [(s.name, s.kind) for s in root.walk()] == [
         ("program", "program"),
         ("look", "tool"),
