@@ -19,7 +19,7 @@ def tree() -> str:
         lines.append(f"  {package + '/':<12}{first_line(house / package / '__init__.py')}")
         files = sorted(p for p in (house / package).glob("*.py") if p.name != "__init__.py")
         lines += [f"    {file.name:<18}{first_line(file)}" for file in files]
-    alone = ("testing.py", "values.py", "errors.py", "version.py")
+    alone = sorted(p.name for p in house.glob("*.py") if p.name != "__init__.py")
     lines += [f"  {name:<20}{first_line(house / name)}" for name in alone]
     return "\n".join([*lines, "```"])
 

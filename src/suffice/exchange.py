@@ -159,11 +159,12 @@ class Attempt:
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
     """One output token with its natural-log probability. `data` are its bytes where `token` cannot show them: a piece
-    of a character."""
+    of a character. `others` are the likeliest tokens at its place with theirs, where they were asked for."""
 
     token: str
     logprob: float
     data: bytes | None = None
+    others: tuple[tuple[str, float], ...] = ()
 
     @property
     def spelled(self) -> bytes:

@@ -121,6 +121,9 @@ def test_the_same_command_asks_the_rows_that_failed_again(rules: Command) -> Non
     ran = rules(*command)
     assert ran.code == 0 and ran.err == "3 rows: 3 answered, 0 nothing, 0 for a person, 1 were there already\n"
     assert [line.split(",")[1] for line in (rules.folder / "out.csv").read_text().splitlines()[1:]] == ["A", "B", "C"]
+    done = rules(*command)
+    assert done.code == 0 and done.err == "3 rows: 3 answered, 0 nothing, 0 for a person, 3 were there already\n"
+    rules.write("out.csv", (rules.folder / "out.csv").read_text() + "more,D,1,f,answered,\n")
     rules(*command).refused("the output file exists")
 
 

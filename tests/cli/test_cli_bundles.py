@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Literal
 
 import pytest
@@ -14,6 +16,7 @@ from upstream_faults import Ok
 import suffice as sf
 from suffice.ladder.climb import climb
 from suffice.programs.bundle import save_bundle
+from suffice.programs.constant import constant_solution
 from upstream import Upstream, upstream
 
 
@@ -118,3 +121,36 @@ def test_a_model_in_the_environment_or_its_own_changes_nothing(pinned: Command, 
     for said in ({"SUFFICE_MODEL": f"{other.url}#environment"}, {}):
         ran = pinned("apply", "b", "new.csv", *([] if said else ["--model", f"{own.url}#own"]), **said)
         assert ran.code == 0 and "note: " not in ran.err and own.log.served and not other.log.served
+
+
+def test_show_says_what_a_bundle_is_without_running_it(fitted: Command) -> None:
+    ran = fitted("show", "w.suffice")
+    assert ran.code == 0 and not ran.err
+    lines = dict(reversed([line.split(maxsplit=1) for line in ran.out.replace("fitted on", "fitted_on").splitlines()]))
+    assert lines["claim"].startswith("PASS: `words` suffices: at least .") and lines["claim"].endswith("(task t)")
+    told = json.loads(fitted("show", "w.suffice", "--json").out)
+    assert lines["fitted_on"] == f"{told['fitted_on']} cases" and told["fitted_on"] > 50
+    assert [m["name"] for m in told["members"]][-1] == "words" and told["claim"]["verdict"] == "PASS"
+    assert "numpy" in told["needs"] and told["python"] and told["hash"][:16] in lines["bundle"]
+
+
+def test_show_names_thresholds_models_and_functions_of_a_route(suffice: Command) -> None:
+    first = replace(constant_solution("a"), name="first")
+    model = sf.Model("openai:gpt-5-mini")
+
+    @sf.step
+    async def triage(text: str) -> Literal["a", "b"]:
+        """Which?"""
+        ...
+
+    save_bundle(sf.route(first, triage.using(model=model), thresholds=[0.8, None]), suffice.folder / "r.suffice")
+    out = suffice("show", "r.suffice").out
+    assert re.search(r"member +first, constant: answers from confidence 0\.8 up\n", out)
+    assert re.search(r"member +triage, step, asks openai:gpt-5-mini\n", out)
+    assert "claim      none" in out and "fitted on  no case that is known" in out
+    assert "needs      openai:gpt-5-mini OPENAI_API_KEY" in out
+
+
+def test_show_refuses_what_is_neither(suffice: Command) -> None:
+    suffice("show", ".").refused("its manifest.json is missing", "")
+    suffice("show", "nothing-7").refused("nothing-7", "suffice runs")

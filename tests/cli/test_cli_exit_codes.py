@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 
 import pytest
@@ -84,6 +85,21 @@ def test_what_is_no_number_is_null_in_json(suffice: Command) -> None:
     assert json.loads(ran.out, parse_constant=pytest.fail)["cases"][0]["answer"] is None
 
 
+@pytest.mark.parametrize("more", [[], ["--repeats", "3"]], ids=["once", "repeated"])
+def test_a_runs_line_says_of_how_many_calls_its_score_is_as_its_page_does(
+    suffice: Command, more: list[str]
+) -> None:
+    suffice.write("some.py", "from my import good\ndef f(text):\n    assert int(text[-1]) < 7\n    return good(text)\n")
+    told = suffice("eval", "t.csv", "some.py:f", "--json", *more).json
+    failed, scored = told["errors"], sum(case["error"] is None for case in told["cases"])
+    assert 0 < scored < told["n"] and failed == (told["n"] - scored) * (3 if more else 1)
+    among = f"{told['right']} of {scored} answered calls right"
+    assert f"at 95%), {among}, {failed} failed calls" in suffice("runs").out
+    suffice("report", "eval-1")
+    page = (suffice.folder / "eval-1.html").read_text(encoding="utf-8")
+    assert f"at 95%), {among}" in page
+
+
 def test_runs_are_listed_shown_and_made_into_pages(suffice: Command) -> None:
     assert "no runs yet" in suffice("runs").err
     suffice("eval", "t.csv", "my.py:middling")
@@ -92,6 +108,7 @@ def test_runs_are_listed_shown_and_made_into_pages(suffice: Command) -> None:
     assert [line.split()[0] for line in listed] == ["climb-2", "eval-1"] and "PASS: `good`" in listed[0]
     [only] = map(json.loads, suffice("runs", "--kind", "eval", "--json").out.splitlines())
     assert only["run"] == "eval-1" and only["state"] == "done" and only["said"].startswith("middling: 0.")
+    assert re.search(r"at 95%\), \d+ of (\d+) right$", only["said"])
     shown = suffice("show", "climb-2").json
     assert shown["settings"]["command"] == "suffice climb t.csv my.py:good --bar .9"
     for run in ("eval-1", "climb-2"):

@@ -3,36 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import time
 import tomllib
 
-import pytest
-from cli_samples import MAIN, Command, table
-
-
-def on_terminal(suffice: Command, typed: list[str], *arguments: str) -> tuple[int, str]:
-    """Run a command on a terminal where these lines are typed; its exit code and what the terminal got."""
-    pty = pytest.importorskip("pty")
-    master, slave = pty.openpty()
-    process = subprocess.Popen(
-        [*MAIN, *arguments], cwd=suffice.folder, env=suffice.environment(), stdin=slave, stdout=slave, stderr=slave
-    )
-    os.close(slave)
-    os.write(master, "".join(f"{line}\n" for line in typed).encode())
-    got, until = b"", time.monotonic() + 60
-    while time.monotonic() < until:
-        try:
-            piece = os.read(master, 65_536)
-        except OSError:  # Linux says so when the other side is closed
-            break
-        if not piece:
-            break
-        got += piece
-    os.close(master)
-    process.kill()
-    return process.wait(timeout=20), got.decode("utf-8", "replace")
+from cli_samples import Command, table
+from terminal import on_terminal
 
 
 def test_a_file_becomes_a_folder_that_the_printed_command_reads(suffice: Command) -> None:
@@ -75,7 +49,7 @@ def test_wrong_uses_are_refused_with_the_line_to_type(suffice: Command) -> None:
     suffice("init", "a").refused("needs cases", "--example")
     suffice("init", "a", "--from", "t.csv", "--example", "x => y").refused("keep one")
     suffice("init", "a", "--example", "x y").refused("an input and its answer")
-    suffice("init", "a", "--from", "t.csv", "--bar", "90").refused("bar must be a share", "--bar .9")
+    suffice("init", "a", "--from", "t.csv", "--bar", "90").refused("bar is a share", "--bar .9")
     suffice("init", "a", "--from", "t.csv", "--by", "me").refused("people or model")
     suffice("init", "a", "--from", "none.csv").refused("no such file")
     suffice.write("bare.csv", "alpha,beta,gamma\n1,2,3\n")
@@ -85,17 +59,17 @@ def test_wrong_uses_are_refused_with_the_line_to_type(suffice: Command) -> None:
 
 def test_a_terminal_is_asked_for_what_no_flag_says(suffice: Command) -> None:
     suffice.write("bare.csv", "alpha,beta,gamma\n" + "".join(f"t{i},b,{'xy'[i % 2]}\n" for i in range(40)))
-    code, seen = on_terminal(suffice, ["mail", "bare.csv", "model", "alpha", "gamma", "9", ".9"], "init")
+    code, seen = on_terminal(suffice, "init", typed=["mail", "bare.csv", "model", "alpha", "gamma", "9", ".9"])
     assert code == 0 and "next: suffice plan mail" in seen, seen
     assert "a share between 0 and 1" in seen
     said = tomllib.loads((suffice.folder / "mail" / "task.toml").read_text(encoding="utf-8"))
     assert (said["inputs"], said["expected"], said["bar"]) == ("alpha", "gamma", 0.9)
-    code, seen = on_terminal(suffice, ["", "2 + 2", "4", "3 + 3", "6", "", ""], "init", "sums")
+    code, seen = on_terminal(suffice, "init", "sums", typed=["", "2 + 2", "4", "3 + 3", "6", "", ""])
     assert code == 0 and "wrote sums: 2 rows" in seen, seen
 
 
 def test_a_terminal_may_say_no_to_forgetting(suffice: Command) -> None:
     suffice("eval", "t.csv", "my.py:good")
-    code, seen = on_terminal(suffice, ["n"], "forget", "--older", "0d")
+    code, seen = on_terminal(suffice, "forget", "--older", "0d", typed=["n"])
     assert code == 0 and "for good. Go on?" in seen and "nothing was removed" in seen
     assert suffice("report", "eval-1").code == 0

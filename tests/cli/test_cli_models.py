@@ -135,6 +135,8 @@ def test_a_missing_key_is_one_message_that_names_the_variable(stepped: Command, 
 
 def test_without_a_model_a_step_says_where_one_may_be_named_and_a_climb_goes_on(stepped: Command):
     stepped("eval", "t.csv", "step.py:step").refused("no model|needs a model", "SUFFICE_MODEL")
+    for verb in (["climb", "t.csv", "prompt", "--bar", ".8"], ["eval", "t.csv", "prompt"]):
+        stepped(*verb).refused("prompt cannot be tried on t: no model", "hint: export SUFFICE_MODEL=.*--model NAME")
     ran = stepped("climb", "t.csv", "my.py:good", "prompt", "--bar", ".8")
     assert ran.code == 0, ran.err
 

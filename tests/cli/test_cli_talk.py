@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from suffice.cli.deciding import plain_name
 from suffice.cli.talk import data, data_json
-from suffice.evals.shown import harmless
+from suffice.shown import harmless
 
 TEXT = st.text(st.characters(), max_size=60)  # half surrogate pairs and control characters included
 VALUES = st.recursive(

@@ -3,70 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import select
 import signal
-import subprocess
 import time
 import xml.etree.ElementTree as ElementTree
 
 import pytest
-from cli_samples import MAIN, Command, table
+from cli_samples import Command, table
+from terminal import on_terminal
 
-pty = pytest.importorskip("pty")
-fcntl = pytest.importorskip("fcntl")
-termios = pytest.importorskip("termios")
+pytest.importorskip("pty")
 
 ESCAPE = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202e\r"
 SAFE = re.compile(r"\r\x1b\[2K|\x1b\[[0-9;?]*[A-Za-z]|[\n\t]")  # what our own table and colours use
 RAW = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
-
-
-def on_terminal(
-    suffice: Command, *arguments: str, columns: int = 100, interrupt: str | None = None, **extra: str
-) -> tuple[int, str]:
-    """Run a command on a terminal of its own; its exit code and all that the terminal got. With `interrupt`, press
-    Ctrl-C as soon as this text is there."""
-    import struct
-
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    process = subprocess.Popen(
-        [*MAIN, *arguments],
-        cwd=suffice.folder,
-        env=suffice.environment({"TERM": "xterm-256color", **extra}),
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        start_new_session=True,
-        close_fds=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-    )
-    os.close(slave)
-    got = b""
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        ready, _, _ = select.select([master], [], [], 0.1)
-        if ready:
-            try:
-                piece = os.read(master, 65_536)
-            except OSError:  # Linux says so when the other side is closed
-                break
-            if not piece:
-                break
-            got += piece
-        elif process.poll() is not None:
-            break
-        if interrupt is not None and interrupt.encode() in got:
-            os.write(master, b"\x03")
-            interrupt = None
-    os.close(master)
-    try:
-        code = process.wait(timeout=20)
-    finally:
-        process.kill()
-    return code, got.decode("utf-8", "replace").replace("\r\n", "\n")
 
 
 def test_a_climb_on_a_terminal_shows_a_live_table_and_ends_with_the_sentence(suffice: Command) -> None:

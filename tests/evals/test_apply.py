@@ -26,13 +26,16 @@ import suffice as sf
 from suffice.errors import DataError, SolutionError, UsageError
 from suffice.evals.answered import ADDED, added_names, is_formula
 from suffice.evals.apply import Applied, ApplyOptions, apply
+from suffice.evals.read import read_file
 from suffice.evals.stream import records, scan
 from suffice.programs.bundle import load, save_bundle
 from suffice.programs.constant import constant_solution
 from suffice.programs.route import route
+from suffice.store import runs
 from suffice.store.database import open_store
 from suffice.store.runs import list_runs
 from suffice.values import ABSTAIN, Answer, Json
+from upstream import upstream
 
 # What a function holds is part of its identity, except for what cannot be written down, such as a queue.
 Noted = queue.SimpleQueue[str]
@@ -182,6 +185,38 @@ def test_what_a_spreadsheet_would_run_gets_an_apostrophe_in_a_csv_alone(tmp_path
     assert [is_formula(t) for t in ("=cmd()", "@SUM(A1)", "+A1", "-A1", "\t=1", "-3.5", "+1", "a=b", "")] == [
         *[True] * 5, *[False] * 4,
     ]  # fmt: skip
+
+
+CONTROLS = "a\0b\x1b[31m\x85\u202ec\td\r\ne"
+
+
+def test_control_characters_are_visible_escapes_in_a_csv_which_our_own_reader_takes(tmp_path: Path) -> None:
+    out, _ = applied(tmp_path, "text\na\n", solution=lambda t: CONTROLS)
+    assert rows_of(out)[0]["answer"] == "a\\x00b\\x1b[31m\\x85\u202ec\td\r\ne"
+    table = read_file(tmp_path / "out-new.csv")
+    assert [row.values["answer"] for row in table.rows] == [rows_of(out)[0]["answer"]] and not table.bad
+    (tmp_path / "out-new.csv").unlink()
+    exact = ApplyOptions(exact=True, journal=False)
+    out, _ = applied(tmp_path, "text\na\n", solution=lambda t: CONTROLS, options=exact)
+    assert rows_of(out)[0]["answer"] == CONTROLS.replace("\0", "\\x00")  # no reader of CSV is bound to take a NUL
+    out, _ = applied(tmp_path, '{"text": "a"}', solution=lambda t: CONTROLS, name="n.jsonl")
+    assert json.loads(out)["answer"] == CONTROLS
+
+
+def test_an_interrupted_run_goes_on_behind_answers_with_control_characters(tmp_path: Path) -> None:
+    up = Noted()
+
+    def answers(text: str) -> str:
+        if text == "c" and up.empty():
+            raise OSError("no network")
+        return f"{text}\0\x1b"
+
+    once = ApplyOptions(journal=False, give_up=1, concurrency=1)
+    with pytest.raises(SolutionError, match="2 rows are written"):
+        applied(tmp_path, "text\na\nb\nc\n", answers, once)
+    up.put("again")
+    _, result = applied(tmp_path, "text\na\nb\nc\n", answers, once)
+    assert (result.resumed, result.answered) == (2, 3)
 
 
 def test_half_of_a_surrogate_pair_in_an_answer_is_written_as_text(tmp_path: Path) -> None:
@@ -382,8 +417,8 @@ def test_rows_that_failed_are_asked_again_by_the_same_call_and_no_others(tmp_pat
     assert (last.rows, last.answered, last.failed, asked.qsize()) == (5, 5, 0, 9)
     asyncio.run(apply(lambda text: text.upper(), path, tmp_path / "whole", options=QUIET))
     assert out.read_text().replace("paid", "<lambda>") == (tmp_path / "whole").read_text()  # in order, none twice
-    with pytest.raises(UsageError, match="exists"):
-        once()
+    done = once()
+    assert (done.answered, done.resumed, asked.qsize()) == (5, 5, 9)
 
 
 def test_an_output_with_failed_rows_that_somebody_edited_is_left_as_it_is(tmp_path: Path) -> None:
@@ -567,6 +602,67 @@ def test_calls_that_were_in_flight_at_a_kill_are_told_as_possibly_paid_twice(tmp
     assert again.notes == () and again.answered == 9
 
 
+@pytest.mark.parametrize("moment", ["the note is gone", "the note is there", "the run is open"])
+def test_a_kill_after_the_last_row_leaves_a_run_that_is_done_and_says_what_it_took(
+    tmp_path: Path, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, out, home = source_of(tmp_path, 5), tmp_path / "out.csv", tmp_path / "store"
+    asked = Noted()
+    with upstream() as up:
+        model = sf.Model(f"{up.url}#any")
+
+        async def paid(text: str) -> str:
+            asked.put(text)
+            return str(await model(text))
+
+        if moment == "the run is open":
+            monkeypatch.setattr(runs, "finish_run", _killed_when_done)
+        elif moment == "the note is there":
+            monkeypatch.setattr("suffice.evals.apply.ended", _killed)
+        try:
+            asyncio.run(apply(paid, source, out, store=home))
+        except _Killed:
+            assert moment != "the note is gone"
+        monkeypatch.undo()
+        if moment == "the run is open":
+            with open_store(home) as store:  # as the store has it of a process that is gone
+                runs.finish_run(store, list_runs(store)[0].id, "interrupted")
+        whole = out.read_bytes()
+        result = asyncio.run(apply(paid, source, out, store=home))
+    assert (result.rows, result.answered, result.resumed, asked.qsize()) == (5, 5, 5, 5)
+    assert result.spent is not None and result.spent.attempts == 5
+    assert out.read_bytes() == whole and not out.with_name("out.csv.resume").exists()
+    with open_store(home) as store:
+        assert [r.state for r in list_runs(store)] == ["done"]
+    out.write_bytes(whole + b"more")
+    with pytest.raises(UsageError, match="the output file exists"):
+        asyncio.run(apply(paid, source, out, store=home))
+
+
+class _Killed(BaseException):
+    """What stands for a kill."""
+
+
+def _killed(*given: Any) -> None:
+    raise _Killed
+
+
+def _killed_when_done(store: Any, run: str, state: Any, result: Any = None, ended: Any = runs.finish_run) -> None:
+    if state == "done":
+        raise _Killed
+    ended(store, run, state, result)
+
+
+def test_an_output_of_a_free_solution_is_known_by_its_very_rows(tmp_path: Path) -> None:
+    source, out = source_of(tmp_path, 20), tmp_path / "out.csv"
+    asyncio.run(apply(constant_solution("a"), source, out))
+    result = asyncio.run(apply(constant_solution("a"), source, out))
+    assert (result.answered, result.resumed) == (20, 20)
+    for other in (constant_solution("b"), constant_solution(ABSTAIN)):
+        with pytest.raises(UsageError, match="the output file exists"):
+            asyncio.run(apply(other, source, out))
+
+
 # Scale
 
 
@@ -614,3 +710,53 @@ def test_a_call_that_hangs_is_a_failed_row(tmp_path: Path) -> None:
 
     out, result = applied(tmp_path, "text\na\nb\nc\n", hangs, ApplyOptions(timeout=0.05, journal=False))
     assert result.failed == 1 and rows_of(out)[1]["error"].startswith("timeout: no answer within 0.05 s")
+
+
+# Packed files
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow"])
+def test_a_packed_file_comes_out_as_json_lines_with_answers(tmp_path: Path, kind: str) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    found = pa.table({"text": ["one", "hard", None], "n": [1, 2, 3], "tags": [["x"], [], ["y", "z"]]})
+    if kind == "parquet":
+        pq.write_table(found, tmp_path / "new.parquet")
+    else:
+        with pa.OSFile(str(tmp_path / "new.arrow"), "wb") as file, pa.ipc.new_file(file, found.schema) as writer:
+            writer.write_table(found)
+    out = tmp_path / "out.jsonl"
+
+    def some(text: str | None) -> Any:
+        return team(text or "nothing")
+
+    result = asyncio.run(apply(some, tmp_path / f"new.{kind}", out, options=ApplyOptions(("text",), journal=False)))
+    rows = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
+    assert [row["n"] for row in rows] == [1, 2, 3] and rows[2]["tags"] == ["y", "z"]
+    assert [row["status"] for row in rows] == ["answered", "abstained", "nothing"] and rows[0]["answer"] == "ONE"
+    assert result.rows == 3 and any("packed" in note and "JSON lines" in note for note in result.notes)
+
+
+def test_an_interrupted_run_over_a_packed_file_goes_on_where_it_was(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"text": [f"text {i}" for i in range(40)]}), tmp_path / "new.parquet")
+    out, asked = tmp_path / "out.jsonl", queue.SimpleQueue[str]()
+
+    async def breaks(text: str) -> str:
+        asked.put(text)
+        if asked.qsize() == 20:
+            raise KeyboardInterrupt
+        return text.upper()
+
+    async def go() -> Applied:
+        return await apply(breaks, tmp_path / "new.parquet", out, options=ApplyOptions(journal=False, concurrency=1))
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(go())
+    done = asyncio.run(go())
+    rows = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
+    assert [row["text"] for row in rows] == [f"text {i}" for i in range(40)] and done.resumed > 0
+    assert all(row["answer"] == row["text"].upper() for row in rows)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from upstream_faults import Asked, Fault, Hang, Ok, Status
 
@@ -50,14 +52,18 @@ def test_a_report_says_what_a_case_costs_and_what_the_run_paid(task: sf.Task, tm
     with upstream(Ok(usage=USAGE)) as up:
         report = sf.run(sf.evaluate(task, asking(up.url, calls=2), store=tmp_path))
     assert report.cost is not None and report.spent is not None
-    assert report.cost == PerCase(report.n, pytest.approx(2 * EACH), 24, 6)
+    low, high = report.cost.between or (0, 0)
+    assert report.cost == PerCase(report.n, pytest.approx(2 * EACH), 24, 6, False, low, high)
+    assert 0.95 * 2 * EACH < low < 2 * EACH < high < 1.05 * 2 * EACH
     assert report.spent.usd == pytest.approx(2 * EACH * report.n) and report.spent.attempts == 2 * report.n
     said = report.to_json()
     assert said["cost"]["usd_per_1000"] == pytest.approx(2000 * EACH)
+    assert said["cost"]["usd_per_1000_interval95"] == pytest.approx([1000 * low, 1000 * high])
+    between = f"{money(1000 * low)} to {money(1000 * high)} at 95%, an estimate"
     each = {"usd": pytest.approx(2 * EACH), "input_tokens": 24, "output_tokens": 6, "at_most": False}
     assert said["cases"][0]["cost"] == each
     text = "\n".join(lines(report))
-    assert "cost       $0.84 per 1,000 cases ($0.00084 each); tokens a case: 24 in, 6 out" in text
+    assert f"cost       $0.84 per 1,000 cases ({between}; $0.00084 each); tokens a case: 24 in, 6 out" in text
     assert f"spent      {money(2 * EACH * report.n)} in {2 * report.n} attempts" in text
     assert "$0.84" in eval_page(report.to_record())
 
@@ -181,9 +187,10 @@ def test_compare_sets_the_costs_side_by_side(task: sf.Task, tmp_path: Path) -> N
     with upstream(Ok(usage=USAGE)) as up:
         both = [asking(up.url), asking(up.url, calls=3)]
         comparison = sf.run(sf.compare(task, *both, store=tmp_path))
-        assert "cost       $1.26 per 1,000 cases against $0.42 per 1,000 cases" in str(comparison)
+        new, old = r"\$1\.26 \(\$1\.2\d to \$1\.\d\d\)", r"\$0\.42 \(\$0\.4\d to \$0\.4\d\)"
+        assert re.search(f"cost       {new} per 1,000 cases against {old} per 1,000 cases", str(comparison))
         against = sf.run(sf.compare(task, sf.rung.constant(), both[0], store=tmp_path))
-    assert "cost       $0.42 per 1,000 cases against free" in str(against)
+    assert re.search(r"cost       \$0\.42 \(.*\) per 1,000 cases against free", str(against))
 
 
 def test_a_climb_says_what_each_rung_costs_and_what_the_decision_takes(task: sf.Task, tmp_path: Path) -> None:
@@ -202,15 +209,39 @@ def test_a_climb_says_what_each_rung_costs_and_what_the_decision_takes(task: sf.
     tested = decision.rungs[1].tested
     assert tested is not None and tested.cost is not None and tested.cost.n == tested.calls
     assert decision.cost == pytest.approx(EACH)
-    assert decision.sentence.endswith(f"It costs $0.42 per 1,000 inputs (mean of {tested.calls} cases).")
+    assert decision.cost_between == tested.cost.between is not None
+    ends = " to ".join(money(1000 * end) for end in decision.cost_between or ())
+    how = f"{ends} at 95%, an estimate; mean of {tested.calls} cases"
+    assert decision.sentence.endswith(f"It costs $0.42 per 1,000 inputs ({how}).")
     assert decision.spent is not None and decision.spent.usd == pytest.approx(
         decision.rungs[0].dev_seen * EACH / 10 + (decision.rungs[1].dev_seen + tested.calls) * EACH
     )
-    assert "$0.042 per 1,000 cases" in str(decision)
+    assert re.search(r"\$0\.042 \(\$.* to \$.*\) per 1,000 cases", str(decision))
     with open_store(tmp_path) as store:
         recorded = get_run(store, decision.run).result
     assert recorded["rungs"][1]["cost"]["usd"] == pytest.approx(EACH) and recorded["cost_usd"] == pytest.approx(EACH)
     shown = page(recorded)
-    assert "for 1,000 inputs" in shown and "$0.042 per 1,000 cases" in shown
+    assert f"for 1,000 inputs, {ends} at 95%, an estimate" in shown and "$0.042 per 1,000 cases" in shown
+    assert recorded["cost_usd_interval95"] == pytest.approx(list(decision.cost_between or ()))
     again = sf.run(sf.climb(task, [cheap, asking(up.url)], store=tmp_path))
     assert again.cost == decision.cost and to_json_decision(again)["sentence"] == decision.sentence
+
+
+def test_an_interval_of_the_cost_covers_the_mean_of_skewed_costs_and_knows_clusters() -> None:
+    rng, runs, covered = np.random.default_rng(3), 400, 0
+    for _ in range(runs):
+        found = per_case([Cost(float(usd), 1, 1) for usd in rng.lognormal(0.0, 0.8, 60)])
+        assert found is not None and found.between is not None
+        covered += found.between[0] <= np.exp(0.32) <= found.between[1]
+    assert 0.9 <= covered / runs <= 0.99
+    alike = [Cost(float(usd), 1, 1) for usd in np.repeat(rng.lognormal(0.0, 0.8, 12), 5)]
+    wide, narrow = per_case(alike, clusters=[i // 5 for i in range(60)]), per_case(alike)
+    assert wide is not None and narrow is not None and wide.between and narrow.between
+    assert wide.between[1] - wide.between[0] > 1.5 * (narrow.between[1] - narrow.between[0])
+
+
+def test_too_few_costs_and_bounds_have_no_interval() -> None:
+    some = [Cost(0.1, 1, 1)] * 9
+    assert (few := per_case(some)) is not None and few.between is None
+    bound = per_case([*some, Cost(0.3, 1, 1, at_most=True)])
+    assert bound is not None and bound.between is None and bound.to_json()["usd_per_1000_interval95"] is None

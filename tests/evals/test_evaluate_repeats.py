@@ -14,9 +14,11 @@ from upstream_faults import Asked, Fault, Ok
 import suffice as sf
 from suffice.errors import UsageError
 from suffice.evals.compare import paired
-from suffice.evals.repeats import merged, repeats_text, spread
+from suffice.evals.repeats import merged, passes, repeats_text, spread
 from suffice.evals.report import Report, lines
+from suffice.ladder.page import eval_page
 from suffice.programs.solution import Solution
+from suffice.stats.intervals import wilson
 from suffice.stats.repeats import variances
 from suffice.values import ABSTAIN, Answer, Case, Failure, Outcome, Score
 from upstream import upstream
@@ -60,6 +62,26 @@ def test_a_case_is_asked_so_often_and_its_score_is_the_mean(task: sf.Task, tmp_p
     assert f"repeats    3 a case: {report.n} of {report.n} cases were answered in different ways" in text
     assert f"0 of {report.n} right each time" in text and "right 2 of 3 times: expected" in text
     assert len(report.to_json()["cases"][0]["samples"]) == 3
+
+
+def test_pass_k_is_in_the_text_the_json_the_record_and_the_page(task: sf.Task, tmp_path: Path) -> None:
+    report = evaluated(task, Turns().solution(), tmp_path, repeats=3)  # each case is right twice of three times
+    found = {p.k: (p.estimate, p.interval) for p in passes(report.samples)}
+    assert [found[k][0] for k in (1, 2, 3)] == pytest.approx([2 / 3, 1 / 3, 0])
+    assert found[3][1] == wilson(0, report.n)
+    text = "\n".join(lines(report))
+    assert (
+        "\n  pass^1     .667 (." in text
+        and "\n  pass^2     .333 (." in text
+        and "\n  pass^3     .000 (.000 to " in text
+    )
+    told = report.to_json()["repeats"]["pass_k"]
+    assert told == report.to_record()["repeats"]["pass_k"]
+    assert [row["k"] for row in told] == [1, 2, 3] and told[2]["interval95"] == list(wilson(0, report.n)[1:3])
+    for page in (eval_page(report.to_json()), eval_page(report.to_record())):
+        assert "pass^2 .333 (" in page and "pass^3 .000 (" in page
+        assert f"asked 3 times; {report.n} of {report.n} were answered in different ways" in page
+    assert "pass^1" not in eval_page(evaluated(task, Turns().solution(), tmp_path / "once").to_json())
 
 
 def test_repeats_are_recorded_one_by_one_and_more_of_them_ask_only_for_the_rest(task: sf.Task, tmp_path: Path) -> None:
@@ -144,6 +166,15 @@ def test_what_failed_or_was_handed_on_is_not_hidden_in_a_mean() -> None:
     mixed = merged([outcome(0.0, ABSTAIN), outcome(1.0, "b")])
     assert not mixed.abstained and mixed.score is not None and mixed.score.value == 0.5
     assert found.seconds == pytest.approx(1.0)
+
+
+def test_a_failed_call_is_not_right_and_pass_k_goes_as_far_as_every_case_was_asked() -> None:
+    samples = (
+        (outcome(1.0), outcome(1.0), outcome(1.0)),
+        (outcome(1.0, name="2"), outcome(None, name="2")),
+        (outcome(0.5, name="3"), outcome(1.0, name="3")),
+    )
+    assert [(p.k, p.estimate) for p in passes(samples)] == [(1, pytest.approx(2 / 3)), (2, pytest.approx(1 / 3))]
 
 
 def test_the_variances_are_those_of_the_scores_and_unknown_with_one_case() -> None:

@@ -15,6 +15,7 @@ import pytest
 import suffice as sf
 from suffice.errors import DataError
 from suffice.evals.foreign.reading import read_runs
+from suffice.evals.read import read_file
 from suffice.evals.report import Report
 
 TEAMS = ("billing", "shipping")
@@ -63,6 +64,15 @@ def test_a_csv_has_a_row_a_call_and_no_formula(report: Report, tmp_path: Path) -
     assert rows[0]["source"] == report.outcomes[0].case.source
     scores = [float(r["score"]) for r in rows if r["score"]]
     assert report.score == pytest.approx(sum(scores) / len(scores))
+
+
+def test_control_characters_are_visible_escapes_in_a_csv_which_our_own_reader_takes(tmp_path: Path) -> None:
+    rows = [{"text": f"t{i}\x1b[2J", "team": TEAMS[i % 2]} for i in range(60)]
+    report = asyncio.run(sf.evaluate(sf.Task(rows), lambda text: "bill\0ing", store=tmp_path))  # type: ignore[misc]
+    report.save(tmp_path / "cases.csv")
+    table = read_file(tmp_path / "cases.csv")
+    assert not table.bad and {row.values["answer"] for row in table.rows} == {"bill\\x00ing"}
+    assert all(str(row.values["input"]).endswith("\\x1b[2J") for row in table.rows)
 
 
 def test_jsonl_and_parquet_hold_the_same_cases(report: Report, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from suffice.errors import UsageError
 from suffice.evals.compare import compare, paired
 from suffice.evals.evaluate import evaluate
+from suffice.evals.fitted import unfitted
 from suffice.evals.report import Report, lines
 from suffice.evals.seal import fitted_note, sealed_blocks
 from suffice.evals.task import Task
@@ -139,3 +140,13 @@ def test_sealed_cases_that_were_learned_from_are_in_no_claim(tmp_path: Path) -> 
         assert fitted_note(store, task, frozenset()) is None
         with pytest.raises(UsageError, match="every sealed case is one that a solution here was fitted on"):
             sealed_blocks(store, task, frozenset(case_mark(c.key) for c in task.sealed()))
+
+
+def test_what_a_solution_was_not_fitted_on_keeps_its_order_and_leaves_whole_clusters_out() -> None:
+    task = task_of(60, cluster="buyer")
+    every = (*task.train, *task.dev)
+    one = task.dev[0]
+    left = unfitted(task, frozenset({case_mark(one.key)}), every)
+    assert left == [case for case in every if case.cluster != one.cluster]
+    assert len(every) - len(left) == sum(case.cluster == one.cluster for case in every) > 1
+    assert unfitted(task, frozenset(), every) == list(every)

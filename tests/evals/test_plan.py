@@ -16,9 +16,9 @@ from suffice.evals.claim import Stated
 from suffice.evals.plan import Plan, plan_of, refuse_hopeless
 from suffice.evals.seal import Sealed, choose_block, sealed_blocks
 from suffice.evals.task import Task
+from suffice.stats.claim import Claim
 from suffice.stats.ledger import TOTAL, alpha_of_try
 from suffice.stats.plan import cases_needed, certifiable, default_tolerance, largest_claim, least_right, power
-from suffice.stats.trial import Claim
 from suffice.store import ledger
 from suffice.store.database import Store, open_store
 from suffice.values import Case
@@ -31,8 +31,10 @@ def sealed(n: int, passed: tuple[bool, ...] = (), known: int | None = None) -> S
     return Sealed(block, tuple((c,) for c in cases), passed, clusters=False, most=1)
 
 
-def stated(bar: float, tolerance: float, n: int, coverage: float | None = None, per: str | None = None) -> Stated:
-    return Stated(bar, tolerance, coverage, n, per, "label", "f00d")
+def stated(
+    bar: float, tolerance: float, n: int, coverage: float | None = None, per: str | None = None, **more: Any
+) -> Stated:
+    return Stated(bar, tolerance, coverage, n, per, "label", "f00d", **more)
 
 
 def plan_for(bar: float, tolerance: float, block: Sealed, coverage: float | None = None, **more: Any) -> Plan:
@@ -225,3 +227,53 @@ def test_a_stated_claim_is_plain_json_with_its_bound() -> None:
         "kind": "population", "bar": 0.9, "tolerance": 0.1, "coverage": 0.6, "per": "customer", "grader": "label",
         "labels": "f00d",
     }  # fmt: skip
+
+
+# ---------------------------------------------------------------- time limits
+
+
+def test_a_plan_with_a_time_limit_says_what_takes_how_many_calls_in_time() -> None:
+    plan = plan_for(0.9, 0.05, sealed(300), p95=2.0, concurrency=8)
+    timing = Claim(0.95, 0.0, 300, 0.025)
+    assert plan.in_time == least_right(timing)
+    likely = f"{power(timing, 0.99).passes:.0%}"
+    assert line(plan, "time") == (
+        f"95% of the calls within 2 s must be shown, too: at least {plan.in_time} of 300 in time; where 99% are, that "
+        f"is shown in {likely}; the chances below are those of the answers alone"
+    )
+    assert plan.fresh == cases_needed(0.9, 0.05, 0.95, 0.025, fast=0.95)
+    assert plan.fresh > cases_needed(0.9, 0.05, 0.95, 0.025)
+    assert "give a solution of .95 with 99% of its calls in time an 80% chance" in line(plan, "more")
+
+
+def test_without_a_time_limit_nothing_is_said_of_time() -> None:
+    assert "in time" not in str(plan_for(0.9, 0.05, sealed(300)))
+
+
+# ---------------------------------------------------------------- relative bars
+
+
+@pytest.mark.parametrize(("within", "n"), [(0.02, 200), (0.05, 60)])
+def test_a_margin_that_is_refused_comes_with_one_that_would_do(within: float, n: int) -> None:
+    def ask(margin: float, size: int) -> None:
+        claim = Stated(0.5, margin / 2, None, size, None, "label", "f00d", graded=True, within=margin, of="big")
+        refuse_hopeless(claim, sealed(size))
+
+    with pytest.raises(BarError) as refused:
+        ask(within, n)
+    found = re.search(
+        r"--within (0?\.\d+) is the smallest that these resolve, or add about ([\d,]+) ", refused.value.hint
+    )
+    assert found, refused.value.hint
+    smallest, more = float(found[1]), int(found[2].replace(",", ""))
+    ask(smallest, n)
+    with pytest.raises(BarError):
+        ask(round(smallest - 0.01, 2), n)
+    ask(within, n + 2 * more)  # a rough figure: simulated
+
+
+def test_where_no_margin_would_do_the_number_of_cases_is_named() -> None:
+    claim = Stated(0.5, 0.01, None, 3, None, "label", "f00d", graded=True, within=0.02, of="big")
+    with pytest.raises(BarError) as refused:
+        refuse_hopeless(claim, sealed(3))
+    assert "--within" not in refused.value.hint and re.search(r"add about [\d,]+ test cases", refused.value.hint)

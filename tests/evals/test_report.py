@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from suffice.errors import DataError, MissingExtra
-from suffice.evals.report import Report, duration, figure, interval_of, lines, shortened
+from suffice.evals.latency import duration
+from suffice.evals.report import Report, figure, interval_of, lines, shortened
 from suffice.stats.intervals import mean_interval, wilson, wilson_clustered
 from suffice.values import ABSTAIN, Answer, Case, Failure, Outcome, Score, content_hash
 
@@ -193,6 +194,10 @@ def test_latency_is_of_calls_made_now_alone() -> None:
     report = report_of([*calls, *(outcome(20 + i, seconds=99.0, recorded=True) for i in range(5))])
     assert report.seconds == (pytest.approx(0.0105), 0.02)
     assert "median 10.5 ms, p95 20.0 ms (20 calls, 5 recorded earlier)" in line(report, "latency")
+    same = [outcome(i, recorded=True) for i in (0, 0, 3)]
+    assert "(20 calls, 1 recorded earlier, 3 with the input of another case)" in line(
+        report_of([*calls, *same, outcome(30, recorded=True)]), "latency"
+    )
     again = report_of([outcome(i, recorded=True) for i in range(3)])
     assert again.seconds is None and "not measured" in line(again, "latency")
 
@@ -318,3 +323,12 @@ def test_without_pandas_a_frame_says_what_to_install(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MissingExtra, match="pip install pandas"):
         _mixed().to_frame()
+
+
+def test_how_many_failures_are_shown_is_said_where_there_are_more() -> None:
+    def headed(count: int, **how: int) -> str:
+        report = report_of([outcome(i, 0.0) for i in range(count)])
+        return next(text for text in lines(report, **how) if text.startswith("  failures"))
+
+    assert headed(1) == "  failures   1:" and headed(7) == "  failures   7, the first 5:"
+    assert headed(2, failures=1) == "  failures   2, the first:" and headed(2, failures=0) == "  failures   2"

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from suffice.errors import UsageError
+from suffice.errors import SealedError, UsageError
 from suffice.evals.seal import (
     Sealed,
     choose_block,
@@ -25,9 +25,9 @@ from suffice.evals.seal import (
 from suffice.evals.split import SealedCase
 from suffice.evals.task import Task
 from suffice.evals.units import flat, in_units
+from suffice.stats.claim import Claim
 from suffice.stats.ledger import alpha_of_try
 from suffice.stats.plan import default_tolerance, power
-from suffice.stats.trial import Claim
 from suffice.store import ledger
 from suffice.store.database import Store, open_store
 from suffice.values import Case, case_key
@@ -313,3 +313,96 @@ def test_test_cases_that_were_looked_at_under_other_flags_are_told(tmp_path):
         dev_cases(store, task_of(200, seed=5))  # another split of the same rows
         note = looked_at_note(store, task)
         assert note is not None and "no longer count" in note
+
+
+ASKED = [
+    "the parcel to the lake never came, {}",
+    "please send the invoice again to {}",
+    "who pays for the broken lamp of {}",
+    "{} wants to bring the boots back",
+]
+NAMES = ["Adam", "Berta", "Cleo", "Dora", "Emil", "Fritz", "Gina", "Hugo", "Ida", "Jon", "Kai", "Lea", "Mia", "Nora"]
+
+
+def asked_rows(**more: Any) -> list[dict[str, Any]]:
+    """Tickets with texts of their own; `more` are further columns, a value or a function of the row's number."""
+    texts = [text.format(name) for text in ASKED for name in NAMES]
+    made = [{"text": text, "team": TEAMS[i % 3]} for i, text in enumerate(texts)]
+    return [
+        {**{name: give(i) if callable(give) else give for name, give in more.items()}, **row}
+        for i, row in enumerate(made)
+    ]
+
+
+def columns_of(*inputs: str, **more: Any) -> Task:
+    """A task of a file of its own: no other has just these columns."""
+    return Task(asked_rows(**more), inputs=list(inputs), expected="team")
+
+
+def texts_of(cases: Sequence[Case]) -> set[str]:
+    return {case.inputs["text"] if isinstance(case.inputs, dict) else case.inputs for case in cases}
+
+
+WITH_NUMBER = columns_of("text", "n", n=lambda i: i)
+ALONE = columns_of("text")
+WITH_PLACE = columns_of("place", "text", place=lambda i: f"shop {i % 5}", at=lambda i: i)
+
+
+@pytest.mark.parametrize("first", [WITH_NUMBER, ALONE, WITH_PLACE], ids=lambda t: "-".join(t.columns.inputs))
+@pytest.mark.parametrize("then", [WITH_NUMBER, ALONE, WITH_PLACE], ids=lambda t: "-".join(t.columns.inputs))
+def test_a_text_that_was_looked_at_beside_other_columns_is_not_fresh(store: Store, first: Task, then: Task) -> None:
+    seen = texts_of((*first.train, *dev_cases(store, first)))
+    before = texts_of(then.sealed())
+    left = texts_of([c for block in sealed_blocks(store, then) for c in block.cases])
+    assert left == before - seen and (first is then or left < before)
+    shown = texts_of(unseal(store, then, 3)) & before
+    assert not shown & texts_of([c for block in sealed_blocks(store, first) for c in block.cases])
+
+
+REPEATED: dict[str, Any] = {
+    "prompt": "Which team should answer the ticket that a customer has sent?",  # the same in every row
+    "about": lambda i: f"a long word for the {'first' if i % 2 else 'second'} of two categories",
+    "n": lambda i: i,
+    "at": lambda i: f"2026-05-{i % 30:02} 10:{i:02}:00.000000",
+    "code": lambda i: f"T-{i:06}",
+}
+
+
+@pytest.mark.parametrize("column", list(REPEATED))
+def test_what_rows_of_any_task_may_share_marks_no_case_as_seen(store: Store, column: str) -> None:
+    """Templates, categories, numbers, times and short names are the same in cases that have nothing to do with each
+    other."""
+    dev_cases(store, columns_of("text", column, **{column: REPEATED[column]}))
+    other = [{"question": f"{row['text']}, and why?", "team": row["team"]} for row in asked_rows()]
+    rows_there = [
+        {**row, column: give(i) if callable(give := REPEATED[column]) else give} for i, row in enumerate(other)
+    ]
+    fresh = Task(rows_there, inputs=["question", column], expected="team")
+    assert sealed_count(store, fresh) == len(fresh.sealed())
+
+
+def test_cases_that_share_a_text_are_told_apart_by_the_rest(store: Store) -> None:
+    """Questions on one passage: looking at one of them is not looking at the others."""
+    passage = [{**row, "text": ASKED[i % 4] * 3, "n": i} for i, row in enumerate(asked_rows())]
+    task = Task(passage, inputs=["text", "n"], expected="team")
+    dev_cases(store, task)
+    assert sealed_count(store, task) == len(task.sealed())
+
+
+@pytest.mark.parametrize("first", [WITH_NUMBER, ALONE, WITH_PLACE], ids=lambda t: "-".join(t.columns.inputs))
+@pytest.mark.parametrize("then", [WITH_NUMBER, ALONE, WITH_PLACE], ids=lambda t: "-".join(t.columns.inputs))
+def test_what_was_spent_on_a_text_is_spent_beside_other_columns(store: Store, first: Task, then: Task) -> None:
+    block = sealed_blocks(store, first)[-1]
+    begun = ledger.begin_try(store, block.block, "words", {"bar": 0.8}, alpha_of_try)
+    claimed, fresh = texts_of(block.cases), texts_of(then.sealed())
+    found = {block.passed: texts_of(block.cases) for block in sealed_blocks(store, then)}
+    assert found.get((False,)) == claimed & fresh and found.get((), set()) == fresh - claimed
+    again = next(b for b in sealed_blocks(store, then) if b.passed)
+    assert ledger.begin_try(store, again.block, "other", {"bar": 0.8}, alpha_of_try).alpha < begun.alpha
+
+
+def test_a_try_does_not_begin_on_cases_that_were_shown_beside_other_columns_meanwhile(store: Store) -> None:
+    block = sealed_blocks(store, WITH_NUMBER)[-1]
+    unseal(store, ALONE)
+    with pytest.raises(SealedError, match="shown meanwhile; nothing was spent"):
+        ledger.begin_try(store, block.block, "words", {"bar": 0.8}, alpha_of_try)

@@ -14,6 +14,7 @@ import pytest
 
 from suffice.errors import DataError, SolutionError, SufficeError, UsageError
 from suffice.evals import grade
+from suffice.evals.options import TaskOptions
 from suffice.evals.task import Task
 from suffice.values import Score
 
@@ -239,18 +240,18 @@ def test_the_fingerprint_follows_cases_and_grader_not_the_bar() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"bar": 90}, r"bar must be a share between 0 and 1, not 90\nhint: --bar \.9"),
-        ({"bar": 0}, "bar must be"),
-        ({"tolerance": 1}, "tolerance must be"),
-        ({"coverage": "most"}, 'coverage must be .* or "max"'),
+        ({"bar": 90}, r"bar is a share between 0 and 1, not 90\nhint: --bar \.9"),
+        ({"bar": 0}, "bar is"),
+        ({"tolerance": 1}, "tolerance is"),
+        ({"coverage": "most"}, 'coverage is .* or "max"'),
         ({"tolerence": 0.1}, "no task option tolerence\nhint: did you mean tolerance"),
         ({"kind": "lable"}, "unknown kind lable"),
-        ({"shape": "1/2/97"}, "shape must be"),
+        ({"shape": "1/2/97"}, "shape is"),
         ({"grader": "lable"}, "did you mean label"),
         ({"grader": 3}, "grader is a int"),
         ({"grader_settings": {"a": 1}}, "grader by name"),
         ({"output": 3}, "not a type"),
-        ({"seed": "x"}, "seed must be"),
+        ({"seed": "x"}, "seed is"),
     ],
 )
 def test_wrong_options_are_refused_with_the_way_out(options: dict[str, Any], message: str) -> None:
@@ -285,7 +286,7 @@ def test_a_task_folder_says_its_options_and_the_call_overrides_them(tmp_path: Pa
     ("toml", "message"),
     [
         ("\n\ntolerence = 0.1\n", r"task.toml:3: unknown key tolerence\nhint: did you mean tolerance"),
-        ("\nbar = 2\n", r"task.toml:2: bar must be"),
+        ("\nbar = 2\n", r"task.toml:2: bar is"),
         ("bar = \n", "not valid TOML.*line 1"),
         ("trust = true\n", "trust may not stand in a task.toml"),
         ("skip_bad = true\n", "--skip-bad"),
@@ -423,3 +424,46 @@ def test_spellings_of_one_label_become_the_usual_one_and_are_counted():
     task = Task(rows)
     assert {c.expected for c in (*task.train, *task.dev, *task.sealed())} == {"Outage", "Sales"}
     assert any(note.startswith("2 labels spelled in another case or spacing") for note in task.notes)
+
+
+WRONG_TYPES = {
+    "name": "true",
+    "input": "true",
+    "inputs": "3",
+    "expected": "[]",
+    "id": "{}",
+    "cluster": "3",
+    "per_cluster": "true",
+    "split_column": "true",
+    "choices": "3",
+    "kind": "true",
+    "labels": '"a"',
+    "nothing": '"no"',
+    "grader": "true",
+    "grader_settings": '"x"',
+    "bar": '"0.9"',
+    "tolerance": "true",
+    "coverage": "true",
+    "seed": '"1"',
+    "shape": "3",
+    "ladder": '"words"',
+    "encoding": "true",
+    "cases": "true",
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [*WRONG_TYPES.items(), *((k, "true") for k in ("bar", "seed")), *((k, '"0.1"') for k in ("tolerance", "coverage"))],
+)
+def test_a_value_of_a_wrong_type_in_a_task_toml_is_refused_with_its_line(tmp_path: Path, key: str, value: str) -> None:
+    _write(tmp_path / "cases.csv", "text,label\na,b\n")
+    _write(tmp_path / "task.toml", f"\n\n{key} = {value}\n")
+    with pytest.raises(DataError, match=rf"^task\.toml:3: {key}s? ") as caught:
+        Task.load(tmp_path)
+    assert caught.value.hint
+
+
+def test_every_key_of_a_task_toml_has_its_refusal() -> None:
+    kept_out = {"output", "trust", "skip_bad"}
+    assert set(TaskOptions.__annotations__) - kept_out == set(WRONG_TYPES) - {"input", "cases"}

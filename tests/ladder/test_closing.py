@@ -154,3 +154,11 @@ def test_a_person_answers_no_page(tmp_path):
     assert sum(n for _, _, n in decision.pages["confusion"]) == row.dev_answered < row.dev_seen
     curve = decision.pages["curve"]
     assert curve and all(0 <= c <= 1 and 0 <= r <= 1 for c, r, _ in curve)
+
+
+def test_the_page_holds_the_dev_scores_in_their_order_and_none_of_test(tmp_path):
+    decision = climbed(a_task(), [solver("good", 0.97)], tmp_path)
+    scores = decision.pages["scores"]
+    row = decision.rungs[0]
+    assert len(scores) == row.dev_seen and sum(s for s, _ in scores) == row.dev_right
+    assert all(n == 1 for _, n in scores)

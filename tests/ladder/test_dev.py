@@ -12,8 +12,8 @@ from climb_samples import Calls, a_task, climbed, learner, place, rows, solver, 
 from suffice.errors import UsageError
 from suffice.ladder.dev import paused
 from suffice.programs.solution import Solution
+from suffice.stats.claim import Claim
 from suffice.stats.predict import chance
-from suffice.stats.trial import Claim
 from suffice.values import ABSTAIN, Answer
 
 # Early ends.

@@ -22,9 +22,9 @@ from suffice.ladder.evidence import (
     measured,
     shared,
 )
+from suffice.stats.claim import Claim
 from suffice.stats.plan import power
 from suffice.stats.predict import NOTHING, Showing, chance, chances
-from suffice.stats.trial import Claim
 from suffice.values import ABSTAIN, Answer, Case, Failure, Outcome, Score
 
 CLAIM = Claim(0.75, 0.06, 120, 0.025)
@@ -37,7 +37,7 @@ def case(i: int) -> Case:
 OUTCOMES = [Outcome(case(i), None, None, None, None) for i in range(500)]
 
 
-def evidence(right, confidence=None, answered=None, failed=None, start: int = 0) -> Evidence:
+def evidence(right, confidence=None, answered=None, failed=None, start: int = 0, time=None) -> Evidence:
     n = len(right)
     said = np.ones(n, bool) if answered is None else np.array(answered)
     hit = np.array(right, dtype=bool) & said
@@ -50,6 +50,7 @@ def evidence(right, confidence=None, answered=None, failed=None, start: int = 0)
         hit.astype(float),
         np.arange(n),
         np.zeros(n),
+        np.full(n, np.nan) if time is None else np.array(time, dtype=float),
     )
 
 
@@ -73,6 +74,32 @@ def test_evidence_tells_answers_abstentions_and_failures_apart():
     assert found.right.tolist() == [True, True, False, False]
     assert found.failed.tolist() == [False, False, False, True]
     assert found.confident and found.hands_on
+
+
+def test_the_time_of_a_route_is_that_of_all_members_that_a_case_was_put_to():
+    claim = Claim(0.75, 0.06, 120, 0.025, fast=0.95)
+    first = evidence([1, 1, 0, 0], [0.9, 0.9, 0.1, 0.1], time=[0.5, 1.1, 0.5, 0.5])
+    last = evidence([1, 1, 1, 1], time=[2.0, 2.0, 0.4, 0.6])
+    time = measured([first, last], [0.5, None], claim).showing.time
+    assert time is not None
+    assert time.totals.tolist() == [1, 0, 1, 0] and time.cases.tolist() == [1, 1, 1, 1]
+    alone = measured([first, last], [OUT, None], claim).showing.time
+    assert alone is not None and alone.totals.tolist() == [0, 0, 1, 1]
+
+
+def test_a_failed_call_is_late_and_an_unknown_time_says_nothing():
+    claim = Claim(0.75, 0.06, 120, 0.025, fast=0.95)
+    one = evidence([1, 0, 1], answered=[True, False, True], failed=[False, True, False], time=[0.5, 0.5, math.nan])
+    time = measured([one], [None], claim).showing.time
+    assert time is not None and time.totals.tolist() == [1, 0, 0] and time.cases.tolist() == [1, 1, 0]
+
+
+def test_a_member_that_was_answered_out_of_fold_takes_no_time():
+    claim = Claim(0.75, 0.06, 120, 0.025, fast=0.95)
+    learnt, last = evidence([1, 0], [0.9, 0.1]), evidence([1, 1], time=[3.0, 0.9])
+    time = measured([learnt, last], [0.5, None], claim).showing.time
+    assert time is not None and time.totals.tolist() == [1, 1]
+    assert measured([learnt], [None], claim).showing.time is None
 
 
 def test_who_can_stand_in_front_of_others():
@@ -261,13 +288,13 @@ def test_the_predicted_chance_of_a_tuned_route_is_the_one_met():
 
 def test_what_was_not_answered_counts_as_wrong_without_coverage_only():
     shown = Showing(np.arange(100) < 50, (np.arange(100) < 60).astype(int), np.ones(100, dtype=int))
-    assert chances(shown, CLAIM).both == chance(50, 100, CLAIM)
+    assert chances(shown, CLAIM).together == chance(50, 100, CLAIM)
     covered = chances(shown, Claim(0.75, 0.06, 120, 0.025, 0.5))
-    assert covered.rate > 0.3 > chances(shown, CLAIM).both and covered.both <= covered.smaller
+    assert covered.rate > 0.3 > chances(shown, CLAIM).together and covered.together <= covered.smaller
 
 
 def test_nothing_seen_predicts_nothing():
-    assert chances(NOTHING, CLAIM).both == 0.0
+    assert chances(NOTHING, CLAIM).together == 0.0
     silent = Showing(np.zeros(10), np.zeros(10, dtype=int), np.ones(10, dtype=int))
-    assert chances(silent, Claim(0.75, 0.06, 120, 0.025, 0.5)).both == 0.0
+    assert chances(silent, Claim(0.75, 0.06, 120, 0.025, 0.5)).together == 0.0
     assert fit_route([evidence([])], CLAIM).chance == 0.0

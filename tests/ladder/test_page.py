@@ -19,6 +19,7 @@ from suffice.ladder import decision as deciding
 from suffice.ladder.closing import to_json_decision
 from suffice.ladder.page import eval_page, page
 from suffice.ladder.page_text import BEGINNING, LONGEST
+from suffice.stats.sequences import cluster_sequence
 
 
 @pytest.fixture(params=PAGES)
@@ -375,3 +376,17 @@ def test_a_relative_bar_is_shown_as_a_difference() -> None:
     assert "≤ .02 worse than big" in said and "Within .05" in said
     assert "-0.040 -0.080 to +0.000" in said and "pairs with big" in said
     assert "in the middle they are equal" in said
+
+
+def test_how_sure_dev_became_is_drawn_case_by_case_and_of_sealed_cases_never() -> None:
+    decision = copy.deepcopy(tickets())
+    assert "Dev, case by case" not in page(decision)  # an older record has no scores
+    decision["pages"]["scores"] = [[float(i % 10 != 0), 1] for i in range(120)]
+    decision["claim"].pop("most", None)
+    text = page(decision)
+    low, high = cluster_sequence([float(i % 10 != 0) for i in range(120)], [1] * 120, 1)[-1]
+    assert f"Between {low:.3f} and {high:.3f} after 120 cases.".replace("0.", ".") in text
+    assert 'id="sequence"' in text and "Of sealed cases no such picture is drawn." in text
+    for hostile in ([[2.0, 1]] * 40, [["x", 1]] * 40, "scores", [[0.5, -1]] * 40, [[1.0, 1]] * 4):
+        decision["pages"]["scores"] = hostile
+        assert 'id="sequence"' not in page(decision)

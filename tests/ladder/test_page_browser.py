@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from headless import CUT, FAINT, WIDER, Browser, chromium
+from headless import CUT, FAINT, WIDER, Browser
 from page_samples import PAGES, tickets
 
 from suffice.ladder.page import page
 
 A4 = 687  # px between margins of 14 mm
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    program = chromium()
-    if program is None:
-        pytest.skip("no Chromium on this machine: apt-get install chromium")
-    opened = Browser(program, tmp_path_factory.mktemp("profile"))
-    yield opened
-    opened.close()
 
 
 @pytest.mark.browser

@@ -17,7 +17,7 @@ from climb_samples import a_task, climbed, said, states
 from prompting_samples import needs_examples, skilled, unsteady
 
 import suffice as sf
-from suffice.errors import BudgetError, UsageError
+from suffice.errors import BudgetError, NoModel
 from suffice.ladder import prompting
 from suffice.programs.prompt import messages, shown
 from suffice.store.database import open_store
@@ -134,8 +134,14 @@ def test_without_a_model_a_rung_is_not_tried_and_says_what_configures_one(tmp_pa
     for name in ("prompt", "examples", "vote", "sort"):
         assert rows[name].state == "not tried" and "export SUFFICE_MODEL=" in rows[name].note
     assert rows["words"].state != "not tried"
-    with pytest.raises(UsageError, match="no model: export SUFFICE_MODEL="):
+    for alone in (["prompt"], [sort, "vote"], [sf.rung.family("both", sf.rung.prompt(), sf.rung.vote())]):
+        with pytest.raises(NoModel, match="cannot be tried on .*: no model") as one:
+            climbed(a_task(), alone, tmp_path / "new")
+        assert (one.value.hint or "").startswith("export SUFFICE_MODEL=")
+    assert not (tmp_path / "new").exists()  # no case counts as looked at
+    with pytest.raises(NoModel, match="prompt cannot be tried on rows: no model") as one:
         sf.run(sf.evaluate(a_task(), sf.rung.prompt(), store=tmp_path))
+    assert (one.value.hint or "").startswith("export SUFFICE_MODEL=")
 
 
 def test_a_step_with_a_model_of_its_own_needs_no_other(tmp_path, monkeypatch):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from climb_samples import Calls, a_task, climbed, learner, place, solver
 
 from suffice.errors import BarError, UsageError
 from suffice.ladder.climb import plan
+from suffice.ladder.gate import ALWAYS
 from suffice.ladder.relative import Span, paired
 
 
@@ -32,8 +35,6 @@ def test_a_clearly_worse_solution_is_given_up_on_dev_and_refuted_on_test(tmp_pat
     task, big = a_task(test=400), solver("big", **BIG)
     decision = climbed(task, [like("poor", 0.5)], tmp_path, bar=None, within=0.05, of=big)
     assert decision.verdict == "UNPROVEN" and decision.rungs[0].state == "dropped"
-    from suffice.ladder.gate import ALWAYS
-
     decision = climbed(task, [like("poor", 0.5)], tmp_path, bar=None, within=0.05, of=big, rule=ALWAYS)
     assert decision.verdict == "FAIL" and "that it scores as well as `big` was refuted" in decision.sentence
 
@@ -67,10 +68,10 @@ def test_dev_evidence_of_a_rung_that_learns_is_paired_on_the_cases_that_the_refe
 
 def test_a_failed_call_of_either_is_counted_against_each_claim_in_turn():
     right, lost = Span(1.0, 1.0), Span(0.0, 1.0)
-    assert paired(right, right, True, None).score == 0.5
-    mine = paired(lost, right, True, None)
+    assert paired(right, right, None).score == 0.5
+    mine = paired(lost, right, None)
     assert (mine.score, mine.most) == (0.0, 0.5)
-    theirs = paired(right, lost, True, None)
+    theirs = paired(right, lost, None)
     assert (theirs.score, theirs.most) == (0.5, 1.0)
 
 
@@ -112,8 +113,31 @@ def test_a_time_limit_is_shown_with_the_rate(tmp_path):
 def test_a_solution_that_is_right_but_slow_does_not_pass(tmp_path):
     slow = solver("slow", 0.97, delay=lambda text: 0.03 if place("late", text) < 0.3 else 0.0)
     decision = climbed(a_task(), [slow], tmp_path, p95=0.02)
+    assert decision.rungs[0].state == "dropped" and decision.rungs[0].tested is None  # dev shows it: no try is spent
+    assert re.search(r"Closest on dev: `slow`, \d+ of \d+ right, \d+ of \d+ calls in time, ", decision.advice[0])
+    decision = climbed(a_task(), [slow], tmp_path, p95=0.02, rule=ALWAYS)
     assert decision.verdict == "FAIL" and "with 95% of calls within 20 ms" in decision.sentence
     assert climbed(a_task(), [slow], tmp_path).verdict == "PASS"
+
+
+def test_where_the_time_was_not_shown_the_sentence_and_the_advice_say_so(tmp_path):
+    near = solver("near", 0.98, delay=lambda text: 0.06 if place("late", text) < 0.03 else 0.0)
+    decision = climbed(a_task(test=120), [near], tmp_path, p95=0.03, rule=ALWAYS)
+    assert decision.verdict == "UNPROVEN" and decision.rungs[0].tested.late
+    assert "that 95% of calls end within 30 ms was not (bar .80, " in decision.sentence
+    assert ", 95% of calls within 30 ms, 8 side by side, error 2.5%, " in decision.sentence
+    text = " ".join(decision.advice)
+    said = re.search(r"The time limit was not shown: (\d+) of (\d+) dev calls were in time", text)
+    assert said and 0.9 < int(said[1]) / int(said[2]) < 1
+    fresh = re.search(r"About ([\d,]+) fresh test cases would settle it", text)
+    assert fresh is None or int(fresh[1].replace(",", "")) > 120
+
+
+def test_a_rate_that_was_not_shown_is_not_put_on_the_time(tmp_path):
+    near = solver("near", lambda t: place(t) < (0.84 if t.startswith("dev") else 0.775))
+    decision = climbed(a_task(dev=100, test=120), [near], tmp_path, tolerance=0.05, p95=5.0, rule=ALWAYS)
+    assert decision.verdict == "UNPROVEN" and not decision.rungs[0].tested.late
+    assert "end within" not in decision.sentence and "The time limit" not in " ".join(decision.advice)
 
 
 def test_a_time_limit_that_so_few_cases_cannot_show_is_refused(tmp_path):

@@ -16,8 +16,8 @@ from suffice.ladder.rule import (
     least_to_judgement,
     moves,
 )
+from suffice.stats.claim import Claim
 from suffice.stats.predict import chance
-from suffice.stats.trial import Claim
 
 RULE = Rule()
 NO_LAST_CHANCE = Rule(last_chance=False)

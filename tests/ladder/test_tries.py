@@ -15,8 +15,9 @@ from suffice.ladder import rung
 from suffice.ladder.climb import climb, plan
 from suffice.ladder.gate import ALWAYS
 from suffice.programs.bundle import load
+from suffice.stats.claim import Claim
 from suffice.stats.predict import chance
-from suffice.stats.trial import Claim, Trial
+from suffice.stats.trial import Trial
 from suffice.store import ledger
 from suffice.store.database import open_store
 from suffice.values import Answer

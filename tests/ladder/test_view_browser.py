@@ -5,12 +5,11 @@ from __future__ import annotations
 import base64
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from headless import CUT, FAINT, WIDER, Browser, chromium
+from headless import CUT, FAINT, WIDER, Browser
 from view_samples import NASTY, case, hostile, invoices, report, tickets
 
 from suffice.ladder.view import view, view_two
@@ -24,16 +23,6 @@ COUNT = "document.getElementById('count').textContent"
 OPEN = "!document.getElementById('case').hidden"
 CASE = "document.getElementById('case').textContent"
 FOCUS = "document.activeElement.id"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    program = chromium()
-    if program is None:
-        pytest.skip("no Chromium on this machine: apt-get install chromium")
-    opened = Browser(program, tmp_path_factory.mktemp("profile"))
-    yield opened
-    opened.close()
 
 
 def written(folder: Path, text: str) -> Path:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from typing import Any, Literal
 
 import pytest
+from one_call import ask
 from pydantic import BaseModel
 from upstream_faults import Asked, Fault, Ok, Status, first
 
@@ -27,15 +27,6 @@ class Item(BaseModel):
 def model(up: Upstream, **options: Any) -> Model:
     """A priced model at the upstream."""
     return Model(f"{up.url}#any", **{"retry": Retry(base=0.001, cap=0.01), "price": (1.0, 1.0), **options})
-
-
-def ask(one: Model, text: str = "hello", **options: Any) -> Any:
-    """One call in an event loop of its own."""
-
-    async def call() -> Any:
-        return await one(text, **options)
-
-    return asyncio.run(call())
 
 
 Yes = Literal["yes", "no"]

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 import pytest
+from one_call import ask
 from pydantic import BaseModel
 from upstream_faults import Asked, Ok, Status, StreamOk
 
@@ -31,15 +32,6 @@ class Parcel(BaseModel):
 def model(up: Upstream, dialect: str = "openai", **options: Any) -> Model:
     """A model at the upstream."""
     return Model(f"{up.url}#any" if dialect == "openai" else f"anthropic+{up.origin}#any", **options)
-
-
-def ask(one: Model, *args: Any, **options: Any) -> Any:
-    """One call in an event loop of its own."""
-
-    async def call() -> Any:
-        return await one(*args, **options)
-
-    return asyncio.run(call())
 
 
 @pytest.mark.parametrize("dialect", ["openai", "anthropic"])

@@ -7,14 +7,14 @@ import copy
 from typing import Any
 
 import pytest
+from one_call import model
 from pydantic import BaseModel
 from upstream_bodies import whole
 from upstream_faults import Asked, DuplicateChunks, ErrorInside, HalfEvent, Status, StreamOk
 
 from suffice.errors import CallError, OutputError, ServerError, Truncated, UsageError
-from suffice.models.concerns.retry import Retry
 from suffice.models.model import Model
-from upstream import Upstream, upstream
+from upstream import upstream
 
 DIALECTS = pytest.mark.parametrize("dialect", ["openai", "anthropic"])
 
@@ -25,12 +25,6 @@ class Parcel(BaseModel):
     id: str
     weight: float
     notes: list[str]
-
-
-def model(up: Upstream, dialect: str = "openai", **options: Any) -> Model:
-    """A model at the upstream."""
-    name = f"{up.url}#any" if dialect == "openai" else f"anthropic+{up.origin}#any"
-    return Model(name, **{"retry": Retry(base=0.001, cap=0.01), **options})
 
 
 @DIALECTS

@@ -28,7 +28,7 @@ def dumped(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-Token = tuple[str | bytes, float]
+Token = tuple[str | bytes, float] | tuple[str | bytes, float, dict[str, float]]
 """A token with its log-probability; bytes where it is a piece of a character."""
 
 
@@ -38,19 +38,20 @@ def whole(
     text: str,
     usage: Usage,
     finish: str,
-    tool: tuple[str, str] | None,
+    tools: Sequence[tuple[str, str]] = (),
     tokens: Sequence[Token] = (),
 ) -> bytes:
-    """A whole reply. `tool` is the name and the arguments (JSON) of a tool call, `tokens` those of the text."""
+    """A whole reply. `tools` are the name and the arguments (JSON) of each tool call, `tokens` those of the text."""
     if dialect == "anthropic":
-        return dumped(_anthropic_message(model, text, usage, finish, tool))
-    message: dict[str, Any] = {"role": "assistant", "content": None if tool else text, "refusal": None}
-    if tool:
+        return dumped(_anthropic_message(model, text, usage, finish, tools))
+    message: dict[str, Any] = {"role": "assistant", "content": text or None if tools else text, "refusal": None}
+    if tools:
         message["tool_calls"] = [
-            {"id": "call_1", "type": "function", "function": {"name": tool[0], "arguments": tool[1]}}
+            {"id": f"call_{n}", "type": "function", "function": {"name": name, "arguments": arguments}}
+            for n, (name, arguments) in enumerate(tools, 1)
         ]
     logprobs = {"content": [_token(*t) for t in tokens], "refusal": None} if tokens else None
-    choice = {"index": 0, "message": message, "logprobs": logprobs, "finish_reason": "tool_calls" if tool else finish}
+    choice = {"index": 0, "message": message, "logprobs": logprobs, "finish_reason": "tool_calls" if tools else finish}
     made: dict[str, Any] = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": model}
     made["choices"] = [choice]
     if usage:
@@ -108,7 +109,7 @@ def broken(dialect: str, message: str) -> bytes:
 def _around(dialect: str, model: str, usage: Usage, finish: str) -> tuple[list[bytes], list[bytes]]:
     if dialect == "anthropic":
         message: dict[str, Any] = {
-            **_anthropic_message(model, "", usage, finish, None),
+            **_anthropic_message(model, "", usage, finish),
             "content": [],
             "stop_reason": None,
         }
@@ -125,13 +126,15 @@ def _around(dialect: str, model: str, usage: Usage, finish: str) -> tuple[list[b
 
 
 def _anthropic_message(
-    model: str, text: str, usage: Usage, finish: str, tool: tuple[str, str] | None
+    model: str, text: str, usage: Usage, finish: str, tools: Sequence[tuple[str, str]] = ()
 ) -> dict[str, Any]:
-    content: list[dict[str, Any]] = [{"type": "text", "text": text}]
-    if tool:
-        content = [{"type": "tool_use", "id": "toolu_1", "name": tool[0], "input": json.loads(tool[1])}]
+    content: list[dict[str, Any]] = [{"type": "text", "text": text}] if text or not tools else []
+    content += [
+        {"type": "tool_use", "id": f"toolu_{n}", "name": name, "input": json.loads(arguments)}
+        for n, (name, arguments) in enumerate(tools, 1)
+    ]
     made: dict[str, Any] = {"id": "msg_1", "type": "message", "role": "assistant", "model": model, "content": content}
-    made |= {"stop_reason": "tool_use" if tool else ANTHROPIC_REASONS.get(finish, finish), "stop_sequence": None}
+    made |= {"stop_reason": "tool_use" if tools else ANTHROPIC_REASONS.get(finish, finish), "stop_sequence": None}
     if usage:
         made["usage"] = {"input_tokens": usage[0], "output_tokens": usage[1]}
     return made
@@ -141,10 +144,11 @@ def _openai_usage(usage: tuple[int, int]) -> dict[str, int]:
     return {"prompt_tokens": usage[0], "completion_tokens": usage[1], "total_tokens": sum(usage)}
 
 
-def _token(token: str | bytes, logprob: float) -> dict[str, Any]:
+def _token(token: str | bytes, logprob: float, others: dict[str, float] | None = None) -> dict[str, Any]:
     data = token.encode() if isinstance(token, str) else token
     shown = data.decode("utf-8", "backslashreplace")
-    return {"token": shown, "logprob": logprob, "bytes": list(data), "top_logprobs": []}
+    top = [{"token": other, "logprob": p, "bytes": list(other.encode())} for other, p in (others or {}).items()]
+    return {"token": shown, "logprob": logprob, "bytes": list(data), "top_logprobs": top}
 
 
 def _chunk_of(model: str) -> dict[str, Any]:

@@ -61,7 +61,8 @@ class Asked:
 class Ok:
     """A good reply after `delay` seconds; as a stream of one chunk, or of vectors, where that was asked for.
 
-    `tokens` are those of its text with their log-probabilities, given where they were asked for.
+    `tool` is the only thing in it, `tools` are calls beside its text. `tokens` are those of its text with their
+    log-probabilities, given where they were asked for.
     """
 
     text: str = "ok"
@@ -70,6 +71,7 @@ class Ok:
     headers: Headers = ()
     finish: str = "stop"
     tool: tuple[str, str] | None = None
+    tools: tuple[tuple[str, str], ...] = ()
     tokens: tuple[bodies.Token, ...] = ()
 
 
@@ -283,7 +285,8 @@ def _good(fault: Ok | RateHeaders, asked: Asked) -> Iterator[Step]:
         body = bodies.embeddings(asked.model, asked.body["input"])
     else:
         tokens = fault.tokens if asked.said.get("logprobs") else ()
-        body = bodies.whole(asked.dialect, asked.model, fault.text, fault.usage, fault.finish, fault.tool, tokens)
+        text, tools = ("", (fault.tool,)) if fault.tool else (fault.text, fault.tools)
+        body = bodies.whole(asked.dialect, asked.model, text, fault.usage, fault.finish, tools, tokens)
     yield Send(_head(200, len(body), JSON, fault.headers) + body)
 
 
@@ -329,7 +332,7 @@ def _plain(asked: Asked) -> tuple[bytes, bytes]:
     if asked.streams:
         body = b"".join(bodies.events(asked.dialect, asked.model, ("Once ", "upon "), (12, 2), "stop"))
         return _head(200, len(body), "text/event-stream"), body
-    body = bodies.whole(asked.dialect, asked.model, "ok", (12, 3), "stop", None)
+    body = bodies.whole(asked.dialect, asked.model, "ok", (12, 3), "stop")
     return _head(200, len(body), JSON), body
 
 

@@ -57,7 +57,7 @@ def test_clusters_are_predicted_by_their_cases():
     good = Showing(np.full(100, 1.9), twos, twos)
     poor = Showing(np.full(100, 1.4), twos, twos)
     claim = Claim(0.85, 0.05, 120, 0.025, most=2)
-    assert chances(good, claim).both > 0.95 and chances(poor, claim).both < 0.05
+    assert chances(good, claim).together > 0.95 and chances(poor, claim).together < 0.05
 
 
 def test_among_answered_cases_what_is_handed_on_does_not_count_against_the_rate():
@@ -65,7 +65,7 @@ def test_among_answered_cases_what_is_handed_on_does_not_count_against_the_rate(
     shown = Showing(np.where(said, 0.95, 0.0), said, np.ones(100, dtype=int))
     covered = chances(shown, Claim(0.85, 0.05, 200, 0.025, graded=True, coverage=0.5))
     assert covered.rate > 0.9 and covered.share > 0.8
-    assert chances(shown, Claim(0.85, 0.05, 200, 0.025, graded=True)).both < 0.05
+    assert chances(shown, Claim(0.85, 0.05, 200, 0.025, graded=True)).together < 0.05
 
 
 def test_betting_resolves_a_little_less_than_exact_spending_and_a_plan_says_so():

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from suffice.stats.claim import Claim
 from suffice.stats.selective import abstention_cells, aurc, best_threshold, coverage_curve
-from suffice.stats.trial import Claim
 
 points = st.lists(st.tuples(st.integers(0, 5).map(lambda k: k / 5), st.booleans()), min_size=1, max_size=40)
 

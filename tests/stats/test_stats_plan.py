@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from suffice.stats.claim import Claim
 from suffice.stats.exact import Null
 from suffice.stats.passage import pass_passages
 from suffice.stats.plan import (
@@ -18,7 +21,7 @@ from suffice.stats.plan import (
     predicted,
 )
 from suffice.stats.predict import Showing
-from suffice.stats.trial import Claim, Trial
+from suffice.stats.trial import Trial
 
 SIZES = (60, 120, 240, 300, 600, 1000)
 
@@ -165,3 +168,19 @@ def test_the_fresh_cases_that_would_settle_an_unproven():
     assert outcome.passes + outcome.fails >= 0.8
     with pytest.raises(ValueError, match="coverage"):
         predicted(Claim(0.8, 0.06, 100, 0.0125, coverage=0.5), 90, 120)
+
+
+def test_a_time_limit_takes_more_cases_to_settle():
+    claim = Claim(0.8, 0.06, 120, 0.0125, fast=0.95)
+    timed = replace(counts(116, 120), time=counts(116, 120))  # 97% in time: close to the .95 that is asked
+    alone, both = cases_to_settle(counts(116, 120), claim), cases_to_settle(timed, claim)
+    assert alone is not None and both is not None and both > 3 * alone
+    late = replace(counts(116, 120), time=counts(60, 120))  # that is refuted soon, whatever the rate
+    assert (cases_to_settle(late, claim) or 0) < alone
+
+
+def test_a_time_limit_takes_more_cases_to_pass():
+    plain = cases_needed(0.9, 0.05, 0.95, 0.025)
+    timed = cases_needed(0.9, 0.05, 0.95, 0.025, fast=0.95)
+    assert plain is not None and timed is not None and timed > plain
+    assert timed >= (cases_needed(0.95, 0.0, 0.99, 0.025) or 0)

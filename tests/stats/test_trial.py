@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from suffice.stats.claim import Claim
 from suffice.stats.exact import Null, SpendingTest, boundary, needed
-from suffice.stats.trial import Claim, Trial
+from suffice.stats.trial import Trial
 
 POPULATION = Claim(bar=0.8, tolerance=0.05, n=120, alpha=0.025)
 COVERED = Claim(bar=0.8, tolerance=0.1, n=120, alpha=0.05, coverage=0.6)

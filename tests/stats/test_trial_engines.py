@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from suffice.stats.betting import BettingTest
+from suffice.stats.claim import Claim
 from suffice.stats.exact import Null
-from suffice.stats.trial import Claim, Observed, Trial
+from suffice.stats.trial import Observed, Trial
 
 GRADED = Claim(bar=0.8, tolerance=0.05, n=120, alpha=0.025, graded=True)
 CLUSTERED = Claim(bar=0.8, tolerance=0.05, n=120, alpha=0.025, most=2)

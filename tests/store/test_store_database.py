@@ -14,12 +14,13 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from old_stores import old_store
 
 from suffice.errors import StoreBusy, StoreError, StoreFull, StoreNewer
 from suffice.store.database import Store, beside, open_store, transaction
 from suffice.store.journal import lookup
 from suffice.store.runs import get_run, list_runs, start_run
-from suffice.store.schema import APPLICATION, VERSIONS
+from suffice.store.schema import VERSIONS
 from suffice.values import Cost
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="file modes are POSIX")
@@ -71,17 +72,14 @@ def test_what_was_written_is_there_when_opened_again(tmp_path: Path) -> None:
 
 
 def test_a_store_of_the_version_before_keeps_what_it_holds(tmp_path: Path) -> None:
-    file = tmp_path / "store.sqlite"
-    with sqlite3.connect(file) as db:
-        for statement in (s for version in VERSIONS[:4] for s in version):
-            db.execute(statement)
-        db.execute(f"PRAGMA application_id = {APPLICATION}")
-        db.execute("PRAGMA user_version = 4")
-        db.execute("INSERT INTO solution VALUES (1, 'ab')")
-        db.execute("INSERT INTO answer VALUES (1, x'00', 1, '\"a\"', NULL, NULL, 0.5, 0.25, 3, 4)")
-        served = "INSERT INTO served (at, operation, model, outcome, attempts, seconds, cost_usd)"
-        db.execute(f"{served} VALUES (1.0, 'chat', 'm', 'ok', 1, 0.5, 0.25)")
-    db.close()
+    old_store(
+        tmp_path,
+        4,
+        "INSERT INTO solution VALUES (1, 'ab')",
+        "INSERT INTO answer VALUES (1, x'00', 1, '\"a\"', NULL, NULL, 0.5, 0.25, 3, 4)",
+        "INSERT INTO served (at, operation, model, outcome, attempts, seconds, cost_usd)"
+        " VALUES (1.0, 'chat', 'm', 'ok', 1, 0.5, 0.25)",
+    )
     with open_store(tmp_path) as store:
         assert store.connection.execute("SELECT cost_usd, cost_usd_at_most FROM served").fetchall() == [(0.25, 0.25)]
         assert lookup(store, "ab", ["00"])["00"].cost == Cost(0.25, 3, 4)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from old_stores import old_store
 
 from suffice.store.database import Store, open_store
 from suffice.store.forget import erase, forget_inputs, forget_older
 from suffice.store.journal import Recorded, Scored, Writer, forgive, lookup, lookup_sealed, record_many
 from suffice.store.keep import KEEPS, Keep, result_as_kept
 from suffice.store.runs import finish_run, get_run, start_run
-from suffice.store.schema import APPLICATION, VERSIONS
 from suffice.values import Answer, Cost, Failure, content_hash
 
 ONE, TWO = content_hash("a"), content_hash("b")
@@ -125,16 +124,13 @@ def test_what_is_old_goes_and_what_is_new_and_the_ledger_stay(tmp_path: Path) ->
 
 
 def test_a_store_from_before_replies_said_their_case_is_brought_up_to_date(tmp_path: Path) -> None:
-    file = tmp_path / "store.sqlite"
-    with sqlite3.connect(file) as db:
-        for statement in (s for version in VERSIONS[:5] for s in version):
-            db.execute(statement)
-        db.execute(f"PRAGMA application_id = {APPLICATION}")
-        db.execute("PRAGMA user_version = 5")
-        db.execute("INSERT INTO reply VALUES (x'00', 'm', '\"an old reply\"', 1.0)")
-        db.execute("INSERT INTO solution VALUES (1, 's')")
-        db.execute("INSERT INTO answer VALUES (1, x'00', 1, '\"a\"', NULL, NULL, 0.5, 0.25, 3, 4, 0)")
-    db.close()
+    old_store(
+        tmp_path,
+        5,
+        "INSERT INTO reply VALUES (x'00', 'm', '\"an old reply\"', 1.0)",
+        "INSERT INTO solution VALUES (1, 's')",
+        "INSERT INTO answer VALUES (1, x'00', 1, '\"a\"', NULL, NULL, 0.5, 0.25, 3, 4, 0)",
+    )
     with open_store(tmp_path) as store:
         assert lookup(store, "s", ["00"])["00"].answer == Answer("a")
         assert forget_inputs(store, ONE, [], lambda result: result, really=True).replies == 1  # it may be of any case

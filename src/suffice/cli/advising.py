@@ -13,6 +13,7 @@ import typer
 from suffice.cli.daily import TaskPath
 from suffice.cli.flags import TaskFlags, shares, task_of
 from suffice.cli.talk import data, data_json, talk
+from suffice.shown import shown
 
 COST = "What a small model would save"
 FLAGS = ("expected", "id", "cluster", "kind", "encoding")
@@ -93,8 +94,8 @@ def _evaluation(store: Any, task: Path, solution: str | None) -> Any:
             return run
     known = ", ".join(dict.fromkeys(run.settings["solution"] for run in found))
     raise UsageError(
-        f"{solution} was not evaluated on the dev cases of {task}" + (f"; these were: {known}" if known else ""),
-        hint=f"suffice eval {shlex.quote(str(task))} {'SOLUTION' if '-' in solution else shlex.quote(solution)}",
+        f"{shown(solution)} was not evaluated on the dev cases of {task}" + (f"; these were: {known}" if known else ""),
+        hint=f"suffice eval {shlex.quote(str(task))} {'SOLUTION' if '-' in solution else shown(shlex.quote(solution))}",
     )
 
 

@@ -11,7 +11,18 @@ from typing import Annotated, Any
 import typer
 
 from suffice.arguments import validated
-from suffice.cli import advising, daily, deciding, forgetting, looking, model_list, program_runs, starting, using
+from suffice.cli import (
+    advising,
+    daily,
+    deciding,
+    forgetting,
+    looking,
+    model_list,
+    program_runs,
+    serving,
+    starting,
+    using,
+)
 from suffice.cli.guest import goodbye
 from suffice.cli.talk import data, hush, own, talk
 from suffice.errors import SufficeError
@@ -39,6 +50,7 @@ COMMANDS: tuple[Any, ...] = (
     daily.compare_command,
     advising.advise_command,
     using.apply_command,
+    serving.mcp_command,
     deciding.gate_command,
     looking.runs_command,
     looking.show_command,

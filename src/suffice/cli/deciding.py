@@ -14,6 +14,7 @@ from suffice.cli.daily import TaskPath, counted_run
 from suffice.cli.flags import ClaimFlags, ModelFlags, RunFlags, TaskFlags, rung_of, shares, task_of
 from suffice.cli.forgetting import say_keep
 from suffice.cli.talk import data, data_json, talk
+from suffice.shown import brief
 
 TaskOrRuns = Annotated[
     Path | None, typer.Argument(metavar="TASK", help="A file of examples or a task folder; none with runs alone.")
@@ -96,9 +97,9 @@ def _watched(loaded: Any, rungs: list[Any], claim: ClaimFlags, options: dict[str
 
     from suffice.cli.guest import aside
     from suffice.cli.screen import Ladder, console
-    from suffice.evals.shown import harmless
     from suffice.ladder.climb import climb
     from suffice.programs.bridge import run
+    from suffice.shown import harmless
 
     cover = (loaded.coverage if claim.coverage is None else claim.coverage) is not None
     with aside(), console() as screen:
@@ -189,7 +190,8 @@ def gate_command(
     loaded, place = task_of(task, what, claim), Path.cwd()
     paid = calls.options()
     if on not in ("test", "dev"):
-        raise UsageError(f"--on is test or dev, not {on!r}", hint="--on dev at every commit, --on test at a release")
+        hint = "--on dev at every commit, --on test at a release"
+        raise UsageError(f"--on is test or dev, not {brief(on)}", hint=hint)
     if on == "dev" and against is None:
         saves = shlex.join(["suffice", "eval", str(task), solution, "--save", "report.json"])
         raise UsageError("--on dev compares with a saved report", hint=f"{saves}, then --against report.json")

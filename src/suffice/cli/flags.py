@@ -16,6 +16,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from suffice.cli.talk import talk
+from suffice.shown import brief
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -48,7 +49,7 @@ class TaskFlags:
         str | None,
         _option(
             "--grader",
-            help="exact, text, label, choice, number, contains, regex or fields (default: by kind).",
+            help="By name: text, number, list_f1, and all of docs/graders.md (default: by kind).",
             panel=TASK,
         ),
     ] = None
@@ -111,6 +112,9 @@ class ClaimFlags:
         float | None, _option("--within", help="A relative bar: at most so much worse than --of.", panel=CLAIM)
     ] = None
     of: Annotated[str | None, _option("--of", help="What --within compares with, as SOLUTION.", panel=CLAIM)] = None
+    finite: Annotated[
+        bool, _option("--finite", help="Claim it of the sealed inputs alone: all there is.", panel=CLAIM)
+    ] = False
 
     def options(self) -> dict[str, Any]:
         """As keyword options of a task."""
@@ -118,7 +122,7 @@ class ClaimFlags:
 
     def asked(self) -> dict[str, Any]:
         """As keyword options of `climb` and `plan`."""
-        return {**self.options(), "p95": self.p95, "within": self.within, "of": self.of}
+        return {**self.options(), "p95": self.p95, "within": self.within, "of": self.of, "finite": self.finite}
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +210,8 @@ def share(text: str | None) -> float | str | None:
     try:
         return float(text)
     except ValueError:
-        raise UsageError(f'--coverage is a share of inputs, or "max", not {text!r}', hint="--coverage .6") from None
+        said = f'--coverage is a share of inputs, or "max", not {brief(text)}'
+        raise UsageError(said, hint="--coverage .6") from None
 
 
 def shares(command: F) -> F:

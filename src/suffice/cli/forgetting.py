@@ -13,6 +13,7 @@ import typer
 
 from suffice.cli.flags import TaskFlags, shares, task_of
 from suffice.cli.talk import data, talk
+from suffice.shown import brief, shown
 
 Step = Callable[[Any, bool], Any]
 """Removes something from a store, or only counts it."""
@@ -63,7 +64,7 @@ def forget_command(
     if bool(case) == bool(older):
         raise UsageError("say what to forget: a case or an age", hint="suffice forget TASK --case ID, or --older 30d")
     if case and task is None:
-        raise UsageError("a case is one of a task", hint=f"suffice forget TASK --case {case[0]}")
+        raise UsageError("a case is one of a task", hint=f"suffice forget TASK --case {shown(case[0])}")
     if older and (task is not None or tape):
         raise UsageError("--older is for the whole store", hint="of a task or a tape, forget cases: --case ID")
     before = time.time() - _seconds(older) if older else 0.0
@@ -111,7 +112,7 @@ def _cut(path: Path, lines: int, rest: bytes) -> None:
 
 def _counts(found: list[Any], cuts: list[Cut]) -> str:
     """ "3 answers, 2 cached replies, 1 line of tapes", or "nothing"."""
-    from suffice.evals.shown import counted
+    from suffice.shown import counted
 
     nouns = {
         "answers": ("answer", "answers"),
@@ -141,5 +142,5 @@ def _seconds(age: str) -> float:
 
     found = re.fullmatch(r"(\d{1,6})\s*([hdw])", age.strip().lower())
     if found is None:
-        raise UsageError(f"an age is a number of hours, days or weeks, not {age!r:.40}", hint="--older 30d")
+        raise UsageError(f"an age is a number of hours, days or weeks, not {brief(age)}", hint="--older 30d")
     return int(found[1]) * SECONDS[found[2]]

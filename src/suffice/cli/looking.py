@@ -8,15 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
+from suffice.arguments import is_path
 from suffice.cli.talk import data, data_json, talk
+from suffice.shown import brief
 
-KINDS = ("climb", "eval", "apply")
+KINDS = ("climb", "eval", "apply", "program")
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="As `suffice runs` lists it: climb-7.")]
 
 
 def runs_command(
-    kind: Annotated[str | None, typer.Option("--kind", help="climb (gate test is one), eval or apply.")] = None,
+    kind: Annotated[str | None, typer.Option("--kind", help="climb (also gate test), eval, apply, program.")] = None,
     most: Annotated[int, typer.Option("--most", help="How many.", min=1)] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON lines.")] = False,
 ) -> None:
@@ -26,7 +28,7 @@ def runs_command(
     from suffice.store.runs import list_runs
 
     if kind is not None and kind not in KINDS:
-        raise UsageError(f"there is no kind of run called {kind!r}", hint=f"--kind {', '.join(KINDS)}")
+        raise UsageError(f"there is no kind of run called {brief(kind)}", hint=f"--kind {', '.join(KINDS)}")
     with open_store() as store:
         found = list_runs(store, kind, most)
     for run in found:
@@ -39,14 +41,26 @@ def runs_command(
         talk("no runs yet: suffice eval TASK SOLUTION, or suffice climb TASK --bar .9")
 
 
-def show_command(run: RunId) -> None:
-    """Show what is recorded of a run, as JSON.
+def show_command(
+    what: Annotated[str, typer.Argument(metavar="RUN|BUNDLE", help="climb-7 of `suffice runs`, or a bundle's folder.")],
+    as_json: Annotated[bool, typer.Option("--json", help="A bundle as JSON; a run always is.")] = False,
+) -> None:
+    """Show what is recorded of a run, or what a bundle is.
 
-    Of sealed cases that is counts and verdicts alone.
+    A run as JSON, of sealed cases counts and verdicts alone. Of a bundle: its claim, members, thresholds and models, on
+    how many cases it was fitted, and versions. Nothing of it is run.
     """
+    from suffice.programs.contents import contents_json, contents_lines
     from suffice.store.database import open_store
     from suffice.store.runs import get_run
 
+    if is_path(what) and Path(what).is_dir():
+        if as_json:
+            data_json(contents_json(what), indent=1)
+        else:
+            data("\n".join(contents_lines(what)))
+        return
+    run = what
     with open_store() as store:
         found = get_run(store, run)
     shown = {"run": found.id, "state": found.state, "settings": found.settings, "result": found.result}
@@ -59,11 +73,14 @@ def report_command(
     """Make one self-contained HTML page of a climb or an eval."""
     from suffice.errors import UsageError
     from suffice.ladder.page import eval_page, page
+    from suffice.ladder.program_graph import graphs
     from suffice.store.database import open_store
     from suffice.store.runs import get_run
+    from suffice.store.traces import traces
 
     with open_store() as store:
         found = get_run(store, run)
+        programs = graphs(traces(store, found.id))
     result: dict[str, Any] = found.result or {}
     if found.state != "done" or not result:
         gone = found.state == "done"
@@ -75,7 +92,7 @@ def report_command(
         raise UsageError(f"of {run} its verdict alone is kept (store.keep, or forgotten)", hint=hint)
     if not {"suffice_report", "suffice_decision"} & result.keys():
         raise UsageError(f"{run} is neither a climb nor an eval, so there is no page of it", hint=f"suffice show {run}")
-    text = eval_page(result) if "suffice_report" in result else page(result)
+    text = eval_page(result, programs) if "suffice_report" in result else page(result, programs)
     _write_page(out or Path(f"{run}.html"), text)
 
 
@@ -151,9 +168,20 @@ def said(result: Any) -> str:
     if "sentence" in result:
         return f"{result['verdict']}: {result['sentence']}"
     if "suffice_report" in result:
-        between = result["interval95"]
-        score = "no call gave an answer" if result["score"] is None else f"{result['score']:.3f}"
-        at = f" ({between[0]:.3f} to {between[1]:.3f} at 95%)" if between else ""
-        flatters = f"; fitted on {result['fitted']} of these cases" if result.get("fitted") else ""
-        return f"{result['solution']}: {score}{at}, n {result['n']}{flatters}"
+        return f"{result['solution']}: {_scored(result)}"
     return ", ".join(f"{n:,} {status}" for status, n in result.items() if isinstance(n, int))
+
+
+def _scored(report: dict[str, Any]) -> str:
+    """ "0.742 (0.674 to 0.801 at 95%), 138 of 186 right": of the answered calls, and the failed ones beside them."""
+    from suffice.shown import counted
+
+    between, errors = report["interval95"], report["errors"]
+    graded = report.get("graded", report["n"] - errors)  # an older report does not say
+    failed = f", {counted(errors, 'failed call')}" if errors else ""
+    if report["score"] is None:
+        return f"no call gave an answer{failed}"
+    at = f" ({between[0]:.3f} to {between[1]:.3f} at 95%)" if between else ""
+    right = f"{report['right']:,} of {graded:,}{' answered calls' if errors else ''} right"
+    flatters = f"; fitted on {report['fitted']} of these cases" if report.get("fitted") else ""
+    return f"{report['score']:.3f}{at}, {right}{failed}{flatters}"

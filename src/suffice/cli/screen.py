@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from suffice.cli.talk import own
-from suffice.evals.shown import harmless
+from suffice.shown import harmless
 
 if TYPE_CHECKING:
     from suffice.ladder.decision import Climbed

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from suffice.cli.talk import data, talk
+from suffice.shown import brief
 
 ARROW = "=>"
 
@@ -82,7 +83,7 @@ def _draft(files: list[Path], examples: list[str], roles: dict[str, Any], by: st
     from suffice.evals.start import of_examples, of_log, of_table
 
     if by not in (None, "people", "model"):
-        raise UsageError(f"--by is people or model, not {by!r:.40}", hint="--by model: answers that nobody looked at")
+        raise UsageError(f"--by is people or model, not {brief(by)}", hint="--by model: answers that nobody looked at")
     if not files:
         return of_examples([_pair(text) for text in examples] or (_typed() if sys.stdin.isatty() else []))
     if examples:
@@ -116,7 +117,7 @@ def _pair(text: str) -> tuple[str, str]:
     given, arrow, wanted = text.partition(ARROW)
     if not arrow or not given.strip():
         raise UsageError(
-            f"an example is an input and its answer, not {text!r:.60}", hint=f'--example "2 + 2 {ARROW} 4"'
+            f"an example is an input and its answer, not {brief(text)}", hint=f'--example "2 + 2 {ARROW} 4"'
         )
     return given.strip(), wanted.strip()
 

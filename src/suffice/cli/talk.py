@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 from suffice.errors import DataError
-from suffice.evals.shown import HARMFUL, harmless
+from suffice.shown import HARMFUL, harmless
 from suffice.values import Json
 
 

@@ -17,7 +17,7 @@ def apply_command(
     bundle: Annotated[
         str, typer.Argument(metavar="BUNDLE", help="A saved bundle, my.py:function, or package.module:function.")
     ],
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or JSONL with new inputs.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, JSONL, Parquet or Arrow with new inputs.")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Where to write (default: stdout).")] = None,
     columns: Annotated[
         str | None,
@@ -27,7 +27,7 @@ def apply_command(
         str | None, typer.Option("--encoding", help="Encoding of the file (default: UTF-8, or as its mark says).")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output file.")] = False,
-    exact: Annotated[bool, typer.Option("--exact", help="Leave texts that look like formulas alone (CSV).")] = False,
+    exact: Annotated[bool, typer.Option("--exact", help="CSV: leave formulas and control characters alone.")] = False,
     *,
     how: RunFlags,
     calls: ModelFlags,

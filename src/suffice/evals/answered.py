@@ -1,7 +1,7 @@
 """Rows with their answers added: how they are written, and what of them an interrupted run left in a file.
 
-The text of the row itself is never touched: what is added stands at its end. In a CSV, a text that a spreadsheet
-would run as a formula gets an apostrophe in front, because model output is data; `exact` leaves it off.
+The text of the row itself is never touched: what is added stands at its end. Model output is data, so what is added to
+a CSV (`cell`) drives neither a spreadsheet nor a terminal.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from suffice.values import ABSTAIN, Json, Outcome, to_json
 
 ADDED: Final = ("answer", "confidence", "answered_by", "status", "error")
 STATUS: Final = ("answered", "nothing", "abstained", "failed")
+_CONTROL: Final = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tab and the two of line ends
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -38,6 +40,15 @@ class Layout:
     def codec(self) -> str:
         """The encoding of the output: the input's where it is a Unicode one, else UTF-8."""
         return self.table.codec if self.table.codec.startswith(("utf-8", "utf-16-", "utf-32-")) else "utf-8"
+
+    @property
+    def notes(self) -> list[str]:
+        """How the output differs from what one would expect."""
+        named = f"the file has a column of such a name: the answers are in {self.names[0]} and so on"
+        coded = f"the file is {self.table.codec}; the output is UTF-8, which holds every answer"
+        packed = "the file is packed (Parquet or Arrow); the output is JSON lines"
+        differs = {named: self.names != ADDED, packed: self.table.packed, coded: self.codec != self.table.codec}
+        return [note for note, so in differs.items() if so]
 
     @property
     def head(self) -> str:
@@ -87,7 +98,19 @@ class Layout:
             return ""
         if not isinstance(value, str):
             return _json(value)
-        return value if self.exact or not is_formula(value) else f"'{value}"
+        return cell(value, exact=self.exact)
+
+
+def cell(text: str, *, exact: bool = False) -> str:
+    """A text as a field of a CSV: with an apostrophe in front where a spreadsheet would run it as a formula, and with
+    control characters, which RFC 4180 has no place for and terminals obey, as visible escapes ("\\x1b").
+
+    `exact` leaves all but NUL, at which readers of CSV stop, or which they refuse.
+    """
+    if exact:
+        return text.replace("\0", "\\x00")
+    text = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    return f"'{text}" if is_formula(text) else text
 
 
 def is_formula(text: str) -> bool:
@@ -172,6 +195,28 @@ class OutFile:
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
+
+
+class Known:
+    """A file that is there already, held against what would be written: `same` while it holds just that."""
+
+    def __init__(self, path: Path, layout: Layout) -> None:
+        self._codec, self._file = layout.codec, path.open("rb")
+        head = layout.table.mark + layout.head.encode(self._codec)
+        self._same = self._file.read(len(head)) == head
+
+    def write(self, text: str) -> None:
+        """Compare one row."""
+        data = text.encode(self._codec, "backslashreplace")
+        self._same = self._same and self._file.read(len(data)) == data
+
+    def flush(self) -> None:
+        """There is nothing to hand on."""
+
+    def same(self) -> bool:
+        """Whether the file held all rows and nothing else; it is closed."""
+        with self._file as file:
+            return self._same and not file.read(1)
 
 
 class OutText:

@@ -9,8 +9,6 @@ that cannot be resumed (standard output).
 
 from __future__ import annotations
 
-import json
-import os
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing, nullcontext, suppress
@@ -20,11 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
 from suffice.errors import DataError, NoEndpoint, SolutionError, StoreBusy, UsageError
-from suffice.evals.answered import ADDED, Kept, Layout, OutFile, OutText, added_names, kept
+from suffice.evals.answered import Kept, Known, Layout, OutFile, OutText, added_names
 from suffice.evals.barred import ENOUGH, barred_by
 from suffice.evals.columns import INPUT
 from suffice.evals.cost import count_before
 from suffice.evals.grade import Grader
+from suffice.evals.resuming import begun, ended, side_of
 from suffice.evals.runner import BATCH, Job, Tally, outcomes
 from suffice.evals.stream import Record, Table, records, scan
 from suffice.evals.trespass import asked, refuse_sealed_rows
@@ -94,7 +93,7 @@ async def apply(
     on_rows: Callable[[int], None] | None = None,
     on_done: Callable[[int], None] | None = None,
 ) -> Applied:
-    """Answer the rows of the CSV or JSONL file `source` and write them to `out`, a path or an open text file.
+    """Answer the rows of the file `source` and write them to `out`, a path or an open text file, as CSV or JSON lines.
 
     Added at the end of each row: answer, confidence, answered_by, status (answered, nothing, abstained, failed) and
     error; all with the prefix `suffice_` where the file has one of these columns. In JSONL an abstention is
@@ -114,23 +113,23 @@ async def apply(
     inputs, notes = input_columns(solved, table, how.inputs)
     notes += refuse_sealed_rows(table, inputs, store)
     layout = Layout(table, added_names(table.names), solved.name, how.exact)
-    if layout.names != ADDED:
-        notes.append(f"the file has a column of such a name: the answers are in {layout.names[0]} and so on")
-    if layout.codec != table.codec:
-        notes.append(f"the file is {table.codec}; the output is UTF-8, which holds every answer")
+    notes += layout.notes
     mark = {"solution": solved.identity, "source": table.sha256, "inputs": list(inputs), "exact": how.exact}
-    before = Kept(0, 0, Counter()) if path is None else _begun(path, layout, mark, how)
-    target = OutFile(path, layout, before.size) if path is not None else OutText(cast("TextIO", out), layout)
-    written = _Written(target, layout, before.statuses, how.give_up, solved.free, on_done)
-    try:
-        with nullcontext() if solved.free or not how.journal else opened(store) as home:
+    with nullcontext() if solved.free or not how.journal else opened(store) as home:
+        before = Kept(0, 0, Counter())
+        if path is not None:
+            done = not how.fresh and await _done_before(solved, inputs, path, layout, how, home)
+            before = begun(path, layout, mark, overwrite=how.overwrite, fresh=how.fresh, done=done)
+        target = OutFile(path, layout, before.size) if path is not None else OutText(cast("TextIO", out), layout)
+        written = _Written(target, layout, before.statuses, how.give_up, solved.free, on_done)
+        try:
             again, spent = await _answer(solved, table, inputs, written, how, home)
-        written.rest()
-    finally:
-        target.close()
+            written.rest()
+        finally:
+            target.close()
     counts = written.statuses
     if path is not None:
-        _ended(path, mark, counts["failed"])
+        ended(path, mark, counts["failed"])
     notes += _paid_twice(again)
     return Applied(
         rows=table.rows,
@@ -205,7 +204,8 @@ async def _answer(
 ) -> tuple[int, Spent | None]:
     """Ask for every row that is not written yet, and write it; how many calls an interrupted run may have paid, too,
     and what the run has spent."""
-    run = "" if store is None else _run(store, solution, table, inputs)
+    whole = written.rows == table.rows  # of an earlier run, of which only the end was cut off: nothing is asked
+    run = "" if store is None else _run(store, solution, table, inputs, whole=whole)
     if store is not None:
         count_before(store, run, how.budget)
     job = Job(solution, _UNGRADED, store, run, how.concurrency, how.timeout, how.fresh, retry=True, budget=how.budget)
@@ -228,11 +228,33 @@ async def _answer(
     return max(tally.sent_again, spent.open), spent  # at the last kill, at all of them
 
 
-def _run(store: Store, solution: Solution, table: Table, inputs: tuple[str, ...]) -> str:
-    """A new run, or the last one of the same where it was cut off: then it is known which calls it had begun."""
-    identity = content_hash(["apply", solution.identity, table.sha256, list(inputs)])
+def _identity(solution: Solution, table: Table, inputs: Sequence[str]) -> str:
+    """What tells the runs of one solution on one file from others."""
+    return content_hash(["apply", solution.identity, table.sha256, list(inputs)])
+
+
+async def _done_before(
+    solution: Solution, inputs: tuple[str, ...], path: Path, layout: Layout, how: ApplyOptions, store: Store | None
+) -> bool:
+    """Whether all of this was applied before: the store says so, or a free solution gives just what `path` holds."""
+    if store is not None:
+        last = runs.latest(store, "apply", _identity(solution, layout.table, inputs))
+        return last is not None and last.state == "done"
+    if not solution.free or how.overwrite or not path.is_file() or side_of(path).exists():
+        return False
+    target = Known(path, layout)
+    written = _Written(target, layout, Counter(), how.give_up, True, None)
+    await _answer(solution, layout.table, inputs, written, how, None)
+    written.rest()
+    return target.same()
+
+
+def _run(store: Store, solution: Solution, table: Table, inputs: tuple[str, ...], *, whole: bool) -> str:
+    """A new run, or the last one of the same where it was cut off: then it is known which calls it had begun. One that
+    was done, too, where its rows are written as a `whole`."""
+    identity = _identity(solution, table, inputs)
     last = runs.latest(store, "apply", identity)
-    if last is not None and last.state in ("interrupted", "failed"):
+    if last is not None and (last.state in ("interrupted", "failed") or (whole and last.state == "done")):
         with suppress(StoreBusy):  # another process was faster: both go on, each with a run of its own
             return runs.resume_run(store, last.id).id
     settings = {"source": table.path.name, "solution": solution.name, "rows": table.rows}
@@ -252,7 +274,7 @@ class _Written:
 
     def __init__(
         self,
-        target: OutText | OutFile,
+        target: OutText | OutFile | Known,
         layout: Layout,
         statuses: Counter[str],
         give_up: int | None,
@@ -317,83 +339,3 @@ def _status(outcome: Outcome) -> str:
     if outcome.answer is None:
         return "failed"
     return "abstained" if outcome.abstained else "nothing" if outcome.answer.value is None else "answered"
-
-
-def _side(path: Path) -> Path:
-    return path.with_name(f"{path.name}.resume")
-
-
-def _begun(path: Path, layout: Layout, mark: dict[str, Json], how: ApplyOptions) -> Kept:
-    """What an interrupted run left in `path`, or one that wrote all rows up to the first that failed; nothing where it
-    is new. Notes beside it what is being applied."""
-    side, nothing = _side(path), Kept(0, 0, Counter())
-    try:
-        if path.exists() and path.samefile(layout.table.path):
-            raise UsageError("the output is the input file itself", hint="choose another name", where=str(path))
-        noted = _read_side(side)
-        ended, there, same = noted.pop("failed", 0) > 0, path.exists(), noted == mark
-        if there and not how.overwrite:
-            if not side.exists():
-                raise UsageError(
-                    "the output file exists; it was left as it is", hint="--overwrite, or another name", where=str(path)
-                )
-            if not same:
-                raise UsageError(
-                    "the output file was begun with another solution, source or setting; it was left as it is",
-                    hint="--overwrite to begin anew, or another name",
-                    where=str(path),
-                )
-        if there and same and ended and not how.overwrite:
-            _refuse_changed(path, layout)
-        _write_side(side, mark)
-        if there and same and not how.overwrite and not how.fresh:
-            return kept(path, layout, failed=not ended)
-        if there:
-            path.unlink()
-    except OSError as error:
-        raise DataError(
-            f"cannot be written: {error.strerror or error}", hint="choose another place", where=str(path)
-        ) from error
-    return nothing
-
-
-def _ended(path: Path, mark: dict[str, Json], failed: int) -> None:
-    """Remove the note beside an output that is complete; leave it where rows failed: the same call asks them again."""
-    try:
-        if failed:
-            _write_side(_side(path), {**mark, "failed": failed})
-        else:
-            _side(path).unlink(missing_ok=True)
-    except OSError as error:
-        raise DataError(
-            f"the note beside the output cannot be written: {error.strerror or error}; every row is written",
-            hint=f"remove {_side(path).name}, or free some space and run the same command again",
-            where=str(path),
-        ) from error
-
-
-def _refuse_changed(path: Path, layout: Layout) -> None:
-    """Raise UsageError where an output that had all its rows does not hold just these any more."""
-    found = kept(path, layout)
-    if found.rows < layout.table.rows or found.size != path.stat().st_size:
-        raise UsageError(
-            "the output file was changed after it was written; it was left as it is",
-            hint="--overwrite to begin anew, or another name",
-            where=str(path),
-        )
-
-
-def _read_side(side: Path) -> dict[str, Json]:
-    with suppress(OSError, ValueError):
-        found: Json = json.loads(side.read_text(encoding="utf-8"))
-        return cast("dict[str, Json]", found) if isinstance(found, dict) else {}
-    return {}
-
-
-def _write_side(side: Path, mark: dict[str, Json]) -> None:
-    draft = side.with_name(f"{side.name}.draft")
-    with draft.open("w", encoding="utf-8") as file:
-        json.dump(mark, file)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(side)

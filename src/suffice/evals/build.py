@@ -14,14 +14,15 @@ from suffice.evals.columns import Columns, choose, cluster_word
 from suffice.evals.grade import Grader, default_grader, function, label, named
 from suffice.evals.json_rows import parse_json
 from suffice.evals.kinds import Kind, brought, checked_kind, folded_texts, infer, labels_of
+from suffice.evals.marks import cell_marks, row_mark
 from suffice.evals.options import TaskOptions
 from suffice.evals.output import OutputType, output_type
 from suffice.evals.read import Bad, Row, Table, inside, spelled
 from suffice.evals.reviewed import unreviewed
-from suffice.evals.shown import counted, listed, shown
 from suffice.evals.split import Placed, Shape, sides
 from suffice.evals.user_grader import load_function
-from suffice.values import Case, Json, Split, canonical, case_key, content_hash, folded
+from suffice.shown import counted, listed, shown
+from suffice.values import Case, Json, Split, blank, canonical, case_key, content_hash, folded
 
 _SHOWN_BAD = 10
 _BLANK = "has no expected value"
@@ -72,7 +73,7 @@ class _Draft:
     source: str
     key: str
     inputs_hash: str
-    row: str
+    marks: tuple[str, ...]
     given: Split | None
     raw: Json
     typed: bool
@@ -80,7 +81,7 @@ class _Draft:
     def case(self, name: str, expected: Json, alone: bool) -> Case:
         """The finished case. One that stands alone is its own cluster, with those that have the same inputs."""
         cluster = self.key if alone else self.cluster
-        return Case(name, self.inputs, expected, cluster, self.source, self.key, self.inputs_hash, self.row)
+        return Case(name, self.inputs, expected, cluster, self.source, self.key, self.inputs_hash, self.marks)
 
 
 def built(table: Table, said: TaskOptions, *, folder: Path, name: str) -> Parts:
@@ -130,7 +131,7 @@ def _split_meant(columns: Columns, table: Table, said: TaskOptions) -> Columns:
     name = columns.split
     if name is None or "split_column" in said or name.casefold() == "split":
         return columns
-    words = {str(v) for r in table.rows if not _blank(v := r.values.get(name))}
+    words = {str(v) for r in table.rows if not blank(v := r.values.get(name))}
     if all(map(spelled, words)):
         return columns
     return dataclasses.replace(columns, split=None, ignored=(*columns.ignored, name))
@@ -153,7 +154,8 @@ def _drafts(table: Table, columns: Columns) -> tuple[list[_Draft], list[Bad]]:
             made.append(_draft(row, columns))
         except ValueError as e:
             bad.append(Bad(row.source, str(e)))
-    return made, bad
+    cells = cell_marks([(d.key, d.inputs) for d in made])
+    return [dataclasses.replace(d, marks=(*d.marks, *of)) for d, of in zip(made, cells, strict=True)], bad
 
 
 def _draft(row: Row, columns: Columns) -> _Draft:
@@ -164,23 +166,23 @@ def _draft(row: Row, columns: Columns) -> _Draft:
     values = {n: row.values[n] for n in columns.inputs}
     if columns.choices:
         values[columns.choices] = _choices(values[columns.choices])
-    if all(_blank(v) for v in values.values()):
+    if all(blank(v) for v in values.values()):
         raise ValueError(f"has a blank {listed(columns.inputs)}")
     inputs = values if len(values) > 1 else next(iter(values.values()))
     if columns.expected not in row.values:
         raise ValueError(f"{_BLANK}: the key {shown(columns.expected)} is missing")
     given = row.split
-    if given is None and columns.split and not _blank(word := row.values.get(columns.split)):
+    if given is None and columns.split and not blank(word := row.values.get(columns.split)):
         given = spelled(str(word))
         if given is None:
             raise ValueError(f"its {shown(columns.split)} is none of train, dev (validation), test")
     key, exact = case_key(inputs), content_hash(inputs)
     group = row.values.get(columns.cluster) if columns.cluster else None
-    cluster = key if _blank(group) else str(folded(group if isinstance(group, str) else canonical(group)))
+    cluster = key if blank(group) else str(folded(group if isinstance(group, str) else canonical(group)))
     mark = row.values.get(columns.id) if columns.id else None
-    name = "" if _blank(mark) else mark.strip() if isinstance(mark, str) else canonical(mark)
-    whole = case_key({n: v for n, v in row.values.items() if n != columns.split})
-    return _Draft(name, inputs, cluster, row.source, key, exact, whole, given, row.values[columns.expected], row.typed)
+    name = "" if blank(mark) else mark.strip() if isinstance(mark, str) else canonical(mark)
+    marks = (row_mark(row.values, columns.split),)
+    return _Draft(name, inputs, cluster, row.source, key, exact, marks, given, row.values[columns.expected], row.typed)
 
 
 def _ids(drafts: Sequence[_Draft], columns: Columns) -> list[str]:
@@ -264,7 +266,7 @@ def _kind(
         return "label", "as you listed the labels"
     if grader is not None and grader.kind is not None:
         return grader.kind, f"the {grader.name} grader compares them so"
-    values = [d.raw for d in drafts if not _blank(d.raw)]
+    values = [d.raw for d in drafts if not blank(d.raw)]
     return infer(values, [d.inputs for d in drafts[:50]], choices=columns.choices is not None)
 
 
@@ -303,7 +305,7 @@ class _Check:
                 faults[i] = str(e)
                 continue
             placed.append(Placed(draft.case(name, expected, self.alone), draft.given))
-        if drafts and all(_blank(d.raw) for d in drafts):
+        if drafts and all(blank(d.raw) for d in drafts):
             raise DataError(
                 "no case at all has an expected value: these are unlabelled inputs, not test cases",
                 hint="label some, or name the column that holds the labels: --expected COLUMN",
@@ -313,11 +315,11 @@ class _Check:
     def one(self, draft: _Draft, known: set[str]) -> Json:
         """The expected value in form. Raises ValueError with a reason that holds no value."""
         raw = draft.raw
-        if raw is None or (not draft.typed and _blank(raw)):
+        if raw is None or (not draft.typed and blank(raw)):
             if self.nothing:
                 return None
             raise ValueError(_BLANK)
-        if _blank(raw):
+        if blank(raw):
             raise ValueError(f"{_BLANK}: an empty text (null means nothing)" if self.nothing else _BLANK)
         find = self.grader.settings.get("find", "whole") if self.grader.name == "number" else "whole"
         value = brought(
@@ -337,7 +339,7 @@ def _told(faults: Mapping[int, str], drafts: Sequence[_Draft], where: Sequence[S
     """The faults as bad rows: the value is added where it is not blank and its case would not be sealed."""
     made: list[Bad] = []
     for i, reason in faults.items():
-        hidden = where[i] == "test" or _blank(drafts[i].raw)
+        hidden = where[i] == "test" or blank(drafts[i].raw)
         made.append(Bad(drafts[i].source, reason if hidden else f"{reason}: {shown(drafts[i].raw)}"))
     return made
 
@@ -369,15 +371,15 @@ def _one_class(placed: Sequence[Placed], kind: Kind, said: TaskOptions) -> None:
 
 def _refused(bad: Sequence[Bad], total: int) -> DataError:
     """One error for all bad rows: the first ten, how many, and the ways out."""
-    blank = sum(b.reason.startswith(_BLANK) for b in bad)
+    unlabelled = sum(b.reason.startswith(_BLANK) for b in bad)
     lines = [f"{counted(len(bad), 'bad row')}" + (f" of {total:,}" if total else "") + ", nothing was run"]
-    if blank:
-        lines[0] += f"; {counted(blank, 'case')} {'is' if blank == 1 else 'are'} unlabelled"
+    if unlabelled:
+        lines[0] += f"; {counted(unlabelled, 'case')} {'is' if unlabelled == 1 else 'are'} unlabelled"
     lines += [f"  {b}" for b in bad[:_SHOWN_BAD]]
     lines += [f"  and {len(bad) - _SHOWN_BAD:,} more"] if len(bad) > _SHOWN_BAD else []
     ways = (
         'if a blank means "nothing applies": nothing = true (--nothing); else label them, or '
-        if blank
+        if unlabelled
         else "mend them, or "
     )
     return DataError("\n".join(lines), hint=f"{ways}leave them out: --skip-bad (skip_bad=True)")
@@ -393,7 +395,3 @@ def _choices(value: Json) -> Json:
         except ValueError:
             raise ValueError("its choices are not a JSON list") from None
     return [part.strip() for part in value.split("|")] if "|" in value else value
-
-
-def _blank(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())

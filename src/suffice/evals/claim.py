@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from suffice.stats.claim import Claim
+from suffice.stats.engine import Kind
 from suffice.values import Json
 
 IN_TIME = 0.95
@@ -13,7 +14,8 @@ IN_TIME = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """The claim that a climb is about: "on future inputs like these, at least bar - tolerance are right".
+    """The claim that a climb is about: "on future inputs like these, at least bar - tolerance are right"; of kind
+    "finite", "on these n inputs", and no others.
 
     `coverage` None: every input must be answered; a share: at least that share less .05 must be; 0.0: as large as it
     gets ("max"). `n` counts sealed cases, or clusters of which at most `most` cases count; `per` names the cluster
@@ -37,11 +39,27 @@ class Stated:
     of: str | None = None
     reference: str | None = None  # identity of the reference, and of what it learns from
     open: bool = False  # the cases could be looked at by others: a PASS holds only if nobody tuned on them
+    kind: Kind = "population"
 
     @property
     def bound(self) -> float:
         """The rate that a PASS shows."""
         return round(self.bar - self.tolerance, 10)
+
+    @property
+    def finite(self) -> bool:
+        """Whether it is about these cases alone."""
+        return self.kind == "finite"
+
+    @property
+    def unit(self) -> str:
+        """What `n` counts: "case", or "customer"."""
+        return (self.per or "cluster") if self.most > 1 else "case"
+
+    @property
+    def units(self) -> str:
+        """The same in the plural."""
+        return f"{self.unit}s"
 
     def numbers(self, alpha: float) -> Claim:
         """The claim that a trial decides, at the error that its try gets."""
@@ -52,6 +70,7 @@ class Stated:
             self.n,
             alpha,
             self.coverage,
+            self.kind,
             graded=self.graded,
             most=self.most,
             fast=fast,
@@ -67,7 +86,7 @@ class Stated:
         more |= {"open": True} if self.open else {}
         return {
             **more,
-            "kind": "population",
+            "kind": self.kind,
             "bar": self.bar,
             "tolerance": self.tolerance,
             "coverage": self.coverage,

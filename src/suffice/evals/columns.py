@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from suffice.errors import DataError
-from suffice.evals.shown import counted, listed, shown
+from suffice.shown import counted, listed, shown
 
 INPUT = (
     "input", "inputs", "question", "query", "text", "prompt", "ticket", "message", "messages", "sentence",

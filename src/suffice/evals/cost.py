@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, cast
 
 from suffice.errors import UsageError
 from suffice.programs.solution import Solution
+from suffice.stats.intervals import mean_interval
 from suffice.store import calls
 from suffice.store.calls import Spent
 from suffice.store.database import Store
@@ -24,7 +25,9 @@ class PerCase:
     """What a case takes on average over `n` cases: US dollars (None: of some it is unknown), tokens in and out.
 
     It is what a case costs in production: a reply that was looked up now counts as when it was made. `at_most`: some
-    attempts ended without a count, and stand with all that they may have cost.
+    attempts ended without a count, and stand with all that they may have cost. `usd_low` and `usd_high` are the ends
+    of a 95% interval of the mean, an estimate: nobody knows how dear a case can get. None where there are too few
+    cases, or the dollars are a bound.
     """
 
     n: int
@@ -32,14 +35,28 @@ class PerCase:
     input_tokens: float | None
     output_tokens: float | None
     at_most: bool = False
+    usd_low: float | None = None
+    usd_high: float | None = None
+
+    @property
+    def between(self) -> tuple[float, float] | None:
+        """The ends of the interval."""
+        return None if self.usd_low is None or self.usd_high is None else (self.usd_low, self.usd_high)
 
     def to_json(self) -> dict[str, Json]:
         """As reports and pages have it, with the dollars of 1,000 cases."""
-        return {**asdict(self), "usd_per_1000": None if self.usd is None else 1000 * self.usd}
+        ends = None if self.between is None else [1000 * end for end in self.between]
+        usd = None if self.usd is None else 1000 * self.usd
+        return {**asdict(self), "usd_per_1000": usd, "usd_per_1000_interval95": ends}
 
 
-def per_case(costs: Sequence[Cost | None], *, free: bool = False) -> PerCase | None:
-    """The mean over cases; None where no case called a model, so that nothing is known but for a `free` solution."""
+def per_case(
+    costs: Sequence[Cost | None], *, free: bool = False, clusters: Sequence[Hashable] | None = None
+) -> PerCase | None:
+    """The mean over cases; None where no case called a model, so that nothing is known but for a `free` solution.
+
+    `clusters` says which costs belong together: cases of one customer, or calls for one case.
+    """
     if free and costs:
         return PerCase(len(costs), 0.0, 0.0, 0.0)
     known = [c for c in costs if c is not None]
@@ -48,7 +65,18 @@ def per_case(costs: Sequence[Cost | None], *, free: bool = False) -> PerCase | N
     dollars = [c.usd if c is not None else None for c in costs]
     usd = None if None in dollars else statistics.fmean(d for d in dollars if d is not None)
     tokens_in, tokens_out = ([c.input_tokens for c in known], [c.output_tokens for c in known])
-    return PerCase(len(costs), usd, _mean(tokens_in), _mean(tokens_out), any(c.at_most for c in known))
+    at_most = any(c.at_most for c in known)
+    ends = (None, None) if usd is None or at_most else _ends([d for d in dollars if d is not None], clusters)
+    return PerCase(len(costs), usd, _mean(tokens_in), _mean(tokens_out), at_most, *ends)
+
+
+def _ends(dollars: Sequence[float], clusters: Sequence[Hashable] | None) -> tuple[float | None, float | None]:
+    """The interval of the mean, as if no case could cost more than twice what the dearest one seen did."""
+    try:
+        found = mean_interval(dollars, span=(0.0, 2.0 * max(dollars)), clusters=clusters)
+    except ValueError:  # too few
+        return None, None
+    return found.low, found.high
 
 
 def costs_nothing(solution: Solution) -> bool:
@@ -72,10 +100,12 @@ def count_before(store: Store, run: str, budget: Budget | None, since: float = 0
 
 
 def cost_text(cost: PerCase) -> str:
-    """ "$1.20 per 1,000 cases ($0.0012 each); tokens a case: 412 in, 23 out", "at most $1.20 …" where it is a bound."""
+    """ "$1.20 per 1,000 cases ($1.10 to $1.31 at 95%, an estimate; $0.0012 each); tokens a case: 412 in, 23 out", "at
+    most $1.20 …" where it is a bound."""
     said = "unknown: no price is known of some of its calls"
     if cost.usd is not None:
-        said = f"{bounded(money(1000 * cost.usd), cost.at_most)} per 1,000 cases ({money(cost.usd)} each)"
+        more = "; ".join([*filter(None, [between_text(cost)]), f"{money(cost.usd)} each"])
+        said = f"{bounded(money(1000 * cost.usd), cost.at_most)} per 1,000 cases ({more})"
     if not cost.input_tokens and not cost.output_tokens:
         return said
     tokens = [f"{n:,.0f} {way}" for n, way in ((cost.input_tokens, "in"), (cost.output_tokens, "out")) if n is not None]
@@ -83,10 +113,20 @@ def cost_text(cost: PerCase) -> str:
 
 
 def short_cost(cost: PerCase | None) -> str:
-    """ "$1.20 per 1,000 cases", "at most" before it where it is a bound, "free", "unknown"."""
+    """ "$1.20 ($1.10 to $1.31) per 1,000 cases", "at most" before it where it is a bound, "free", "unknown"."""
     if cost is None or cost.usd is None:
         return "unknown"
-    return f"{bounded(money(1000 * cost.usd), cost.at_most)} per 1,000 cases" if cost.usd else "free"
+    between = f" ({_range(*cost.between)})" if cost.between is not None else ""
+    return f"{bounded(money(1000 * cost.usd), cost.at_most)}{between} per 1,000 cases" if cost.usd else "free"
+
+
+def between_text(cost: PerCase) -> str:
+    """The interval for 1,000 cases: "$1.10 to $1.31 at 95%, an estimate"; "" where there is none."""
+    return "" if cost.between is None else f"{_range(*cost.between)} at 95%, an estimate"
+
+
+def _range(low: float, high: float) -> str:
+    return f"{money(1000 * low)} to {money(1000 * high)}"
 
 
 def bounded(said: str, at_most: bool) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from suffice.errors import DataError
-from suffice.evals.shown import listed
+from suffice.shown import listed
 from suffice.values import Split
 
 PART: Final = re.compile(r"-\d{5}-of-\d{5}(-[0-9a-f]{16})?$")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import Callable, Generator, Sequence
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict, cast, runtime_checkable
@@ -21,11 +21,16 @@ from suffice.evals.report import Report
 from suffice.evals.runner import Job, Tally, outcomes
 from suffice.evals.seal import dev_cases
 from suffice.evals.task import Task
+from suffice.evals.thinning import shift_of
+from suffice.evals.units import counted_per_cluster
+from suffice.models.belonging import Belonging, belonging
 from suffice.models.places.opened import opened
 from suffice.programs.learned import learned_from
 from suffice.programs.solution import Solution, check_inputs, from_function
-from suffice.programs.using import maybe_using
+from suffice.programs.using import NO_MODEL, maybe_using, none_named
+from suffice.shown import brief
 from suffice.store import calls, journal, runs
+from suffice.store.calls import CallJournal
 from suffice.store.database import Store
 from suffice.values import Case, Outcome, Split, content_hash
 
@@ -106,7 +111,8 @@ async def evaluated(db: Store, task: Task, solution: Any, how: How) -> Report:
     refuse_sealed(task, how.split)
     checked_repeats(how.repeats)
     cases = _looked_at(db, task, how.split)
-    solved, fitted_on = await _solution(task, solution)
+    with _recorded(db, how):
+        solved, fitted_on = await _solution(task, solution)
     check_inputs(solved, task.columns.inputs)
     repeats = checked_repeats(how.repeats, solved)
     run = _begun(db, task, solved, how.split)
@@ -121,7 +127,7 @@ async def evaluated(db: Store, task: Task, solution: Any, how: How) -> Report:
         with suppress(StoreError):  # a full disk cannot note this, either, and the first error is the one to tell
             runs.finish_run(db, run, "failed" if isinstance(error, Exception) else "interrupted", None)
         raise
-    spent = calls.spent(db, run)
+    spent, most = calls.spent(db, run), counted_per_cluster(task)
     report = Report(
         task=task.name,
         solution=solved.name,
@@ -140,6 +146,8 @@ async def evaluated(db: Store, task: Task, solution: Any, how: How) -> Report:
         free=costs_nothing(solved),
         spent=spent,
         samples=samples,
+        most=most,
+        shift=shift_of(done, most),
     )
     runs.finish_run(db, run, "done", report.to_record())
     return report
@@ -211,7 +219,7 @@ def refuse_sealed(task: Task, split: Split) -> None:
     if split == "test":
         raise SealedError("the test cases are sealed: a claim needs cases that nobody tuned on", hint=_instead(task))
     if split not in ("dev", "train"):
-        raise UsageError(f"there is no split {split!r}", hint="dev or train")
+        raise UsageError(f"there is no split {brief(split)}", hint="dev or train")
 
 
 def _instead(task: Task) -> str:
@@ -230,6 +238,18 @@ def _looked_at(db: Store, task: Task, split: Split) -> Sequence[Case]:
     return cases
 
 
+@contextmanager
+def _recorded(db: Store, how: How) -> Generator[None]:
+    """Let model calls that a rung makes to be fitted be recorded and looked up, within the budget. They are made before
+    it is known which run this is, and are in no run's figures."""
+    journaled = CallJournal(db, None)
+    try:
+        with belonging(Belonging(journaled, fresh=how.fresh, budget=how.budget)):
+            yield
+    finally:
+        journaled.close()
+
+
 async def _solution(task: Task, solution: Any) -> tuple[Solution, str]:
     if isinstance(solution, Solution):
         return cast("Solution", solution), ""
@@ -237,6 +257,8 @@ async def _solution(task: Task, solution: Any) -> tuple[Solution, str]:
         return from_function(solution), ""
     unsuited: Callable[[Task], str | None] | None = getattr(solution, "unsuited", None)
     reason = unsuited(task) if unsuited is not None else None
+    if reason == NO_MODEL:
+        raise none_named(solution.name, task.name)
     if reason is not None:
         raise UsageError(f"{solution.name} cannot be tried on {task.name}: {reason}", hint="bring another solution")
     fitted = await solution.fit(task, task.train)

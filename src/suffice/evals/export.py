@@ -1,6 +1,6 @@
 """The cases of a report as files for other tools: JSONL, CSV, Parquet, and a log that Inspect AI opens.
 
-In a CSV, a text that a spreadsheet would run as a formula gets an apostrophe in front: inputs and answers are data.
+Inputs and answers are data: in a CSV they drive neither a spreadsheet nor a terminal (`answered.cell`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from suffice.errors import DataError
-from suffice.evals.answered import is_formula
+from suffice.evals.answered import cell
 from suffice.evals.report_rows import answered
 from suffice.programs.folder import write_file
 from suffice.values import Json, Outcome, to_json
@@ -124,8 +124,7 @@ def _inspect(report: Report) -> bytes:
 def _cell(value: Json) -> str:
     if value is None:
         return ""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return f"'{text}" if isinstance(value, str) and is_formula(text) else text
+    return cell(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _utf8(text: str) -> bytes:

@@ -17,6 +17,12 @@ def fitted_ids(task: Task, learned: frozenset[str], cases: Iterable[Case]) -> fr
     return frozenset(case.id for case in cases if case.cluster in clusters)
 
 
+def unfitted(task: Task, learned: frozenset[str], cases: Sequence[Case]) -> list[Case]:
+    """Those of `cases` that it was fitted neither on nor on others of their cluster, in their order."""
+    fitted = fitted_ids(task, learned, cases)
+    return [case for case in cases if case.id not in fitted]
+
+
 def fitted_clusters(learned: frozenset[str], cases: Sequence[Case]) -> set[str]:
     """The clusters that hold one of those of `cases` that were learned from; a case alone is its own."""
     return {case.cluster for case in cases if case_mark(case.key) in learned}

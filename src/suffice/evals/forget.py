@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 from suffice.errors import DataError, UsageError
 from suffice.evals.report import TEXT_KEPT, shortened
 from suffice.evals.task import Task
+from suffice.shown import brief
 from suffice.store.database import Store
 from suffice.store.forget import Forgotten, forget_inputs
 from suffice.values import Case, Json, content_hash
@@ -43,7 +44,7 @@ def case_of(task: Task, name: str) -> Quoted:
     if found is None:
         near = difflib.get_close_matches(name, [c.id for c in cases], n=1)
         hint = f"did you mean {near[0]}?" if near else "its row must still be in the file: its texts are looked for"
-        raise UsageError(f"{task.name} has no case {name!r:.60}", hint=hint)
+        raise UsageError(f"{task.name} has no case {brief(name)}", hint=hint)
     parts = tuple(dict.fromkeys(_leaves(found.inputs)))
     longest = max(parts, key=len, default="")
     telling = tuple(p for p in parts if len(p) >= LONG or (p == longest and len(p) >= LEAST))

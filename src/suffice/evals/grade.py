@@ -6,7 +6,9 @@ import difflib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
+from suffice.arguments import validated
 from suffice.errors import UsageError
+from suffice.evals.graders.calls import calls as calls
 from suffice.evals.graders.code import code as code
 from suffice.evals.graders.dates import date as date
 from suffice.evals.graders.fields import fields as fields
@@ -26,20 +28,23 @@ from suffice.evals.graders.texts import contains as contains
 from suffice.evals.graders.texts import exact as exact
 from suffice.evals.graders.texts import regex as regex
 from suffice.evals.graders.texts import text as text
+from suffice.evals.graders.worlds import world as world
 from suffice.evals.kinds import Kind
-from suffice.evals.shown import listed, shown
 from suffice.evals.user_grader import call_function, says_bool
 from suffice.programs.identity import function_identity
+from suffice.shown import listed, shown
 from suffice.values import Json
 
 GRADERS: dict[str, Callable[..., Grader]] = {
     "exact": exact, "text": text, "label": label, "choice": choice, "number": number, "contains": contains,
     "regex": regex, "fields": fields, "fields_f1": fields_f1, "list_f1": list_f1, "date": date, "quantity": quantity,
     "levenshtein": levenshtein, "rouge": rouge, "bleu": bleu, "chrf": chrf, "code": code, "sql": sql,
+    "calls": calls, "world": world,
 }  # fmt: skip
-_INNER = ("compare", "item")  # settings that are graders themselves
+_INNER = ("compare", "item", "answer")  # settings that are graders themselves
 
 
+@validated
 def function(
     fn: Callable[..., Any], *, name: str | None = None, slow: bool = False, graded: bool | None = None
 ) -> Grader:
@@ -63,6 +68,7 @@ def function(
     )
 
 
+@validated
 def default_grader(kind: Kind, *, labels: Sequence[Json] = (), choices: str | None = None) -> Grader:
     """The grader of a kind: label, number, choice, text or fields."""
     if kind == "label":
@@ -72,6 +78,7 @@ def default_grader(kind: Kind, *, labels: Sequence[Json] = (), choices: str | No
     return GRADERS[kind]()
 
 
+@validated
 def named(name: str, settings: Mapping[str, Any] | None = None) -> Grader:
     """A grader by its name and settings, as in a task.toml. Raises UsageError with the nearest name or setting.
 

@@ -11,7 +11,7 @@ from suffice.errors import UsageError
 from suffice.evals.json_rows import parse_json
 from suffice.evals.numerals import Find, read_number
 from suffice.evals.output import OutputType
-from suffice.evals.shown import counted, shown
+from suffice.shown import counted, shown
 from suffice.values import Json, canonical, folded
 
 Kind = Literal["label", "number", "choice", "text", "fields"]

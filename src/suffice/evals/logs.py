@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 from suffice.evals.json_rows import parse_json
 from suffice.evals.otlp import Span, is_spans, spans
 from suffice.evals.read import Bad, Row, Table
-from suffice.evals.shown import shown
+from suffice.shown import shown
 from suffice.values import Json
 
 ANSWERS: Final = ("response", "completion", "output")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from suffice.evals.json_rows import parse_json
-from suffice.evals.shown import shown
+from suffice.shown import shown
 from suffice.values import Json
 
 CALLS: Final = ("chat", "text_completion", "generate_content", "")

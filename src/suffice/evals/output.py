@@ -11,11 +11,11 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 import typing_extensions
-from pydantic import BaseModel, PydanticUserError, TypeAdapter, ValidationError
-from pydantic.errors import PydanticSchemaGenerationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from suffice.errors import UsageError
-from suffice.evals.shown import counted, listed, shown
+from suffice.programs.output import adapter_of
+from suffice.shown import counted, listed, shown
 from suffice.values import Json, folded
 
 
@@ -60,14 +60,7 @@ def output_type(declared: object) -> OutputType:
     inner, nothing = _without_none(declared)
     if isinstance(inner, str):
         raise UsageError(f"output= is the text {shown(inner)}, not a type", hint="pass the type itself: output=Team")
-    try:
-        adapter: TypeAdapter[Any] = TypeAdapter(cast(Any, inner))
-    except (PydanticUserError, PydanticSchemaGenerationError, TypeError, NameError) as e:
-        why = str(e).splitlines()[0]
-        raise UsageError(
-            f"output={shown(repr(declared))} is not a type that can be checked: {why}",
-            hint='for example output=Literal["yes", "no"] | None, or a pydantic model',
-        ) from None
+    adapter = adapter_of(inner)
     labels, by_text = _labels(inner)
     kind, what = _kind(inner, bool(labels))
     return OutputType(kind, f"output= declares {what}", labels, nothing, adapter, by_text)

@@ -8,8 +8,8 @@ import subprocess
 import sys
 
 from suffice.errors import UsageError
-from suffice.evals.shown import shown
 from suffice.programs.backtracking import most_ways
+from suffice.shown import shown
 
 MAX_TEXT = 20_000
 SECONDS = 2.0

@@ -7,16 +7,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from suffice.errors import BarError
-from suffice.evals.claim import IN_TIME, Stated
+from suffice.evals.claim import Stated
 from suffice.evals.plan_text import plan_lines
 from suffice.evals.report import rate
 from suffice.evals.seal import Sealed
-from suffice.evals.shown import counted
-from suffice.stats.betting_plan import equal_chance
+from suffice.shown import counted
+from suffice.stats.betting_plan import equal_chance, smallest_margin
 from suffice.stats.claim import Claim
 from suffice.stats.engine import Engine
 from suffice.stats.ledger import TOTAL, alpha_of_try
-from suffice.stats.plan import Power, cases_needed, certifiable, largest_claim, least_right, power
+from suffice.stats.plan import (
+    ON_TIME,
+    Power,
+    cases_needed,
+    certifiable,
+    largest_claim,
+    least_right,
+    pairs_needed,
+    power,
+)
 from suffice.store.ledger import Try
 
 DIFFERING = (0.1, 0.2, 0.3)  # shares of cases on which two solutions differ, for the chances of an equal one
@@ -59,11 +68,16 @@ class Plan:
     engine: Engine  # which one will speak, and why
     graded: bool = False  # the claim is about the mean score
     most: int = 1  # cases of a cluster that count at most; n counts clusters then
+    unit: str = "case"  # what n counts, in the singular
     p95: float | None = None  # seconds
+    in_time: int | None = None  # with it, how many of n calls in time it takes; None where betting decides
+    likely_in_time: float | None = None  # and the chance to show it where `ON_TIME` of the calls are in time
     within: float | None = None  # a relative bar: at most so much worse than `of`
     of: str | None = None
     equal: tuple[tuple[float, float], ...] = ()  # where it differs on so many cases, the chance of an equal solution
+    finite: bool = False  # the claim is about these cases alone
     note: str | None = None  # on cases that no longer count
+    shift: str | None = None  # what thinning clusters did to a score on dev
 
     @property
     def bound(self) -> float:
@@ -78,9 +92,11 @@ def plan_of(stated: Stated, sealed: Sealed, tries: Sequence[Try], default: bool)
     """The plan for this claim on these sealed cases; `default` says that nobody chose the tolerance."""
     bar, tolerance, coverage = stated.bar, stated.tolerance, stated.coverage
     answered = sealed.n if not coverage else max(1, round(sealed.n * coverage))
-    claim = replace(stated.numbers(sealed.alpha), n=answered, coverage=None)
+    asked = stated.numbers(sealed.alpha)
+    claim, timing = replace(asked, n=answered, coverage=None), asked.timing
     middle, relative = (1 + bar) / 2, stated.within is not None
-    rates = {round(r, 3) for r in (bar - tolerance, bar - tolerance / 2, bar, middle, (1 + middle) / 2)}
+    below = bar - (middle - bar) if stated.finite else bar - tolerance
+    rates = {round(r, 3) for r in (below, bar - tolerance / 2, bar, middle, (1 + middle) / 2)}
     equal = [(d, equal_chance(stated.within or 0.0, sealed.n, sealed.alpha, d)) for d in DIFFERING]
     return Plan(
         bar=bar,
@@ -93,15 +109,19 @@ def plan_of(stated: Stated, sealed: Sealed, tries: Sequence[Try], default: bool)
         least=least_right(claim) if claim.exact else None,
         odds=() if relative else tuple(_odds(claim, rate) for rate in sorted(rates) if rate < 1),
         tries=tuple(tries),
-        fresh=None if relative else cases_needed(bar, tolerance, middle, alpha_of_try([]), exact=claim.exact),
+        fresh=None if relative or stated.finite else _fresh(claim),
         default=default,
         engine=claim.engine,
         graded=stated.graded,
         most=stated.most,
+        unit=stated.unit,
         p95=stated.p95,
+        in_time=least_right(timing) if timing is not None and timing.exact else None,
+        likely_in_time=None if timing is None else power(timing, ON_TIME).passes,
         within=stated.within,
         of=stated.of,
         equal=tuple(equal) if relative else (),
+        finite=stated.finite,
     )
 
 
@@ -112,7 +132,7 @@ def refuse_hopeless(stated: Stated, sealed: Sealed) -> None:
     """
     if stated.within is not None:
         return _refuse_unlikely(stated, sealed)
-    claim, bar = replace(stated.numbers(sealed.alpha), coverage=None, fast=None), stated.bar
+    claim, bar = replace(stated.numbers(sealed.alpha), coverage=None), stated.bar
     _refuse_slow(stated, sealed)
     tries = f"{len(sealed.passed)} {'try' if len(sealed.passed) == 1 else 'tries'}"
     if certifiable(claim):
@@ -126,9 +146,7 @@ def refuse_hopeless(stated: Stated, sealed: Sealed) -> None:
             hint=_more(claim, sealed),
         )
     best = largest_claim(sealed.n, sealed.alpha, exact=claim.exact).possible
-    cases = counted(sealed.n, f"sealed {stated.per if stated.most > 1 else 'case'}") + (
-        f" after {tries}" if sealed.passed else ""
-    )
+    cases = counted(sealed.n, f"sealed {stated.unit}") + (f" after {tries}" if sealed.passed else "")
     if best is None or best >= bar:
         raise BarError(f"with {cases} I can show no bar of {rate(bar)}", hint=_more(claim, sealed))
     if best < bar / 2:
@@ -141,31 +159,44 @@ def refuse_hopeless(stated: Stated, sealed: Sealed) -> None:
 
 
 def _refuse_unlikely(stated: Stated, sealed: Sealed) -> None:
-    chance = equal_chance(stated.within or 0.0, sealed.n, sealed.alpha, DIFFERING[1])
-    if chance < FAIR:
-        raise BarError(
-            f"with {sealed.n} sealed {'case' if sealed.n == 1 else 'cases'} a solution as good as {stated.of} would be "
-            f"shown to be within {rate(stated.within or 0.0)} of it in {chance:.0%}",
-            hint="a larger --within, or more test cases",
-        )
+    within = stated.within or 0.0
+    chance = equal_chance(within, sealed.n, sealed.alpha, DIFFERING[1])
+    if chance >= FAIR:
+        return
+    smallest = smallest_margin(sealed.n, sealed.alpha, DIFFERING[1], FAIR)
+    said = [] if smallest is None else [f"--within {smallest:g} is the smallest that these resolve"]
+    needed = pairs_needed(within, alpha_of_try([]), DIFFERING[1], FAIR)
+    said += [_add(needed, sealed)] if needed is not None else []
+    raise BarError(
+        f"with {counted(sealed.n, f'sealed {stated.unit}')} a solution as good as {stated.of} would be shown to be "
+        f"within {rate(within)} of it in {chance:.0%}, where they differ on {DIFFERING[1]:.0%} of the cases",
+        hint=", or ".join(said) or "a larger --within",
+    )
 
 
 def _refuse_slow(stated: Stated, sealed: Sealed) -> None:
-    if stated.p95 is not None and not certifiable(Claim(IN_TIME, 0.0, sealed.n, sealed.alpha, graded=sealed.most > 1)):
-        what = f"{stated.per}s" if stated.most > 1 else "cases"
+    timing = stated.numbers(sealed.alpha).timing
+    if timing is not None and not certifiable(timing):
         raise BarError(
-            f"with {sealed.n} sealed {what} no p95 can be shown at an error of {rate(sealed.alpha)}, not even were "
-            f"every call in time",
-            hint=f"add {what}, or leave --p95 out",
+            f"with {sealed.n} sealed {stated.units} no p95 can be shown at an error of {rate(sealed.alpha)}, not even "
+            f"were every call in time",
+            hint=f"add {stated.units}, or leave --p95 out",
         )
 
 
 def _more(claim: Claim, sealed: Sealed) -> str:
     """How many more test cases would give a solution halfway between bar and 1 an 80% chance."""
-    bar = claim.bar
-    needed = cases_needed(bar, claim.tolerance, (1 + bar) / 2, alpha_of_try([]), exact=claim.exact)
-    if needed is None:
-        return "no number of cases would show it so sharply"
+    needed = _fresh(claim)
+    return "no number of cases would show it so sharply" if needed is None else _add(needed, sealed)
+
+
+def _fresh(claim: Claim) -> int | None:
+    """How many fresh cases would give a solution halfway between bar and 1 an 80% chance."""
+    middle = (1 + claim.bar) / 2
+    return cases_needed(claim.bar, claim.tolerance, middle, alpha_of_try([]), exact=claim.exact, fast=claim.fast)
+
+
+def _add(needed: int, sealed: Sealed) -> str:
     if sealed.passed:
         return f"add about {needed:,} fresh test cases: they start a ledger of their own"
     return f"add about {needed - sealed.n:,} test cases"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from suffice.evals.report import rate
 from suffice.stats.claim import SHARE_TOLERANCE
+from suffice.stats.plan import ON_TIME
 
 if TYPE_CHECKING:
     from suffice.evals.plan import Plan
@@ -16,16 +17,16 @@ def plan_lines(plan: Plan) -> list[str]:
     out = [
         f"claim      {_claimed(plan)}",
         f"cases      {_cases(plan)}",
-        *(f"           {plan.note}" for _ in range(plan.note is not None)),
+        *(f"           {note}" for note in (plan.note, plan.shift) if note is not None),
         *(f"engine     {plan.engine.name}: {plan.engine.reason}" for _ in range(plan.engine.name == "betting")),
     ]
     if plan.p95 is not None:
-        out.append(f"time       95% of the calls within {plan.p95:g} s must be shown, too")
+        out.append(f"time       {_timed(plan)}")
     if plan.coverage:
         out.append(
             f"coverage   at least {plan.coverage - SHARE_TOLERANCE:.0%} answered must be shown, too "
             f"(asked {plan.coverage:.0%}); the figures below are for {round(plan.n * plan.coverage)} answered "
-            f"{_units(plan)}"
+            f"{plan.unit}s"
         )
     ledger = f"ledger     {_ledger(plan)}"
     if plan.within is not None:
@@ -34,6 +35,12 @@ def plan_lines(plan: Plan) -> list[str]:
 
 
 def _claimed(plan: Plan) -> str:
+    if plan.finite:
+        those = f"the answered of these {plan.n:,}" if plan.coverage is not None else f"these {plan.n:,}"
+        asked = f"(bar {rate(plan.bar)}, tolerance {rate(plan.tolerance)})"
+        what = f"the mean score of {those} sealed inputs is at least {rate(plan.bound)}"
+        what = what if plan.graded else f"at least {rate(plan.bound)} of {those} sealed inputs are right"
+        return f"{what}, and of no others {asked}"
     inputs = "the answered inputs" if plan.coverage is not None else "future inputs like these"
     if plan.within is not None:
         return f"on {inputs} the score is at most {rate(plan.within)} below that of {plan.of}, paired case by case"
@@ -41,6 +48,14 @@ def _claimed(plan: Plan) -> str:
     if plan.graded:
         return f"the mean score of {inputs} is at least {rate(plan.bound)} {asked}"
     return f"at least {rate(plan.bound)} of {inputs} are right {asked}"
+
+
+def _timed(plan: Plan) -> str:
+    at_least = "" if plan.in_time is None else f"at least {plan.in_time} of {plan.n} in time; "
+    return (
+        f"95% of the calls within {plan.p95:g} s must be shown, too: {at_least}where {ON_TIME:.0%} are, that is shown "
+        f"in {plan.likely_in_time or 0:.0%}; the chances below are those of the answers alone"
+    )
 
 
 def _to_pass(plan: Plan) -> str:
@@ -54,7 +69,7 @@ def _to_pass(plan: Plan) -> str:
 
 def _chances(plan: Plan) -> list[str]:
     return [
-        f"chances    true rate   PASS   FAIL   sealed {_units(plan)} used",
+        f"chances    true rate   PASS   FAIL   sealed {plan.unit}s used",
         *(f"           {rate(o.rate):>9}   {o.passes:>4.0%}   {o.fails:>4.0%}   {o.cases:>6.0f}" for o in plan.odds),
     ]
 
@@ -67,17 +82,18 @@ def _equal(plan: Plan) -> list[str]:
 
 
 def _more(plan: Plan) -> str:
+    if plan.finite:
+        return "more       not needed: these inputs are all there is, and the last of them settles it"
     middle = (1 + plan.bar) / 2
-    what = f"fresh{' answered' if plan.coverage else ''} {_units(plan)} on their first try"
+    what = f"fresh{' answered' if plan.coverage else ''} {plan.unit}s on their first try"
+    whom = f"a solution of {rate(middle)}" + (
+        f" with {ON_TIME:.0%} of its calls in time" if plan.p95 is not None else ""
+    )
     if plan.fresh is None:
-        return f"more       no number of cases up to 100,000 gives a solution of {rate(middle)} an 80% chance"
+        return f"more       no number of cases up to 100,000 gives {whom} an 80% chance"
     if plan.fresh > _base(plan):
-        return f"more       {plan.fresh:,} {what} would give a solution of {rate(middle)} an 80% chance"
-    return f"more       not needed: {plan.fresh:,} {what} give a solution of {rate(middle)} an 80% chance"
-
-
-def _units(plan: Plan) -> str:
-    return f"{plan.per}s" if plan.most > 1 else "cases"
+        return f"more       {plan.fresh:,} {what} would give {whom} an 80% chance"
+    return f"more       not needed: {plan.fresh:,} {what} give {whom} an 80% chance"
 
 
 def _base(plan: Plan) -> int:
@@ -87,7 +103,7 @@ def _base(plan: Plan) -> int:
 
 def _cases(plan: Plan) -> str:
     if plan.most > 1:
-        return f"{plan.n:,} sealed {plan.per}s, counting at most {plan.most} cases of each"
+        return f"{plan.n:,} sealed {plan.unit}s, counting at most {plan.most} cases of each"
     return f"{plan.n:,} sealed" + (f", one per {plan.per}" if plan.per else "")
 
 

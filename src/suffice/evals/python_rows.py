@@ -13,8 +13,8 @@ from typing import Any, cast
 from suffice.errors import DataError, UsageError
 from suffice.evals.json_rows import MAX_DEPTH
 from suffice.evals.read import Bad, Row, Table, gather
-from suffice.evals.shown import listed
 from suffice.exchange import Image
+from suffice.shown import listed
 from suffice.values import Json
 
 

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from suffice.arguments import is_path
 from suffice.errors import DataError, UsageError
 from suffice.evals import arrow
 from suffice.evals.dataset_folder import files_of
 from suffice.evals.dataset_folder import spelled as spelled
 from suffice.evals.json_rows import MAX_COLUMNS, array_rows, line_rows, starts_lines
-from suffice.evals.shown import counted, listed, one_line, shown
+from suffice.shown import counted, listed, one_line, shown
 from suffice.values import Json, Split
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", *arrow.SUFFIXES)
@@ -127,6 +128,8 @@ def _arrow_table(path: Path, name: str, split: Split | None) -> Table:
 
 def inside(folder: Path, name: str) -> Path:
     """The file `name` of a task folder. Raises DataError where it is missing or lies outside, also by a link."""
+    if not is_path(name):
+        raise missing(folder / shown(name))
     root = folder.resolve()
     path = (root / name).resolve()
     if not path.is_relative_to(root):

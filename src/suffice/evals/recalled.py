@@ -13,8 +13,8 @@ from suffice.evals.repeats import merged, sample_identity
 from suffice.evals.report import Report
 from suffice.evals.runner import graded
 from suffice.evals.seal import dev_cases
-from suffice.evals.shown import counted, listed
 from suffice.evals.task import Task
+from suffice.shown import counted, listed
 from suffice.store import journal
 from suffice.store.database import Store
 from suffice.store.runs import Run

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from suffice.errors import UsageError
-from suffice.models.numbers import is_whole
+from suffice.numbers import is_whole
 from suffice.programs.solution import Solution
-from suffice.stats.repeats import Variances, variances
+from suffice.shown import brief
+from suffice.stats.repeats import Passes, Variances, pass_hats, variances
 from suffice.values import Answer, Json, Outcome, Score, canonical, content_hash, to_json
 
 MOST = 1_000
@@ -27,7 +28,7 @@ def checked_repeats(repeats: int, solution: Solution | None = None) -> int:
     Raises UsageError for what is no number of times, and for a recording, which has no second answer.
     """
     if not is_whole(repeats, 1) or repeats > MOST:
-        raise UsageError(f"repeats are 1 to {MOST:,} times, not {repeats!r:.40}", hint="--repeats 3")
+        raise UsageError(f"repeats are 1 to {MOST:,} times, not {brief(repeats)}", hint="--repeats 3")
     if solution is None or repeats == 1:
         return repeats
     if solution.replays:
@@ -102,6 +103,13 @@ def repeats_text(samples: Samples) -> str:
     ).replace(" 0.", " .")
 
 
+def passes(samples: Samples) -> tuple[Passes, ...]:
+    """pass^k of each k: that the same case is right k times in a row. A failed call is not right; a score counts as
+    right where it is 1."""
+    right = [sum(o.right for o in case) for case in samples]
+    return pass_hats(right, [len(case) for case in samples], [case[0].case.cluster for case in samples])
+
+
 def repeats_json(samples: Samples) -> dict[str, Json]:
     """The figures of repeats, as a report saves them."""
     found = spread(samples)
@@ -110,6 +118,10 @@ def repeats_json(samples: Samples) -> dict[str, Json]:
         "unsteady": unsteady(samples),
         "within": None if found is None else found.within,
         "between": None if found is None else found.between,
+        "pass_k": [
+            {"k": p.k, "estimate": p.estimate, "interval95": None if p.interval is None else [*p.interval[1:3]]}
+            for p in passes(samples)
+        ],
     }
 
 

@@ -14,9 +14,12 @@ from typing import Any
 from suffice.errors import MissingExtra
 from suffice.evals.cost import PerCase, cost_text, per_case, spent_json, spent_text
 from suffice.evals.export import save_report
-from suffice.evals.repeats import Samples, repeats_json, repeats_text
+from suffice.evals.latency import latency_text, seconds_of
+from suffice.evals.repeats import Samples, passes, repeats_json, repeats_text
 from suffice.evals.report_rows import row_of, row_of_samples
-from suffice.stats.intervals import mean_interval, wilson, wilson_clustered
+from suffice.shown import with_first
+from suffice.stats.clusters import Shift
+from suffice.stats.intervals import score_interval
 from suffice.stats.selective import Cells, Curve, abstention_cells, coverage_curve
 from suffice.store.calls import Spent
 from suffice.values import Json, Outcome, Split, to_json
@@ -53,6 +56,8 @@ class Report:
     free: bool = False  # asking the solution costs nothing
     spent: Spent | None = None  # what the run's model calls cost, before it was interrupted and since
     samples: Samples = field(default=(), repr=False)  # each case's calls, where it was asked several times
+    most: int = 1  # cases of a cluster that count in a claim
+    shift: Shift | None = None  # what that does to the score, where it moves it
 
     @property
     def n(self) -> int:
@@ -72,7 +77,12 @@ class Report:
     @property
     def calls(self) -> tuple[Outcome, ...]:
         """Every call: the outcomes, or all samples of each case where it was asked several times."""
-        return tuple(o for case in self.samples for o in case) or self.outcomes
+        return tuple(o for case in self.asked for o in case)
+
+    @property
+    def asked(self) -> Samples:
+        """The calls, case by case."""
+        return self.samples or tuple((o,) for o in self.outcomes)
 
     @property
     def errors(self) -> tuple[Outcome, ...]:
@@ -103,16 +113,13 @@ class Report:
     @property
     def seconds(self) -> tuple[float, float] | None:
         """Median and 95th percentile of a call's seconds, calls made now only; None where there were none."""
-        times = sorted(o.seconds for o in self.calls if o.seconds is not None and not o.recorded)
-        if not times:
-            return None
-        return statistics.median(times), times[min(len(times) - 1, int(0.95 * len(times)))]
+        return seconds_of(self.asked)
 
     @property
     def cost(self) -> PerCase | None:
         """US dollars and tokens a case in production, errors included; None where no model was called. What was looked
         up now counts as when it was made: `spent` is what this run paid."""
-        return per_case([o.cost for o in self.calls], free=self.free)
+        return per_case([o.cost for o in self.calls], free=self.free, clusters=[o.case.cluster for o in self.calls])
 
     @property
     def curve(self) -> Curve | None:
@@ -195,6 +202,7 @@ class Report:
             "score": self.score,
             "interval95": None if low_high is None else list(low_high),
             "right": sum(o.right for o in self.outcomes),
+            "graded": len(self.graded),
             "errors": len(self.errors),
             "abstained": len(self.abstained),
             "fitted": len(self.fitted),
@@ -205,6 +213,7 @@ class Report:
             "cost": None if self.cost is None else self.cost.to_json(),
             "spent": None if self.spent is None else spent_json(self.spent),
             "confidence_from": self.confidence_from,
+            "shift": None if self.shift is None else {"most": self.most, **self.shift._asdict()},
             "repeats": repeats_json(self.samples) if self.samples else None,
         }
 
@@ -212,17 +221,8 @@ class Report:
 def interval_of(outcomes: Sequence[Outcome], level: float = 0.95) -> tuple[float, float] | None:
     """The interval of the mean score over `outcomes` with scores: Wilson's for right and wrong, widened by the design
     effect of clusters; Student's for graded scores. None where the cases (or clusters) are too few to say."""
-    scores = [_score(o) for o in outcomes]
-    groups: dict[str, list[float]] = {}
-    for outcome, score in zip(outcomes, scores, strict=True):
-        groups.setdefault(outcome.case.cluster, []).append(score)
     try:
-        if any(score not in (0.0, 1.0) for score in scores):
-            found = mean_interval(scores, level, clusters=[o.case.cluster for o in outcomes])
-        elif len(groups) == len(scores):
-            found = wilson(int(sum(scores)), len(scores), level)
-        else:
-            found = wilson_clustered([int(sum(g)) for g in groups.values()], [len(g) for g in groups.values()], level)
+        found = score_interval([_score(o) for o in outcomes], [o.case.cluster for o in outcomes], level)
     except ValueError:
         return None
     return found.low, found.high
@@ -232,12 +232,11 @@ def lines(report: Report, failures: int = 5) -> list[str]:
     """The report in plain text, with the first `failures` failures."""
     head = f"{report.solution} on {report.task}, {report.split} ({_counts(report)})"
     out = [head, f"  score      {score_text(report)}"]
-    if report.samples:
-        out.append(f"  repeats    {repeats_text(report.samples)}")
-    if report.fitted_on:
-        out.append(f"  fitted on  {report.fitted_on}")
-    if report.fitted:
-        out.append(f"  fitted on  {flattery(report)}")
+    out += _repeats_lines(report.samples)
+    if report.shift is not None:
+        out.append(f"  clusters   {shift_text(report.shift, report.most, report.cluster_name)}")
+    out += [f"  fitted on  {report.fitted_on}"] if report.fitted_on else []
+    out += [f"  fitted on  {flattery(report)}"] if report.fitted else []
     if report.errors:
         kinds = Counter(o.failure.kind for o in report.errors if o.failure).items()
         out.append(
@@ -252,7 +251,7 @@ def lines(report: Report, failures: int = 5) -> list[str]:
     if report.confidence_from:
         out.append(f"  confidence {report.confidence_from}")
     out += _coverage_lines(replace(report, outcomes=report.unfitted))
-    out.append(f"  latency    {latency_text(report)}")
+    out.append(f"  latency    {latency_text(report.asked)}")
     if report.cost is not None and not report.free:
         out.append(f"  cost       {cost_text(report.cost)}")
         out += [f"  spent      {spent_text(report.spent)}"] if report.spent is not None else []
@@ -261,10 +260,21 @@ def lines(report: Report, failures: int = 5) -> list[str]:
     if report.stopped:
         out.append(f"  stopped    {report.stopped}")
     if report.failures:
-        out.append(f"  failures   {len(report.failures)}" + (f", the first {failures}:" if failures else ""))
+        out.append(f"  failures   {with_first(len(report.failures), failures)}")
         for outcome in report.failures[:failures]:
             reason = shortened(outcome.score.reason, 200) if outcome.score else ""
             out.append(f"    {outcome.case.source}  {reason}  | {shortened(outcome.case.inputs)}")
+    return out
+
+
+def _repeats_lines(samples: Samples) -> list[str]:
+    """How steady the answers are, and pass^k, the chance that one case is right k times in a row."""
+    if not samples:
+        return []
+    out = [f"  repeats    {repeats_text(samples)}"]
+    for k, estimate, ends in passes(samples):
+        between = "too few cases for an interval" if ends is None else _ends(ends.low, ends.high)
+        out.append(f"  {f'pass^{k}':<10} {figure(estimate)} ({between})")
     return out
 
 
@@ -275,6 +285,12 @@ def score_text(report: Report) -> str:
     if report.samples:
         return f"{rate_text(report.graded)} each time"
     return rate_text(report.graded, " answered calls" if report.errors else "")
+
+
+def shift_text(found: Shift, most: int, cluster: str | None) -> str:
+    """ "counting at most 2 cases of each customer, as a claim does, it is .780 instead of .842"."""
+    instead = f"{figure(found.thinned)} instead of {figure(found.full)}"
+    return f"counting at most {most} cases of each {cluster or 'cluster'}, as a claim does, it is {instead}"
 
 
 def flattery(report: Report) -> str:
@@ -295,9 +311,12 @@ def rate_text(outcomes: Sequence[Outcome], of: str = "") -> str:
     right, between = sum(o.right for o in outcomes), interval_of(outcomes)
     if between is None:
         return f"{right} of {len(outcomes)}{of} right: too few cases for an interval"
-    low, high = map(figure, between)
     mean = statistics.fmean(_score(o) for o in outcomes)
-    return f"{figure(mean)} ({low} to {high} at 95%), {right} of {len(outcomes)}{of} right"
+    return f"{figure(mean)} ({_ends(*between)}), {right} of {len(outcomes)}{of} right"
+
+
+def _ends(low: float, high: float) -> str:
+    return f"{figure(low)} to {figure(high)} at 95%"
 
 
 def answered_of(outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
@@ -324,16 +343,6 @@ def _coverage_lines(report: Report) -> list[str]:
     return out
 
 
-def latency_text(report: Report) -> str:
-    """ "median 1.2 ms, p95 3.4 ms (180 calls)", or that everything came from the journal."""
-    times = report.seconds
-    if times is None:
-        return "not measured: every answer was recorded earlier"
-    called, n = sum(not o.recorded for o in report.calls), len(report.calls)
-    again = f", {n - called} recorded earlier" if called < n else ""
-    return f"median {duration(times[0])}, p95 {duration(times[1])} ({called} calls{again})"
-
-
 def figure(value: float, digits: int = 3) -> str:
     """A share in [0, 1] as people in the field write it: ".742", "1.000"."""
     text = f"{value:.{digits}f}"
@@ -346,13 +355,6 @@ def rate(value: float) -> str:
     text = f"{value:.{places}f}".rstrip("0")
     whole, _, decimals = text.partition(".")
     return f"{'' if whole == '0' else whole}.{decimals.ljust(2, '0')}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds in the unit that reads best."""
-    if seconds < 1e-3:
-        return f"{seconds * 1e6:.0f} µs"
-    return f"{seconds * 1e3:.1f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
 def shortened(value: Json, width: int = 100) -> str:

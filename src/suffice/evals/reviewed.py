@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from suffice.evals.read import Table
-from suffice.evals.shown import counted
+from suffice.shown import counted
 
 COLUMN: Final = "reviewed"
 _SAID: Final = "not reviewed"

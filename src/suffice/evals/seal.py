@@ -9,10 +9,11 @@ from typing import Final
 from suffice.errors import UsageError
 from suffice.evals.fitted import fitted_clusters
 from suffice.evals.hush import hushed as hushed
-from suffice.evals.shown import counted, listed
 from suffice.evals.task import Task
 from suffice.evals.units import Units, counted_per_cluster, flat, in_order, in_units
+from suffice.shown import counted, listed
 from suffice.stats.claim import Claim
+from suffice.stats.engine import Kind
 from suffice.stats.ledger import alpha_of_try
 from suffice.stats.plan import default_tolerance, power
 from suffice.store import ledger
@@ -48,12 +49,22 @@ class Sealed:
         """What the next try may spend."""
         return alpha_of_try(self.passed)
 
+    def resolution(self, bar: float, *, graded: bool, kind: Kind = "population") -> float:
+        """The tolerance where nobody chose one: none for a claim about these cases alone, which always settles."""
+        if kind == "finite":
+            return 0.0
+        return default_tolerance(bar, self.n, exact=not graded and self.most == 1)
+
     def __repr__(self) -> str:
         return f"Sealed({len(self.cases)} cases, {len(self.passed)} tries so far)"
 
 
-def sealed_blocks(store: Store, task: Task, learned: frozenset[str] = frozenset()) -> list[Sealed]:
+def sealed_blocks(
+    store: Store, task: Task, learned: frozenset[str] = frozenset(), *, kind: Kind = "population"
+) -> list[Sealed]:
     """Every block of the task's test split that still has unseen cases, the fresh one last. Raises StoreError.
+
+    For a claim of `kind` "finite" every case is a unit, whatever its cluster.
 
     A cluster is used once: it belongs to the oldest block that has a case of it, and to none when one was shown, or
     was `learned` from by what is to be claimed on: a bundle that was fitted on another split of these cases. Raises
@@ -66,7 +77,7 @@ def sealed_blocks(store: Store, task: Task, learned: frozenset[str] = frozenset(
     found: list[Sealed] = []
     for block, cases in _blocks(store, task):
         fresh = [c for c in cases if c.cluster not in used]
-        units = in_units(fresh, block.order_seed, most)
+        units = in_units(fresh, block.order_seed, most, alone=kind == "finite")
         used |= {c.cluster for c in fresh}
         if units:
             history = tuple(ledger.history(store, block.id))
@@ -85,7 +96,7 @@ def dev_cases(store: Store, task: Task) -> tuple[Case, ...]:
 
     From now on train and dev count as shown, and the store knows the sealed cases. Raises StoreError.
     """
-    ledger.seal(store, [c.key for c in task.sealed()], task.name)
+    ledger.seal(store, _marks(task.sealed()), task.name)
     ledger.expose(store, _marks((*task.train, *task.dev)), why=f"dev of {task.name}")
     known = {c.key for c in (*task.train, *task.dev)}
     shown = shown_keys(store, task.sealed())
@@ -112,23 +123,24 @@ def open_cases(store: Store, task: Task, *, untouched: bool) -> str | None:
     ledger.expose(store, marks, why=f"{RECORDED} as {task.name}")
     if not sealed:
         return None
+    there = sum(any(mark in sealed for mark in known) for known in task.known_as.values())
     return (
-        f"{counted(len(sealed), 'case')} here {'is' if len(sealed) == 1 else 'are'} sealed in "
+        f"{counted(there, 'case')} here {'is' if there == 1 else 'are'} sealed in "
         f"{listed(sorted(set(sealed.values())))}: whoever recorded these runs could look, so they no longer count there"
     )
 
 
 def shown_keys(store: Store, cases: Sequence[Case]) -> set[str]:
-    """The keys of those of `cases` that were shown: as they are, or as the same row under other input columns.
+    """The keys of those of `cases` that were shown: as they are, or under other input columns (`evals.marks`).
 
     Raises StoreError.
     """
     marks = ledger.exposed(store, _marks(cases))
-    return {c.key for c in cases if c.key in marks or c.row in marks}
+    return {c.key for c in cases if marks.intersection(_marks([c]))}
 
 
 def _marks(cases: Iterable[Case]) -> list[str]:
-    return [mark for c in cases for mark in (c.key, c.row) if mark]
+    return [mark for c in cases for mark in (c.key, *c.marks)]
 
 
 def looked_at_note(store: Store, task: Task) -> str | None:
@@ -178,7 +190,7 @@ def sealed_count(store: Store, task: Task) -> int:
     return sum(c.key not in shown for c in task.sealed())
 
 
-def choose_block(blocks: Sequence[Sealed], bar: float, *, graded: bool = False) -> Sealed:
+def choose_block(blocks: Sequence[Sealed], bar: float, *, graded: bool = False, kind: Kind = "population") -> Sealed:
     """The block whose next try is likeliest to pass a solution halfway between bar and 1; ties go to the older one.
 
     The choice looks at sizes and the ledger alone, never at an outcome. Raises UsageError where there is none.
@@ -190,9 +202,8 @@ def choose_block(blocks: Sequence[Sealed], bar: float, *, graded: bool = False) 
         )
 
     def promise(sealed: Sealed) -> float:
-        exact = not graded and sealed.most == 1
-        slack = default_tolerance(bar, sealed.n, exact=exact)
-        claim = Claim(bar, slack, sealed.n, sealed.alpha, graded=graded, most=sealed.most)
+        slack = sealed.resolution(bar, graded=graded, kind=kind)
+        claim = Claim(bar, slack, sealed.n, sealed.alpha, kind=kind, graded=graded, most=sealed.most)
         return power(claim, (1.0 + bar) / 2).passes
 
     return max(blocks, key=promise) if len(blocks) > 1 else blocks[0]
@@ -205,4 +216,5 @@ def _blocks(store: Store, task: Task) -> list[tuple[ledger.Block, list[Case]]]:
     for case in task.sealed():
         if case.key not in shown:
             by_key.setdefault(case.key, []).append(case)
-    return [(block, [c for key in block.keys for c in by_key[key]]) for block in ledger.blocks(store, by_key)]
+    found = ledger.blocks(store, by_key, {key: cases[0].marks for key, cases in by_key.items()})
+    return [(block, [c for key in block.keys for c in by_key[key]]) for block in found]

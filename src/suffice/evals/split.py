@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from suffice.evals.shown import counted
+from suffice.shown import counted
 from suffice.values import Case, Json, Split, canonical, folded
 
 Shape = Literal["30/20/50", "10/30/60"]
@@ -88,7 +88,7 @@ def divided(placed: Sequence[Placed], *, shape: Shape, seed: int, cluster_name: 
 
 def _seal(case: Case) -> SealedCase:
     return SealedCase(
-        case.id, case.inputs, case.expected, case.cluster, case.source, case.key, case.inputs_hash, case.row
+        case.id, case.inputs, case.expected, case.cluster, case.source, case.key, case.inputs_hash, case.marks
     )
 
 

@@ -21,9 +21,9 @@ from suffice.evals.logs import Exchange, exchanges, is_log
 from suffice.evals.near import LIKE, near
 from suffice.evals.read import Bad, Table
 from suffice.evals.reviewed import COLUMN
-from suffice.evals.shown import counted, listed, shown
 from suffice.evals.split import SPLITS
 from suffice.evals.task import Task
+from suffice.shown import counted, listed, shown
 from suffice.values import Case, Json, Split
 
 MadeBy = Literal["people", "model"]

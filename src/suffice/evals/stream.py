@@ -1,10 +1,13 @@
-"""A CSV or JSONL file row by row, each with the very text it was written in, whatever the size of the file."""
+"""A CSV, JSONL, Parquet or Arrow file row by row, whatever its size; each with the very text it was written in, if it
+has one.
+"""
 
 from __future__ import annotations
 
 import csv
 import hashlib
 import io
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,7 +15,9 @@ from pathlib import Path
 from typing import Literal, TextIO
 
 from suffice.errors import DataError, UsageError
+from suffice.evals import arrow
 from suffice.evals.json_rows import line_rows
+from suffice.evals.python_rows import row_of
 from suffice.evals.read import (
     _BOMS as MARKS,  # pyright: ignore[reportPrivateUsage]
 )
@@ -23,7 +28,7 @@ from suffice.evals.read import (
 from suffice.evals.read import (
     _header as header_of,  # pyright: ignore[reportPrivateUsage]
 )
-from suffice.evals.shown import counted, one_line, shown
+from suffice.shown import counted, one_line, shown
 from suffice.values import Json
 
 SAMPLE = 65_536  # characters from which the delimiter is told
@@ -36,6 +41,7 @@ class Table:
     """A file after one look at all of it. `mark` is its byte order mark, `codec` how the text after it is read.
 
     `counts` says in how many rows each column occurs; `head` is the text of a CSV's header; `end` its line end.
+    `packed`: a Parquet or Arrow file, whose rows stand as JSON lines.
     """
 
     path: Path
@@ -48,6 +54,7 @@ class Table:
     head: str
     end: str
     sha256: str
+    packed: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -57,7 +64,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One row. `raw` is its text as written, without the line end."""
+    """One row. `raw` is its text as written, without the line end; of a packed file its JSON."""
 
     values: dict[str, Json]
     raw: str
@@ -65,7 +72,12 @@ class Record:
 
 
 def scan(path: Path, *, encoding: str | None = None) -> Table:
-    """Look at every row. Raises DataError with file, line and reason of the rows that cannot be read."""
+    """Look at every row. Raises DataError with file, line and reason of the rows that cannot be read, MissingExtra for
+    Parquet without pyarrow."""
+    if arrow.is_arrow(path):
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return _counted(Table(path, "jsonl", "utf-8", b"", "", {}, 0, "", "\n", sha256, packed=True))
     codec, mark = _codec(path, encoding)
     try:
         with path.open("rb") as file:
@@ -79,7 +91,13 @@ def scan(path: Path, *, encoding: str | None = None) -> Table:
     if not sample.strip():
         raise DataError("the file is empty", where=path.name, hint="one row for each input")
     kind = _kind(path, sample)
-    table = Table(path, kind, codec, mark, delimiter_of(sample, path.name), {}, 0, "", _end(sample, kind), sha256)
+    return _counted(
+        Table(path, kind, codec, mark, delimiter_of(sample, path.name), {}, 0, "", _end(sample, kind), sha256)
+    )
+
+
+def _counted(table: Table) -> Table:
+    """With its rows counted and its header. Raises DataError for rows that cannot be read, or where there are none."""
     counts: Counter[str] = Counter()
     bad: list[Bad] = []
     rows = faulty = 0
@@ -97,7 +115,7 @@ def scan(path: Path, *, encoding: str | None = None) -> Table:
         lines = "".join(f"\n  {b}" for b in bad) + ("\n  ..." if faulty > len(bad) else "")
         raise DataError(f"{counted(faulty, 'row')} cannot be read, so nothing was asked:{lines}", hint="mend the file")
     if not rows:
-        raise DataError("the file has no rows", where=path.name, hint="one row for each input")
+        raise DataError("the file has no rows", where=table.path.name, hint="one row for each input")
     return replace(table, counts=dict(counts), rows=rows, head=head)
 
 
@@ -163,6 +181,9 @@ class _Lines:
 
 def _items(table: Table) -> Iterator[Record | Bad | str]:
     """Every row, bad row, and the header's text."""
+    if table.packed:
+        yield from _packed_items(table)
+        return
     try:
         # A lone \r ends a line of a CSV, but is a space between two values of JSON.
         with _text(table.path, table.codec, table.mark, "" if table.kind == "csv" else "\n") as file:
@@ -197,6 +218,16 @@ def _json_items(table: Table, file: TextIO) -> Iterator[Record | Bad]:
         for _, row in line_rows(line):
             where = f"{one_line(table.path.name)}:{number}"
             yield Bad(where, row) if isinstance(row, str) else Record(row, line.strip(), where)
+
+
+def _packed_items(table: Table) -> Iterator[Record | Bad]:
+    name = one_line(table.path.name)
+    for number, row in enumerate(arrow.arrow_rows(table.path, name), 1):
+        found = row_of(row, f"{name}:row {number}", blank=True)
+        if isinstance(found, Bad):
+            yield found
+        else:
+            yield Record(found.values, json.dumps(found.values, ensure_ascii=False), found.source)
 
 
 def _kind(path: Path, sample: str) -> Literal["csv", "jsonl"]:

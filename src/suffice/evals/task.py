@@ -10,6 +10,7 @@ from typing import Any, Self, cast
 
 from typing_extensions import Unpack
 
+from suffice.arguments import AnyPath, validated
 from suffice.evals.build import Parts, built
 from suffice.evals.columns import Columns
 from suffice.evals.grade import Grader
@@ -17,8 +18,8 @@ from suffice.evals.kinds import Kind
 from suffice.evals.options import TaskOptions, checked, read_toml
 from suffice.evals.python_rows import table_of
 from suffice.evals.read import Bad, Table, read_file, read_folder
-from suffice.evals.shown import counted, listed, one_line
 from suffice.evals.split import SealedCase, Shape, divided
+from suffice.shown import counted, listed, one_line
 from suffice.values import Case, Json, canonical, content_hash, keys_of_parts
 
 
@@ -65,7 +66,8 @@ class Task:
         self._fill(built(table_of(rows), said, folder=Path(), name=said.get("name") or "rows"), None)
 
     @classmethod
-    def load(cls, path: str | Path, **options: Unpack[TaskOptions]) -> Self:
+    @validated
+    def load(cls, path: AnyPath, **options: Unpack[TaskOptions]) -> Self:
         """A task from a file (JSONL, JSON, CSV, TSV) or a folder (train|dev|test files, or task.toml and cases).
 
         Options given here override those of task.toml. Raises DataError with file and line of every bad row (or
@@ -99,7 +101,7 @@ class Task:
         values: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
         known = {_other_key(c): keys_of_parts(c.inputs) for c in (*self.train, *self.dev, *self._sealed)}
         for name in ("train", "dev", "_sealed"):
-            values[name] = tuple(replace(c, key=_other_key(c), row="") for c in values[name])
+            values[name] = tuple(replace(c, key=_other_key(c), marks=()) for c in values[name])
         made = Task.__new__(Task)
         for name, value in (values | {"known_as": known}).items():
             object.__setattr__(made, name, value)

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from suffice.errors import SealedError
-from suffice.evals.shown import counted
+from suffice.evals.marks import telling_keys
 from suffice.evals.stream import Table, records
+from suffice.shown import counted
 from suffice.store import ledger
 from suffice.store.database import Store, chunks, open_store, store_file
 from suffice.values import Json, case_key
@@ -36,9 +37,9 @@ def _found(table: Table, inputs: Sequence[str], store: Store) -> list[str]:
     places: list[str] = []
     tasks: set[str] = set()
     for some in chunks(records(table), ROWS):
-        keys = [case_key(asked(record.values, inputs)) for record in some]
-        sealed = ledger.still_sealed(store, keys)
-        places += [record.source for record, key in zip(some, keys, strict=True) if key in sealed]
+        known = [_known_by(asked(record.values, inputs)) for record in some]
+        sealed = ledger.still_sealed(store, (key for keys in known for key in keys))
+        places += [record.source for record, keys in zip(some, known, strict=True) if not keys.isdisjoint(sealed)]
         tasks |= set(sealed.values())
     if not places:
         return []
@@ -51,6 +52,10 @@ def _found(table: Table, inputs: Sequence[str], store: Store) -> list[str]:
             where=table.path.name,
         )
     return [f"{same} ask the same as {of}: no claim should come from somebody who tunes on their answers"]
+
+
+def _known_by(inputs: Json) -> set[str]:
+    return {case_key(inputs), *telling_keys(inputs).values()}
 
 
 def asked(values: dict[str, Json], inputs: Sequence[str]) -> Json:

@@ -23,17 +23,27 @@ def counted_per_cluster(task: Task) -> int:
         return 1
     if task.per_cluster is not None:
         return task.per_cluster
-    sizes = Counter(c.cluster for c in (*task.train, *task.dev))
-    tested = Counter(c.cluster for c in task.sealed())
+    sizes, tested = sizes_of(task), Counter(c.cluster for c in task.sealed())
     if max((*sizes.values(), *tested.values()), default=1) == 1:
         return 1
     return most_counted(list((sizes or tested).values()))
 
 
-def in_units(cases: Iterable[Case], seed: int, most: int) -> Units:
-    """At most `most` cases of each cluster, by cluster, in an order that depends on `seed` and the cases alone."""
+def sizes_of(task: Task) -> Counter[str]:
+    """How many cases each cluster has in train and dev."""
+    return Counter(c.cluster for c in (*task.train, *task.dev))
+
+
+def in_units(cases: Iterable[Case], seed: int, most: int, *, alone: bool = False) -> Units:
+    """At most `most` cases of each cluster, by cluster, in an order that depends on `seed` and the cases alone.
+
+    `alone`: every case by itself, for a claim about these cases, which are drawn one by one whatever they share.
+    """
+    ordered = in_order(cases, seed)
+    if alone:
+        return tuple((case,) for case in ordered)
     units: dict[str, list[Case]] = {}
-    for case in in_order(cases, seed):
+    for case in ordered:
         mates = units.setdefault(case.cluster, [])
         if len(mates) < most:
             mates.append(case)

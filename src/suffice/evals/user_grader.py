@@ -11,8 +11,8 @@ from typing import Any, cast, get_type_hints
 
 from suffice.errors import SolutionError, UsageError
 from suffice.evals.read import inside
-from suffice.evals.shown import listed, shown
 from suffice.evals.split import SealedCase
+from suffice.shown import listed, shown
 from suffice.values import Case, Score
 
 _NAMES: dict[str, Callable[[Any, Case], Any]] = {

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from suffice.evals.shown import counted
 from suffice.ladder.advice_groups import Failures, Group, Row, Word, failures_of, group
 from suffice.ladder.noise import Noise, noise_lines
 from suffice.ladder.rung import ASKING
+from suffice.shown import counted
 from suffice.values import Json, canonical, to_json
 
 SURE: Final = 0.8  # a rung's confidence from which a route could let it answer

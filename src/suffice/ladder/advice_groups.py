@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, cast
 
 from suffice.evals.report import shortened
-from suffice.evals.shown import shown
 from suffice.ladder.view_data import FAULT
 from suffice.programs.ngrams import split_words
+from suffice.shown import shown
 from suffice.values import Json, from_json
 
 FEWEST: Final = 3  # wrong answers that a word must be in

@@ -29,12 +29,6 @@ def fit_calibration(signs: Floats, right: NDArray[np.bool_]) -> Floats:
     return out
 
 
-def calibrated(weights: Floats, signs: Floats) -> Floats:
-    """The probability of being right for each row of `signs`, to four digits: what is written is what is used."""
-    odds = np.clip(weights[0] + signs @ weights[1:], -30.0, 30.0)
-    return np.asarray(1.0 / (1.0 + np.exp(-odds)), dtype=np.float64).round(4)
-
-
 def logit(share: Floats | float) -> Floats:
     """The log odds of a share, which is kept one percent away from 0 and 1."""
     p: Floats = np.clip(np.asarray(share, dtype=np.float64), 0.01, 0.99)

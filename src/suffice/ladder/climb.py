@@ -16,6 +16,7 @@ from suffice.evals.evaluate import check_task
 from suffice.evals.plan import Plan, plan_of, refuse_hopeless
 from suffice.evals.seal import Sealed, dev_cases, fitted_note, looked_at_note, open_cases
 from suffice.evals.task import Task
+from suffice.evals.thinning import shift_note
 from suffice.ladder.barred import refuse_undecided
 from suffice.ladder.closing import decide, to_json_decision
 from suffice.ladder.decision import Climbed, Decision
@@ -26,10 +27,11 @@ from suffice.ladder.rule import QUICK, Dev, DevEnd, Rule, moves
 from suffice.ladder.rung import Rung, as_rung, from_text, proposed
 from suffice.ladder.sentence import before_test
 from suffice.ladder.state import Climb, Options
-from suffice.ladder.stating import asked_of, state_claim
+from suffice.ladder.stating import Conditions, asked_of, state_claim
 from suffice.ladder.tries import candidate_solution, known_try, run_try
 from suffice.models.places.opened import opened
-from suffice.programs.using import maybe_using, model_here
+from suffice.programs.using import NO_MODEL, maybe_using, model_here, none_named
+from suffice.shown import brief
 from suffice.stats.ledger import TOTAL, alpha_of_try
 from suffice.store import ledger, runs
 from suffice.store.database import Store
@@ -57,7 +59,7 @@ async def climb(
     SolutionError for a solution that does not fit the task, NoEndpoint where a model could not be called and nothing
     else was decided, StoreError when nothing can be recorded.
     """
-    _check(options)
+    _check(options, Options, "climb")
     check_task(task)
     with maybe_using(options.get("model")):
         return await _climbed(task, rungs, {"bar": bar, "tolerance": tolerance, "coverage": coverage}, options)
@@ -65,9 +67,9 @@ async def climb(
 
 async def _climbed(task: Task, rungs: Any, claim: dict[str, Any], options: Options) -> Decision:
     ladder = _ladder(task, rungs)
-    more = {name: options.get(name) for name in ("p95", "within", "of")}
-    finite = options.get("finite", False)
-    asked = replace(asked_of(task, ladder, claim, **more, finite=finite), concurrency=options.get("concurrency", 8))
+    if all(r.asks and r.unsuited(task) == NO_MODEL for r in ladder):
+        raise none_named(", ".join(r.name for r in ladder), task.name)
+    asked = replace(asked_of(task, ladder, claim, options), concurrency=options.get("concurrency", 8))
     with opened(options.get("store")) as store:
         known = _opened(store, task, options)
         dev = dev_cases(store, task)
@@ -104,28 +106,28 @@ def plan(
     bar: float | None = None,
     tolerance: float | None = None,
     coverage: float | str | None = None,
-    p95: float | None = None,
-    within: float | None = None,
-    of: Any = None,
-    finite: bool = False,
     store: Store | Path | str | None = None,
+    **conditions: Unpack[Conditions],
 ) -> Plan:
     """What a climb on this task could show now, what it takes to pass, what is left to spend. Runs nothing.
 
-    Raises UsageError without a bar or sealed cases, and BarError for a bar that they cannot show.
+    `conditions` are described at Conditions. Raises UsageError without a bar or sealed cases, and BarError for a bar
+    that they cannot show.
     """
+    _check(conditions, Conditions, "plan")
     with opened(store) as db:
         claim = {"bar": bar, "tolerance": tolerance, "coverage": coverage}
-        asked = asked_of(task, [], claim, p95=p95, within=within, of=of, finite=finite)
+        asked = asked_of(task, [], claim, conditions)
         stated, sealed = state_claim(db, task, asked)
         refuse_hopeless(stated, sealed)
         default = tolerance is None and task.tolerance is None
         made = plan_of(stated, sealed, ledger.tries(db, sealed.block), default)
-        return replace(made, note=looked_at_note(db, task))
+        return replace(made, note=looked_at_note(db, task), shift=shift_note(db, task, stated.most))
 
 
 async def _climb(c: Climb) -> Decision:
-    await run_reference(c)
+    with c.calling():
+        await run_reference(c)
     steps = moves(len(c.rungs), c.rule)
     winner: int | None = None
     try:
@@ -154,7 +156,8 @@ async def _dev(c: Climb, k: int) -> DevEnd:
         c.show(k, state="not tried", note=reason)
         return DevEnd("drop", 0.0)
     c.show(k, state="running")
-    end = await run_dev(c, k)
+    with c.calling():
+        end = await run_dev(c, k)
     if k not in c.candidates:  # its model could not be called: nothing is known of it
         return end
     if end.judgement != "test" and await _decided(c, k, before=len(c.base)) and not contradicted(c, k):
@@ -269,12 +272,12 @@ def _budget_since(last: runs.Run | None) -> float:
     return float(last.settings.get("budget_since", last.started))
 
 
-def _check(options: Options) -> None:
+def _check(options: Options | Conditions, kind: type[Any], verb: str) -> None:
     for name in options:
-        if name not in Options.__annotations__:
-            near = difflib.get_close_matches(name, Options.__annotations__, n=1)
-            known = f"did you mean {near[0]}?" if near else f"known: {', '.join(Options.__annotations__)}"
-            raise UsageError(f"there is no option {name!r} of climb", hint=known)
+        if name not in kind.__annotations__:
+            near = difflib.get_close_matches(name, kind.__annotations__, n=1)
+            known = f"did you mean {near[0]}?" if near else f"known: {', '.join(kind.__annotations__)}"
+            raise UsageError(f"there is no option {brief(name)} of {verb}", hint=known)
 
 
 def _ladder(task: Task, rungs: Any) -> list[Rung]:

@@ -16,12 +16,14 @@ from suffice.ladder.evidence import largest_coverage
 from suffice.ladder.state import Candidate, Climb
 from suffice.stats.ledger import TOTAL
 from suffice.stats.plan import cases_to_settle
+from suffice.stats.predict import clocked
 from suffice.stats.selective import coverage_curve
 from suffice.store import calls
 from suffice.values import Json, Outcome, Verdict
 from suffice.values import to_json as value_json
 
 CURVE_POINTS = 200
+SCORES_KEPT = 2_000
 UNTOUCHED = "valid only if, as you said, nobody tuned on these cases or picked by them"
 FAILURES_KEPT = 200  # dev failures that a run remembers for its page
 
@@ -57,6 +59,7 @@ def decide(c: Climb, winner: int | None) -> Decision:
         error=tested.alpha,
         cost=None if cost is None else cost.usd,
         cost_at_most=cost is not None and cost.at_most,
+        cost_between=None if cost is None else cost.between,
         spent=calls.spent(c.store, c.run),
         run=c.run,
         advice=tuple(advice),
@@ -78,6 +81,7 @@ def to_json_decision(decision: Decision) -> dict[str, Json]:
         "error": decision.error,
         "cost_usd": decision.cost,
         "cost_at_most": decision.cost_at_most,
+        "cost_usd_interval95": None if decision.cost_between is None else list(decision.cost_between),
         "spent": None if decision.spent is None else spent_json(decision.spent),
         "run": decision.run,
         "advice": list(decision.advice),
@@ -189,7 +193,14 @@ def _what_next(c: Climb, k: int) -> list[str]:
     row, claim = c.rows[k], c.claim()
     right, seen = row.dev_right, row.dev_answered if c.stated.coverage is not None else row.dev_seen
     score = dev_score_text(row) or f"{right} of {seen} right"
+    time = clocked(c.candidates[k].fit.showing)
+    timed = "" if time is None else f"{time.totals.sum():.0f} of {time.cases.sum()}"
+    score += f", {timed} calls in time" if timed else ""
     out = [f"Closest on dev: `{row.candidate}`, {score}, predicted chance of a PASS {row.chance or 0:.0%}."]
+    if row.tested is not None and row.tested.late and row.tested.verdict == "UNPROVEN":
+        shown = f"{timed} dev calls were in time" if timed else "no time of a dev call is known"
+        mend = "make it faster, allow more (--p95), or call fewer side by side (--concurrency)"
+        out.append(f"The time limit was not shown: {shown}; {mend}.")
     best = _largest_coverage(c)
     if best is not None:
         name, share, rate = best
@@ -198,10 +209,11 @@ def _what_next(c: Climb, k: int) -> list[str]:
             f"What could be claimed: `{name}` answers {share:.0%} of dev with {sentence.score(rate)} right; "
             f"try --coverage {max(shown - 5, 1) / 100:g} and hand the rest to a person."
         )
-    if c.stated.coverage is None and row.tested is not None and row.tested.verdict == "UNPROVEN":
+    unproven = row.tested is not None and row.tested.verdict == "UNPROVEN"
+    if unproven and c.stated.coverage is None and not c.stated.finite:
         fresh = cases_to_settle(c.candidates[k].fit.showing, claim)
         out.append(
-            f"About {fresh:,} fresh test {sentence.units(c.stated)} would settle it (from dev, at 80%)."
+            f"About {fresh:,} fresh test {c.stated.units} would settle it (from dev, at 80%)."
             if fresh is not None
             else "No number of test cases up to 100,000 would settle it: it lies too close to the bar."
         )
@@ -238,6 +250,7 @@ def _pages(c: Climb, k: int) -> dict[str, Json]:
         "failures": [_failure(o, by) for o, by in wrong[:FAILURES_KEPT]],
         "failures_total": len(wrong),
         "curve": _curve(candidate),
+        "scores": _scores(candidate, among_answered=c.stated.coverage is not None),
         "thresholds": [t for _, t in candidate.kept],
         "members": [m.rung.name for m, _ in candidate.kept],
     }
@@ -261,6 +274,13 @@ def _failure(outcome: Outcome, by: str) -> dict[str, Json]:
         "error": None if outcome.failure is None else f"{outcome.failure.kind}: {outcome.failure.message}",
         "by": by,
     }
+
+
+def _scores(candidate: Candidate, *, among_answered: bool) -> list[list[float]]:
+    """For each unit of dev the sum of its scores, and of how many cases these are."""
+    showing = candidate.fit.showing
+    counted = showing.answered if among_answered else showing.cases
+    return np.stack([showing.totals, counted], axis=1)[:SCORES_KEPT].tolist()
 
 
 def _curve(candidate: Candidate) -> list[list[float]]:

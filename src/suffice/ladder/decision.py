@@ -14,6 +14,7 @@ from suffice.ladder import sentence
 from suffice.ladder.spending import line_of
 from suffice.programs.bundle import save_bundle
 from suffice.programs.solution import Solution
+from suffice.stats.paired import difference
 from suffice.store.calls import Spent
 from suffice.values import Json, Verdict
 
@@ -39,6 +40,7 @@ class Tested:
     pauses: int = 0  # of the few that a try may have, this one included
     barred: str = ""  # why none of its calls could be made now: such a pause is not counted
     cost: PerCase | None = None  # of the sealed cases that it was called on; None where no model was called
+    late: bool = False  # the time limit was not shown, whatever else was
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ class Decision:
     error: float | None = None  # alpha of the try that decided
     cost: float | None = None
     cost_at_most: bool = False
+    cost_between: tuple[float, float] | None = None  # 95%, of that mean: an estimate
     spent: Spent | None = None
     run: str = ""
     advice: tuple[str, ...] = ()  # what else there is to know: what came closest, what would settle it
@@ -164,7 +167,7 @@ def dev_score_text(rung: Climbed) -> str:
         return ""
     if not rung.against:
         return f"mean {figure(rung.dev_mean)} of {rung.dev_seen}"
-    ends = [f"{2 * v - 1:+.3f}" for v in (rung.dev_mean, *(rung.interval or ()))]
+    ends = [f"{difference(v):+.3f}" for v in (rung.dev_mean, *(rung.interval or ()))]
     between = f" ({ends[1]} to {ends[2]})" if len(ends) == 3 else ""
     return f"{ends[0]}{between} against {rung.against}, {rung.dev_seen} pairs"
 

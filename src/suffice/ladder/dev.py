@@ -9,16 +9,17 @@ from itertools import takewhile
 
 import numpy as np
 
-from suffice.errors import UsageError
+from suffice.errors import BudgetError, UsageError
 from suffice.evals.barred import barred_by
-from suffice.evals.fitted import fitted_ids
+from suffice.evals.fitted import unfitted
 from suffice.evals.grading import all_scored
 from suffice.evals.report import by_cluster, figure
 from suffice.evals.runner import Job, outcomes
 from suffice.evals.units import flat, in_units
 from suffice.ladder.barred import not_tried
+from suffice.ladder.chosen import chosen
 from suffice.ladder.evidence import OUT, Bools, Evidence, Fit, could_lead, evidence_of, fit_route, measured
-from suffice.ladder.race import race
+from suffice.ladder.payable import told_so_far
 from suffice.ladder.rule import DevEnd, Judgement, judge_dev, least_to_judgement
 from suffice.ladder.rung import Rung
 from suffice.ladder.state import Candidate, Climb, DevRun
@@ -35,7 +36,7 @@ AHEAD = 64  # how far to look ahead for the end of dev, at least
 
 async def run_dev(c: Climb, k: int) -> DevEnd:
     """Run rung `k` over dev until it is dropped, sent to test or at the end; notes the candidate that ends in it."""
-    rung, lost = await race(c, c.rungs[k]) if c.rungs[k].family else (c.rungs[k], 0)
+    rung, lost = await chosen(c, k)
     judgement: Judgement | None = None
     if k in c.shown and not c.options.get("fresh"):
         return await _looked_up(c, k, rung)
@@ -64,10 +65,10 @@ async def run_dev(c: Climb, k: int) -> DevEnd:
 
 def _unfitted(c: Climb, k: int, solution: Solution) -> tuple[Case, ...]:
     """The dev cases that count and that `solution`, made by rung `k`, was not fitted on; says how many are left out."""
-    every, fitted = _counted(c, c.dev), fitted_ids(c.task, solution.learned, c.dev)
-    if not fitted:
+    every, shown = _counted(c, c.dev), unfitted(c.task, solution.learned, c.dev)
+    if len(shown) == len(c.dev):
         return every
-    left = _counted(c, [case for case in c.dev if case.id not in fitted])
+    left = _counted(c, shown)
     lost = len(every) - len(left)
     of = f"{lost} of {len(every)} dev cases{by_cluster(c.task.cluster_name)}"
     note = f"it was fitted on {of}, which show nothing of it"
@@ -82,8 +83,9 @@ async def run_reference(c: Climb) -> None:
     if reference is None:
         return
     solution = await reference.rung.fit(c.task, c.task.train)
+    reference.tested = None if reference.rung.learns else solution
     check_inputs(solution, c.task.columns.inputs)
-    cases = _counted(c, [x for x in c.dev if x.id not in fitted_ids(c.task, solution.learned, c.dev)])
+    cases = _counted(c, unfitted(c.task, solution.learned, c.dev))
     done = [o async for o in outcomes(c.job(solution), cases, tally=c.tally)]
     reference.dev |= {o.case.id: o.score.value for o in done if o.score is not None}
     if paused(len(done) - len(reference.dev), len(done)) or not reference.dev:
@@ -94,7 +96,7 @@ async def run_reference(c: Climb) -> None:
 
 
 def _evidence(c: Climb, outcomes: Sequence[Outcome]) -> Evidence:
-    return evidence_of(outcomes, None if c.reference is None else c.reference.dev)
+    return evidence_of(outcomes, None if c.reference is None else c.reference.dev, c.stated.p95)
 
 
 async def _looked_up(c: Climb, k: int, rung: Rung) -> DevEnd:
@@ -178,20 +180,23 @@ async def _judged(c: Climb, k: int, rung: Rung, job: Job, cases: Sequence[Case])
     def window() -> int:
         return _ahead(fit, len(done), len(cases), claim, c)
 
-    async with aclosing(outcomes(job, cases, window=window, tally=c.tally)) as line:
-        async for outcome in line:
-            done.append(outcome)
-            seen, failed = len(done), sum(o.failure is not None for o in done)
-            c.show(k, dev_seen=seen, dev_total=len(cases), dev_right=sum(o.right for o in done), dev_failed=failed)
-            if paused(failed, seen):
-                judgement = "go on"
-                break
-            if seen < len(cases) and (seen < c.rule.drop_from or (seen > 200 and seen % (seen // 100))):
-                continue  # beyond 200 cases a look at every hundredth is enough
-            fit = _candidate(c, front, replace(run, evidence=_evidence(c, done))).fit
-            judgement = judge_dev(fit.chance, seen, len(cases), c.rule)
-            if judgement != "go on":
-                break
+    try:
+        async with aclosing(outcomes(job, cases, window=window, tally=c.tally)) as line:
+            async for outcome in line:
+                done.append(outcome)
+                seen, failed = len(done), sum(o.failure is not None for o in done)
+                c.show(k, dev_seen=seen, dev_total=len(cases), dev_right=sum(o.right for o in done), dev_failed=failed)
+                if paused(failed, seen):
+                    judgement = "go on"
+                    break
+                if seen < len(cases) and (seen < c.rule.drop_from or (seen > 200 and seen % (seen // 100))):
+                    continue  # beyond 200 cases a look at every hundredth is enough
+                fit = _candidate(c, front, replace(run, evidence=_evidence(c, done))).fit
+                judgement = judge_dev(fit.chance, seen, len(cases), c.rule)
+                if judgement != "go on":
+                    break
+    except BudgetError as error:
+        raise told_so_far(error, done, len(cases)) from None
     return replace(run, evidence=_evidence(c, done)), judgement
 
 
@@ -207,8 +212,7 @@ async def _catch_up(c: Climb, k: int, run: DevRun) -> None:
             continue
         if not could_lead(easier.evidence, c.claim()):
             continue
-        fitted = fitted_ids(c.task, easier.solution.learned, c.dev)
-        cases = [o.case for o in run.evidence.outcomes if o.case.id not in fitted]
+        cases = unfitted(c.task, easier.solution.learned, [o.case for o in run.evidence.outcomes])
         if len(easier.evidence) >= len(cases):
             continue
         done = [o async for o in outcomes(c.job(easier.solution), cases, tally=c.tally)]
@@ -227,10 +231,10 @@ def _ahead(fit: Fit | None, seen: int, total: int, claim: Claim, c: Climb) -> in
     behind = seen - (fit.seen if fit is not None else 0)  # cases since the last look
 
     def best(further: int) -> float:
-        return chances(shown.further(further + behind, good=True), claim).both
+        return chances(shown.further(further + behind, good=True), claim).together
 
     def worst(further: int) -> float:
-        return chances(shown.further(further + behind, good=False), claim).both
+        return chances(shown.further(further + behind, good=False), claim).together
 
     most = max(AHEAD, 2 * c.options.get("concurrency", 8))
     return max(1, least_to_judgement(best, worst, seen, total, c.rule, most))
@@ -299,6 +303,6 @@ def _interval(c: Climb, fit: Fit) -> tuple[float, float] | None:
 def _counted(c: Climb, cases: Sequence[Case]) -> tuple[Case, ...]:
     """Those of the cases that count: all, or so many of each cluster, in the order of every rung; with a relative bar
     those that the reference has answered."""
-    counted = flat(in_units(cases, ORDER, c.stated.most))
+    counted = flat(in_units(cases, ORDER, c.stated.most, alone=c.stated.finite))
     compared = c.reference.dev if c.reference is not None else None
     return tuple(x for x in counted if x.id in compared) if compared else counted

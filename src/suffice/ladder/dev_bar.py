@@ -16,6 +16,7 @@ from suffice.evals.repeats import repeats_text
 from suffice.evals.report import Report, by_cluster, figure, interval_of, rate, shortened
 from suffice.evals.task import Task
 from suffice.ladder.gate import Gated
+from suffice.shown import with_first
 from suffice.stats.plan import default_tolerance
 from suffice.values import Outcome, Score, Verdict
 
@@ -27,7 +28,8 @@ def judged_at_bar(task: Task, report: Report, failures: int = 5) -> Gated:
     """What `report` on dev shows about the task's bar, tolerance and coverage, with the first failures.
 
     A call that failed counts as wrong, cases that the solution was fitted on are left out, and of a case that was
-    asked several times the mean counts. Where a coverage is asked, the bar is about the answered, and so many must be.
+    asked several times the mean counts. Where a coverage is asked, the bar is about the answered, and so many must be;
+    each of several calls for a case then counts by itself, and the intervals take them as a cluster.
     Says nothing about inputs that dev was tuned on. Raises UsageError without a bar or without a case, BarError for
     impossible shares, SolutionError where the evaluation was stopped.
     """
@@ -35,9 +37,11 @@ def judged_at_bar(task: Task, report: Report, failures: int = 5) -> Gated:
     bar = task.bar
     if bar is None:
         raise UsageError("how good is good enough? There is no bar", hint="bar=.9, or bar = 0.9 in task.toml")
-    if report.samples and task.coverage is not None:
-        raise UsageError("repeats are not judged together with a coverage", hint="leave one of the two out")
-    counted = [_counted(report, i) for i, o in enumerate(report.outcomes) if o.case.id not in report.fitted]
+    judged = [i for i, o in enumerate(report.outcomes) if o.case.id not in report.fitted]
+    if task.coverage is None:
+        counted = [_counted(report, i) for i in judged]
+    else:  # a case may be answered once and handed on the next time, so each call is one, and its case the cluster
+        counted = [_scored(call) for i in judged for call in report.asked[i]]
     if not counted:
         raise UsageError(f"`{report.solution}` was fitted on all of these dev cases", hint='judge it with on="test"')
     tolerance = _tolerance(task, bar, counted)
@@ -47,7 +51,8 @@ def judged_at_bar(task: Task, report: Report, failures: int = 5) -> Gated:
     if task.coverage not in (None, "max"):
         parts.append(_part("answered", [_flag(o, not o.abstained) for o in counted], float(task.coverage)))
     verdict = _verdict(parts)
-    said = "; ".join(_text(part, len(answered if i == 0 else counted)) for i, part in enumerate(parts))
+    what = "calls" if report.samples and task.coverage is not None else "cases"
+    said = "; ".join(_text(part, len(answered if i == 0 else counted), what) for i, part in enumerate(parts))
     asked = f"at least {rate(least)} asked (bar {rate(bar)}, tolerance {rate(tolerance)})"
     words = {"PASS": "is good enough", "FAIL": "is too weak", "UNPROVEN": "may or may not be good enough"}
     sentence = f"`{report.solution}` {words[verdict]} on {report.split}: {said}; {asked}"
@@ -56,10 +61,12 @@ def judged_at_bar(task: Task, report: Report, failures: int = 5) -> Gated:
 
 def _counted(report: Report, i: int) -> Outcome:
     """A case as it counts here: with a score in any event."""
-    outcome = report.outcomes[i]
-    calls = report.samples[i] if report.samples else (outcome,)
-    scores = [0.0 if o.score is None else o.score.value for o in calls]
-    return replace(outcome, score=Score(statistics.fmean(scores)))
+    scores = [o.score.value for o in map(_scored, report.asked[i]) if o.score is not None]
+    return replace(report.outcomes[i], score=Score(statistics.fmean(scores)))
+
+
+def _scored(call: Outcome) -> Outcome:
+    return call if call.score is not None else replace(call, score=Score(0.0))
 
 
 def _flag(outcome: Outcome, yes: bool) -> Outcome:
@@ -88,10 +95,10 @@ def _verdict(parts: Sequence[Part]) -> Verdict:
     return "PASS" if all(between is not None and between[0] >= least for _, _, between, least in parts) else "UNPROVEN"
 
 
-def _text(part: Part, n: int) -> str:
+def _text(part: Part, n: int, what: str) -> str:
     name, mean, between, _ = part
     ends = "too few cases for an interval" if between is None else "{} to {} at 95%".format(*map(figure, between))
-    return f"{figure(mean)} {name} ({ends}) of {n} cases"
+    return f"{figure(mean)} {name} ({ends}) of {n} {what}"
 
 
 def _details(report: Report, verdict: Verdict, most: int) -> list[str]:
@@ -103,7 +110,7 @@ def _details(report: Report, verdict: Verdict, most: int) -> list[str]:
         said.append("what would settle it: more dev cases, a wider tolerance, or a better solution")
     wrong = [*report.failures, *(o for o in report.outcomes if o.failure is not None)]
     if verdict != "PASS" and wrong:
-        said.append(f"wrong: {len(wrong)}" + (f", the first {most}:" if len(wrong) > most else ":"))
+        said.append(f"wrong: {with_first(len(wrong), most)}")
         said += [f"  {o.case.source}  {_why(o)}  | {shortened(o.case.inputs)}" for o in wrong[:most]]
     return said
 

@@ -46,6 +46,7 @@ class Evidence:
     score: Floats
     unit: Ints
     base: Floats  # what a case scores that is not answered: 0, or its pair with a reference
+    time: Floats  # as a part of the time limit; nan where it is not known, or there is no limit
 
     def __len__(self) -> int:
         return len(self.outcomes)
@@ -82,9 +83,15 @@ class Fit:
         return len(self.answered)
 
 
-def evidence_of(outcomes: Sequence[Outcome], reference: Mapping[str, float] | None = None) -> Evidence:
-    """The arrays of these outcomes; with the scores of a `reference` by case id, each score is that of the pair."""
+def evidence_of(
+    outcomes: Sequence[Outcome], reference: Mapping[str, float] | None = None, limit: float | None = None
+) -> Evidence:
+    """The arrays of these outcomes; with the scores of a `reference` by case id, each score is that of the pair.
+
+    `limit` is the time limit of a call, in seconds.
+    """
     confidence = [o.answer.confidence if o.answer is not None else None for o in outcomes]
+    parts = [None if limit is None or o.seconds is None else o.seconds / limit for o in outcomes]
     return Evidence(
         outcomes=tuple(outcomes),
         answered=np.array([o.answer is not None and not o.abstained for o in outcomes], dtype=np.bool_),
@@ -94,6 +101,7 @@ def evidence_of(outcomes: Sequence[Outcome], reference: Mapping[str, float] | No
         score=_paired(outcomes, [0.0 if o.score is None else o.score.value for o in outcomes], reference),
         unit=_units(outcomes),
         base=_paired(outcomes, [0.0] * len(outcomes), reference),
+        time=np.array([np.nan if part is None else part for part in parts], dtype=np.float64),
     )
 
 
@@ -148,14 +156,17 @@ def measured(arrays: Sequence[Evidence], thresholds: Sequence[Threshold], claim:
         if threshold != OUT:
             waiting &= ~mine & ~member.failed  # a failed call ends its route
         handled.append(float(mine.mean()) if len(mine) else 0.0)
-    unit = arrays[-1].unit
-    showing = _by_unit(unit, score, answered)
+    unit = np.arange(len(waiting)) if claim.kind == "finite" else arrays[-1].unit
+    every = np.ones_like(waiting)
+    showing = replace(_by_unit(unit, score, answered, every), time=_timed(arrays, thresholds))
     likely = chances(showing, claim)
     # The end of a route was chosen on these very cases, and luck had a part in it. With one right answer less, the
     # chance predicted is on average the one met (simulated: without, .54 is said where .36 is true, at 200 cases).
     tuned = claim.coverage is not None and thresholds[-1] not in (None, OUT) and score.sum() > 0
     expected = chances(showing.spoilt(), claim) if tuned else likely
-    return Fit(tuple(thresholds), answered, right, score, unit, showing, expected.both, likely.smaller, tuple(handled))
+    return Fit(
+        tuple(thresholds), answered, right, score, unit, showing, expected.together, likely.smaller, tuple(handled)
+    )
 
 
 def scored(member: Evidence, claim: Claim) -> Floats:
@@ -163,10 +174,30 @@ def scored(member: Evidence, claim: Claim) -> Floats:
     return member.score if claim.graded else member.right.astype(np.float64)
 
 
-def _by_unit(unit: Ints, score: Floats, answered: Bools) -> Showing:
-    said = answered.astype(np.float64)
+def _timed(arrays: Sequence[Evidence], thresholds: Sequence[Threshold]) -> Showing | None:
+    """What the route showed about the time limit: on each case the time of all members that it was put to, together.
+
+    A member that was answered out of fold has no times: it is fitted here and asks nobody, so it takes none. A failed
+    call is late, as on test. None where nothing is known.
+    """
+    waiting = np.ones(len(arrays[-1]), dtype=np.bool_)
+    spent, late = np.zeros(len(waiting)), np.zeros_like(waiting)
+    clocked = [not np.isnan(member.time).all() and t != OUT for member, t in zip(arrays, thresholds, strict=True)]
+    if not any(clocked):
+        return None
+    for member, threshold, known in zip(arrays, thresholds, clocked, strict=True):
+        if threshold != OUT:
+            spent[waiting] += member.time[waiting] if known else 0.0
+            late |= waiting & member.failed
+            waiting &= ~_kept(member, threshold) & ~member.failed
+    known = late | ~np.isnan(spent)
+    return _by_unit(arrays[-1].unit, (known & ~late & (spent <= 1.0)).astype(np.float64), known, known)
+
+
+def _by_unit(unit: Ints, score: Floats, answered: Bools, counted: Bools) -> Showing:
     totals = np.bincount(unit, score).astype(np.float64)
-    return Showing(totals, np.bincount(unit, said).astype(np.int64), np.bincount(unit).astype(np.int64))
+    said, cases = (np.bincount(unit, of.astype(np.float64)).astype(np.int64) for of in (answered, counted))
+    return Showing(totals, said, cases)
 
 
 def largest_coverage(members: Sequence[Evidence], claim: Claim) -> Fit | None:
@@ -257,6 +288,7 @@ def _picked(member: Evidence, order: Sequence[str]) -> Evidence:
         member.score[rows],
         _units([member.outcomes[i] for i in at]),
         member.base[rows],
+        member.time[rows],
     )
 
 

@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any, cast
 from xml.sax.saxutils import escape, quoteattr
 
+from suffice.arguments import AnyPath, validated
 from suffice.errors import DataError, UsageError
 from suffice.evals.compare import Comparison, paired
 from suffice.evals.evaluate import evaluate, refuse_stopped
-from suffice.evals.shown import harmless
 from suffice.evals.task import Task
 from suffice.ladder.climb import climb
 from suffice.ladder.rule import Rule
 from suffice.ladder.rung import Rung, as_rung
 from suffice.programs.learned import case_mark
+from suffice.shown import harmless
 from suffice.values import Outcome, Verdict
 
 SHARED = 0.9  # share of a report's cases that must still be dev, for a gate that pairs with it
@@ -43,7 +44,8 @@ async def gate_test(task: Task, solution: Any, *, anyway: bool = False, **option
     Dev comes first and spends nothing: a solution that dev shows to be hopeless spends no try unless `anyway`. The
     solution is judged as it is: where the task asks for a coverage, no threshold is put on a function's confidence.
     A bundle is held to its own tolerance and coverage, not the task's, where neither `options` nor the task say
-    another bar: a gate asks whether what was shown of it still holds.
+    another bar: a gate asks whether what was shown of it still holds. What was claimed of some inputs alone says
+    nothing about others, so a bundle with such a claim is held to the task's.
     `options` are those of `climb`. Raises what `climb` raises.
     """
     rung = as_rung(solution)
@@ -61,7 +63,7 @@ async def gate_test(task: Task, solution: Any, *, anyway: bool = False, **option
 def _of_bundle(task: Task, rung: Rung, options: Mapping[str, Any]) -> dict[str, Any]:
     """The claim that a bundle was saved with, where neither the call nor the task asks for another bar."""
     claim: Mapping[str, Any] = rung.claim or {}
-    if options.get("within") is not None:
+    if options.get("within") is not None or claim.get("kind") == "finite":
         return {}
     bar = options.get("bar") or task.bar or claim.get("bar")
     if claim.get("bar") is None or bar != claim["bar"]:
@@ -148,7 +150,8 @@ def _who(found: Comparison) -> str:
     return f"{' and '.join(names)} {'were' if len(names) > 1 else 'was'}"
 
 
-def read_report(path: str | Path) -> dict[str, Any]:
+@validated
+def read_report(path: AnyPath) -> dict[str, Any]:
     """A report that `suffice eval --save` wrote. Raises DataError where it is none."""
     hint = "write one with `suffice eval TASK SOLUTION --save report.json`"
     try:

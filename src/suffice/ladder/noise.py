@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from suffice.errors import DataError
-from suffice.evals.shown import shown
 from suffice.evals.task import Task
 from suffice.ladder import rung
 from suffice.ladder.rung import Rung
+from suffice.shown import shown
 from suffice.values import ABSTAIN, Answer, Case, Json, canonical, to_json
 
 UNSURE: Final = 0.5  # what an answer without a confidence weighs

@@ -9,16 +9,19 @@ from __future__ import annotations
 import shlex
 import statistics
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from suffice.evals.cost import bounded, money
-from suffice.evals.report import duration, figure
-from suffice.evals.shown import counted
+from suffice.evals.latency import duration
+from suffice.evals.report import figure
 from suffice.ladder.page_cases import confusion_of, confusion_table, failure_list, label
-from suffice.ladder.page_claim import asked, proved, reference, units
+from suffice.ladder.page_claim import asked, finite, proved, reference, units
 from suffice.ladder.page_figures import axis_bottom, strip
+from suffice.ladder.page_graph import program_section
 from suffice.ladder.page_ladder import cases_seen, decided_rung, ladder, looked_at, paths
+from suffice.ladder.page_repeats import repeats_section
+from suffice.ladder.page_sequence import narrowing
 from suffice.ladder.page_shell import document, hero, section, terms
 from suffice.ladder.page_text import (
     Html,
@@ -37,9 +40,11 @@ from suffice.ladder.page_text import (
     quoted,
     string,
 )
+from suffice.ladder.program_graph import Node
 from suffice.ladder.rung import BUILT_IN
 from suffice.ladder.sentence import percent, rate
 from suffice.ladder.spending import paid
+from suffice.shown import counted
 from suffice.values import Json
 
 Record = Mapping[str, Json]
@@ -56,8 +61,8 @@ SETTINGS = {
 ELSEWHERE = {"claim", "n", "rungs", "base", "command"}  # shown in words of their own
 
 
-def page(decision: Record) -> str:
-    """The decision page of what a climb recorded (`to_json_decision`)."""
+def page(decision: Record, programs: Sequence[Node] = ()) -> str:
+    """The decision page of what a climb recorded (`to_json_decision`), with the graphs of the programs in it."""
     name, verdict = string(decision, "task"), string(decision, "verdict")
     sentence = string(decision, "sentence") or ("" if verdict else "This run did not end in a decision.")
     advice = [el("li", quoted(a)) for a in items(decision, "advice") if isinstance(a, str)]
@@ -69,7 +74,14 @@ def page(decision: Record) -> str:
         [el("ul", *advice, class_="advice")] if advice else [],
     )
     title = " · ".join(t for t in (verdict, name, "Suffice") if t)
-    sections = [ladder(decision), paths(decision), *_evidence(decision), _settings(decision)]
+    sections = [
+        ladder(decision),
+        paths(decision),
+        narrowing(decision),
+        program_section(programs),
+        *_evidence(decision),
+        _settings(decision),
+    ]
     return document(title, top, sections, _footer(decision))
 
 
@@ -83,7 +95,7 @@ def _facts(decision: Record) -> list[tuple[str, str, str]]:
     if alpha is not None:
         facts.append(("Error", percent(alpha), "chance of a wrong PASS, at most"))
     cost = number(decision, "cost_usd")
-    facts += [("Cost", _dollars(1000 * cost, decision.get("cost_at_most")), "for 1,000 inputs")] if cost else []
+    facts += [("Cost", _dollars(1000 * cost, decision.get("cost_at_most")), _for_1000(decision))] if cost else []
     n, used = number(claim, "n"), _used(decision)
     if n is not None:
         said = units(claim)
@@ -177,7 +189,7 @@ def _settings(decision: Record) -> Html:
     rows += [(SETTINGS.get(k, k), _setting(v)) for k, v in told.items() if k not in ELSEWHERE and v is not None]
     cost, spent = number(decision, "cost_usd"), part(decision, "spent")
     dollars = "unknown" if cost is None else _dollars(1000 * cost, decision.get("cost_at_most"))
-    rows.append(("cost of 1,000 inputs", dollars))
+    rows.append(("cost of 1,000 inputs", dollars + _between(decision)))
     rows += [("spent on model calls", _spent(spent))] if count(spent, "attempts") else []
     rows += [("run", code(string(decision, "run")))] if string(decision, "run") else []
     said = "The same command on the same data looks the verdict up and spends nothing."
@@ -192,6 +204,18 @@ def _spent(spent: Record) -> str:
 
 def _dollars(usd: float, at_most: Json) -> str:
     return bounded(money(usd), at_most is True)
+
+
+def _for_1000(decision: Record) -> str:
+    return f"for 1,000 inputs{_between(decision)}"
+
+
+def _between(decision: Record) -> str:
+    """The interval of what 1,000 inputs cost, after it; "" where none was recorded."""
+    ends = numbers(decision.get("cost_usd_interval95"))
+    if len(ends) != 2:
+        return ""
+    return f", {money(1000 * ends[0])} to {money(1000 * ends[1])} at 95%, an estimate"
 
 
 def _setting(value: Json) -> Html | str:
@@ -210,6 +234,7 @@ def _command(decision: Record, told: Record, claim: Record, names: list[str]) ->
         value = number(claim, key)
         if value is not None:
             words += [f"--{key}", "max" if key == "coverage" and value == 0 else f"{value:g}"]
+    words += ["--finite"] if finite(claim) else []
     words += ["--quick"] if "way_down=None" in string(told, "rule") else []
     own = [n for n in names if n not in BUILT_IN]
     note = join(["Put in place of ", join([code(n) for n in own], ", "), " where they come from: my.py:function."])
@@ -229,20 +254,20 @@ def _footer(decision: Record) -> Html:
     )
 
 
-def eval_page(report: Record) -> str:
+def eval_page(report: Record, programs: Sequence[Node] = ()) -> str:
     """The page of an evaluation, as `Report.to_json` or the store's `Report.to_record` has it: score, errors, latency,
-    confusion, failures."""
+    the graph of a program, confusion, failures."""
     task, split = string(report, "task"), string(report, "split")
     name = clipped(string(report, "solution") or "the solution", 80)
     found = _evaluated(report)
     kicker = join([f"Evaluation on {split or 'dev'} cases of ", code(clipped(task, 80)) if task else "a task"])
     top = hero(kicker, "", score_sentence(report, name), _eval_facts(report, found.seconds), [])
-    sections = [_score_picture(report, name)]
+    sections = [_score_picture(report, name), repeats_section(report)]
     if split == "test":  # sealed: whatever a recording holds, no text of it is shown
         footer = el("p", "These cases are sealed: nothing but counts is shown.")
         return document(f"{name} on {task} · Suffice", top, sections, footer)
     n = count(report, "n")
-    sections += [_errors(found, n), _confusion(found.pairs, name)]
+    sections += [_errors(found, n), program_section(programs), _confusion(found.pairs, name)]
     sections += [_failures(found.wrong, found.wrong_total, name, counted(n, f"{split or 'dev'} case"))] if n else []
     footer = el(
         "p", f"Shown are {split or 'dev'} cases, which are for looking. A claim needs cases that nobody looked at."
@@ -284,7 +309,8 @@ def score_sentence(report: Record, name: str) -> str:
     if score is None:
         return f"`{name}` gave no answer to any of {n:,} cases, so its score is unknown."
     ends = numbers(report.get("interval95"))
-    graded, flattered = n - count(report, "errors"), _flattered(report)
+    graded = count(report, "graded") if "graded" in report else n - count(report, "errors")  # an older report
+    flattered = _flattered(report)
     among = " answered calls" if count(report, "errors") else ""
     right = f"{count(report, 'right'):,} of {graded:,}{among} right"
     if len(ends) != 2:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from suffice.evals.report import figure
-from suffice.evals.shown import shown
 from suffice.ladder.page_text import (
     Html,
     abridged,
@@ -22,6 +21,7 @@ from suffice.ladder.page_text import (
     plain,
     string,
 )
+from suffice.shown import shown
 from suffice.values import Json
 
 LABELS = 20  # labels that a confusion table shows one by one

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from suffice.evals.report import rate
 from suffice.ladder.page_text import clipped, number, string
 from suffice.ladder.sentence import at_most, floor_percent, seconds
+from suffice.stats.paired import difference
 from suffice.values import Json
 
 Record = Mapping[str, Json]
@@ -34,13 +35,19 @@ def scored(claim: Record) -> str:
     if reference(claim):
         return f"against {reference(claim)}"
     among = " among answered" if number(claim, "coverage") is not None else ""
-    return ("mean score" if graded(claim) else "right") + among
+    these = " of these inputs alone" if finite(claim) else ""
+    return ("mean score" if graded(claim) else "right") + among + these
+
+
+def finite(claim: Record) -> bool:
+    """Whether it is about the tested inputs alone."""
+    return claim.get("kind") == "finite"
 
 
 def shown(claim: Record, bound: float) -> str:
     """A certified bound: "at least .93 right", "at most .03 worse than big"."""
     if reference(claim):
-        return f"at most {at_most(round(1 - 2 * bound, 10))} worse than {reference(claim)}"
+        return f"at most {at_most(-difference(bound))} worse than {reference(claim)}"
     return f"mean score at least {rate(bound)}" if graded(claim) else f"at least {rate(bound)} right"
 
 
@@ -63,7 +70,7 @@ def proved(claim: Record, bound: float | None, share: float | None) -> list[Fact
     """What was certified, as facts."""
     facts: list[Fact] = []
     if bound is not None and reference(claim):
-        facts.append(("Shown", f"≤ {at_most(round(1 - 2 * bound, 10))}", f"worse than {reference(claim)}"))
+        facts.append(("Shown", f"≤ {at_most(-difference(bound))}", f"worse than {reference(claim)}"))
     elif bound is not None:
         facts.append(("Shown", f"≥ {rate(bound)}", scored(claim)))
     if share is not None:

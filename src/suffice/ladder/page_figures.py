@@ -116,8 +116,14 @@ def route(members: Sequence[Member], rest: float | None, end: str, cases: str) -
     )
 
 
-def curve(points: Sequence[Point], lines: Sequence[tuple[str, float]], chosen: Point | None) -> Html:
-    """Share answered against rate right, with a pointwise 95% band and the chosen threshold."""
+def curve(
+    points: Sequence[Point],
+    lines: Sequence[tuple[str, float]],
+    chosen: Point | None,
+    title: str = "Coverage curve",
+    across: str = "answered",
+) -> Html:
+    """Share answered (or another share) against rate right, with a 95% band and the chosen threshold."""
     floor = _floor(points, [v for _, v in lines])
 
     def height(rate: float) -> float:
@@ -141,10 +147,10 @@ def curve(points: Sequence[Point], lines: Sequence[tuple[str, float]], chosen: P
     plot = el("svg", *drawn, viewBox="0 0 1000 1000", preserveAspectRatio="none", width="100%", height="100%")
     first, last = points[0], points[-1]
     told = (
-        f"From {figure(first.rate)} right at {_share(first.coverage)} answered "
-        f"to {figure(last.rate)} right at {_share(last.coverage)} answered."
+        f"From {figure(first.rate)} right at {_share(first.coverage)} {across} "
+        f"to {figure(last.rate)} right at {_share(last.coverage)} {across}."
     )
-    titled = [el("title", "Coverage curve"), el("desc", told)]
+    titled = [el("title", title), el("desc", told)]
     return el("svg", *titled, *grid, plot, *_chosen(chosen, height), class_="coverage", role="img")
 
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 
 from suffice.evals.cost import PerCase, cost_text
 from suffice.evals.report import figure
-from suffice.evals.shown import counted
 from suffice.ladder.page_claim import ends_of, graded, reference, shown, units
 from suffice.ladder.page_figures import Member, Point, axis_bottom, axis_top, curve, gauge, route, strip
 from suffice.ladder.page_shell import MARKS, section, sign
@@ -28,7 +27,9 @@ from suffice.ladder.page_text import (
 )
 from suffice.ladder.sentence import confidence, floor_percent, percent, rate, when
 from suffice.ladder.spending import EXPLAINED, taken
+from suffice.shown import counted
 from suffice.stats.intervals import wilson
+from suffice.stats.paired import difference
 from suffice.values import Json
 
 Record = Mapping[str, Json]
@@ -124,10 +125,12 @@ def score_of(rung: Record, claim: Record) -> float | None:
 
 def cost_said(cost: Record) -> str:
     """ "$1.20 per 1,000 cases; tokens a case: 412 in, 23 out", as recorded; "" where no model was called."""
-    usd, tokens = number(cost, "usd"), [number(cost, f"{way}_tokens") for way in ("input", "output")]
+    usd, (tokens_in, tokens_out) = number(cost, "usd"), (number(cost, f"{way}_tokens") for way in ("input", "output"))
     if not count(cost, "n") or usd == 0:
         return ""
-    return cost_text(PerCase(count(cost, "n"), usd, *tokens, at_most=cost.get("at_most") is True))
+    low, high = (number(cost, f"usd_{end}") for end in ("low", "high"))
+    at_most = cost.get("at_most") is True
+    return cost_text(PerCase(count(cost, "n"), usd, tokens_in, tokens_out, at_most, low, high))
 
 
 def looked_at(rung: Record) -> str:
@@ -168,7 +171,7 @@ def _dev(rung: Record, claim: Record, score: float | None, interval: tuple[float
 
 def _difference(mean: float) -> str:
     """Of pairs, whose mean is 1/2 where they are equal."""
-    return f"{2 * mean - 1:+.3f}"
+    return f"{difference(mean):+.3f}"
 
 
 def _test(rung: Record, state: str, mark: str, claim: Record) -> list[Html]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from suffice.errors import DataError
 from suffice.evals.task import Task
-from suffice.ladder.calibration import Floats, calibrated, fit_calibration, logit
+from suffice.ladder.calibration import Floats, fit_calibration, logit
 from suffice.ladder.covering import Bools, Cases, Ints, Learned, Limits, cover, lower
 from suffice.ladder.learning import Trained, learning, one_answer, texts_of
 from suffice.ladder.rules import checks_of, features_of, terms
@@ -24,6 +24,7 @@ from suffice.programs.patterns import FROM, Pattern, Value, patterns_solution, p
 from suffice.programs.recognize import Found, Page
 from suffice.programs.rules import read_rules_file
 from suffice.programs.solution import Solution
+from suffice.stats.logistic import calibrated
 from suffice.values import Answer, Case, Json, canonical, content_hash
 from suffice.version import __version__
 

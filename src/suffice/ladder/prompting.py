@@ -1,28 +1,33 @@
-"""Rungs that ask a language model: a prompt made from the task alone, a step, examples from train, a vote."""
+"""Rungs that ask a language model: a prompt made from the task alone, a step, examples, votes, chains, refinement."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, Final, Literal, Union
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, replace
+from typing import Any, Literal, Union
 
-from suffice.errors import UsageError
+from suffice.errors import NoModel
 from suffice.evals.answer_schema import field_names, schema_of
 from suffice.evals.task import Task
+from suffice.ladder.dspy_adapter import Compiling, compiled, not_one_prompt, optimizer_class
+from suffice.ladder.prompt_search import Bounds, searched, too_few
 from suffice.ladder.rung import Rung
+from suffice.ladder.searching import Searched, SearchRun, found_alone
+from suffice.models.model import Model
 from suffice.models.output.from_schema import type_of_schema
 from suffice.models.output.typed import output_type
-from suffice.programs.confidence import Confidence, checked_confidence, why_none
+from suffice.programs.confidence import why_none
 from suffice.programs.example_solution import Shown, example_solution
+from suffice.programs.identity import asks_around, function_identity
 from suffice.programs.prompt import Example, Prompt
-from suffice.programs.solution import Solution
+from suffice.programs.reasoned import Reasoned, chain_solution
+from suffice.programs.refined import Refining, refine_solution
+from suffice.programs.solution import Confidence, Solution, from_function
 from suffice.programs.step import Step
 from suffice.programs.step_solution import Asking, named, step_solution
-from suffice.programs.using import model_configured, model_for
+from suffice.programs.using import NO_MODEL, as_model, model_configured, model_for
 from suffice.programs.vote import Voting, vote_solution
 from suffice.values import Case, Json, canonical, content_hash
-
-NOT_TRIED: Final = "no model: export SUFFICE_MODEL=openai:gpt-5-mini (and its key), or --model NAME"
 
 
 def prompt(name: str = "prompt", *, confidence: Confidence | None = None) -> Rung:
@@ -47,10 +52,9 @@ def examples(
     `base` is a step, else the prompt made from the task. It learns: before test it gets dev's cases, too.
     `confidence` as for `prompt`.
     """
-    sure = checked_confidence(confidence)
 
     async def fit(task: Task, cases: Sequence[Case]) -> Solution:
-        asking = replace(_asking(task, base, name), confidence=sure)
+        asking = replace(_asking(task, base, name), confidence=confidence)
         names = asking.prompt.inputs
         pool = tuple(Example(named(c.inputs, names), c.expected) for c in cases)
         return example_solution(Shown(asking, pool, k, tuple(c.cluster for c in cases)))
@@ -58,9 +62,9 @@ def examples(
     return Rung(
         name,
         fit,
-        _identity("examples", base, k, sure),
+        _identity("examples", base, k, confidence),
         learns=True,
-        unsuited=lambda task: _no_examples(task) or _unsuited(task, base, sure),
+        unsuited=lambda task: _no_examples(task) or _unsuited(task, base, confidence),
         asks=True,
         model=_said(base),
     )
@@ -68,14 +72,100 @@ def examples(
 
 def vote(base: Step[Any, Any] | None = None, *, n: int = 5, temperature: float = 0.7, name: str = "vote") -> Rung:
     """Self-consistency (Wang et al. 2203.11171): `n` samples, the commonest answer; its share is the confidence."""
-    if n < 2:
-        raise UsageError(f"a vote needs at least 2 samples, not {n}", hint="sf.rung.vote(step, n=5)")
 
     async def fit(task: Task, cases: Sequence[Case]) -> Solution:
         return vote_solution(Voting(_asking(task, base, name), n, temperature))
 
     identity = _identity("vote", base, n, temperature)
     return Rung(name, fit, identity, unsuited=lambda task: _unsuited(task, base), asks=True, model=_said(base))
+
+
+def chain(base: Step[Any, Any] | None = None, *, name: str = "chain") -> Rung:
+    """Two calls: the model reasons first, and answers with the reasoning before it (`reasoned.chain_solution`).
+
+    `base` is a step, else the prompt made from the task.
+    """
+    return _twice("chain", base, name, lambda asking: chain_solution(Reasoned(asking)))
+
+
+def refine(base: Step[Any, Any] | None = None, *, most: int = 1, name: str = "refine") -> Rung:
+    """The model answers, checks its answer against the instructions, and answers again where it finds a fault, at most
+    `most` times (`refined.refine_solution`). `base` is a step, else the prompt made from the task."""
+    return _twice("refine", base, name, lambda asking: refine_solution(Refining(asking, most)), most)
+
+
+def _twice(kind: str, base: Step[Any, Any] | None, name: str, made: Callable[[Asking], Solution], *more: Any) -> Rung:
+    async def fit(task: Task, cases: Sequence[Case]) -> Solution:
+        return made(_asking(task, base, name))
+
+    identity = _identity(kind, base, *more)
+    return Rung(name, fit, identity, unsuited=lambda task: _unsuited(task, base), asks=True, model=_said(base))
+
+
+def search(
+    base: Step[Any, Any] | None = None,
+    bounds: Bounds = Bounds(),  # noqa: B008 - frozen
+    *,
+    proposer: str | Model | None = None,
+    name: str = "search",
+) -> Rung:
+    """A prompt searched on train (`prompt_search`): instructions that `proposer` writes, by default the model that is
+    asked, and sets of examples. `base` is a step, else the prompt made from the task. What it finds is not chosen
+    again with dev's cases."""
+
+    async def seek(task: Task, run: SearchRun) -> Searched:
+        asking = _asking(task, base, name)
+        return await searched(asking, asking.model if proposer is None else as_model(proposer), bounds, task, run)
+
+    async def fit(task: Task, cases: Sequence[Case]) -> Solution:
+        return await found_alone(seek, task)
+
+    by = proposer if proposer is None or isinstance(proposer, str) else repr(proposer)
+    return Rung(
+        name,
+        fit,
+        _identity("search", base, name, by, *astuple(bounds)),
+        unsuited=lambda task: _unsuited(task, base) or too_few(task, bounds),
+        asks=True,
+        model=_said(base),
+        search=seek,
+    )
+
+
+def dspy(compiling: Compiling, name: str) -> Rung:
+    """A prompt that an optimizer of DSPy finds on train (`dspy_adapter`). Raises MissingExtra, and UsageError for what
+    is no optimizer or no program."""
+    optimizer_class(compiling.optimizer)
+
+    async def seek(task: Task, run: SearchRun) -> Searched:
+        return await compiled(asking_for(task, name), _answers(task), compiling, task, run)
+
+    async def fit(task: Task, cases: Sequence[Case]) -> Solution:
+        return await found_alone(seek, task)
+
+    def unsuited(task: Task) -> str | None:
+        return _unsuited(task, None) or too_few(task, Bounds()) or not_one_prompt(task, compiling.program)
+
+    identity = content_hash(["dspy", name, compiling.identity])
+    return Rung(name, fit, identity, unsuited=unsuited, asks=True, search=seek)
+
+
+def program(thing: Any, name: str | None = None) -> Rung:
+    """A workflow or an agent as it is; where a step in it says no model, it asks the one that holds when the climb
+    begins."""
+    label = name or str(thing.name)
+
+    async def fit(task: Task, cases: Sequence[Case]) -> Solution:
+        return from_function(thing, label)
+
+    def unsuited(task: Task) -> str | None:
+        try:
+            from_function(thing)
+        except NoModel:
+            return NO_MODEL
+        return None
+
+    return Rung(label, fit, function_identity(thing), unsuited=unsuited, asks=asks_around(thing))
 
 
 def asking_for(task: Task, name: str) -> Asking:
@@ -155,18 +245,20 @@ def _unsuited(task: Task, base: Step[Any, Any] | None, sure: Confidence | None =
         return "no case of train or dev shows what fields an answer has: bring a step"
     said = base.said_model if base is not None else None
     if said is None and not model_configured():
-        return NOT_TRIED
+        return NO_MODEL
     return why_none(model_for(said, "a rung"), sure)
 
 
 def _rung(name: str, base: Step[Any, Any] | None, confidence: Confidence | None) -> Rung:
-    sure = checked_confidence(confidence)
-
     async def fit(task: Task, cases: Sequence[Case]) -> Solution:
-        return step_solution(replace(_asking(task, base, name), confidence=sure))
+        return step_solution(replace(_asking(task, base, name), confidence=confidence))
 
-    identity = _identity("asks", base, name, sure)
-    return Rung(name, fit, identity, unsuited=lambda task: _unsuited(task, base, sure), asks=True, model=_said(base))
+    identity = _identity("asks", base, name, confidence)
+
+    def unsuited(task: Task) -> str | None:
+        return _unsuited(task, base, confidence)
+
+    return Rung(name, fit, identity, unsuited=unsuited, asks=True, model=_said(base))
 
 
 def _said(base: Step[Any, Any] | None) -> str | None:
@@ -178,8 +270,4 @@ def _said(base: Step[Any, Any] | None) -> str | None:
 def _identity(kind: str, base: Step[Any, Any] | None, *more: Any) -> str:
     """Of a rung, for the run that it belongs to; the ledger goes by the solution that it makes. The model that holds
     when the climb begins is not in it (`Rung.asks`)."""
-    said = None
-    if base is not None:
-        options = {name: value for name, value in base.options.items() if name != "budget"}  # it changes as it is spent
-        said = [repr(part) for part in (base.asked, base.typed.spec_schema, base.said_model, options)]
-    return content_hash([kind, said, *more])
+    return content_hash([kind, None if base is None else list(base.made_of), *more])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from suffice.evals.fitted import fitted_ids
+from suffice.evals.fitted import unfitted
 from suffice.evals.grading import all_scored
 from suffice.evals.runner import outcomes
+from suffice.evals.task import Task
 from suffice.evals.units import flat, in_units
 from suffice.ladder.rung import Rung
 from suffice.ladder.state import Climb
@@ -35,13 +37,21 @@ async def race(c: Climb, family: Rung) -> tuple[Rung, int]:
     right: list[list[bool]] = [[] for _ in suited]
     best = await _laps(c, family.name, solutions, right)
     lost = sum(len(right[i]) for i, s in enumerate(solutions) if i != best and not s.free)
-    return suited[best], lost
+    return settled(suited[best], solutions[best]) if suited[best].search else suited[best], lost
+
+
+def settled(rung: Rung, solution: Solution) -> Rung:
+    """A rung whose search is over: it makes this solution and no other."""
+
+    async def fit(task: Task, cases: Sequence[Case]) -> Solution:
+        return solution
+
+    return replace(rung, fit=fit, search=None)
 
 
 async def _laps(c: Climb, name: str, solutions: Sequence[Solution], right: list[list[bool]]) -> int:
     """Run lap after lap, noting in `right` what each variant got right; the index of the best."""
-    fitted = fitted_ids(c.task, frozenset[str]().union(*(s.learned for s in solutions)), c.dev)
-    shown = (case for case in c.dev if case.id not in fitted)  # the same for all variants
+    shown = unfitted(c.task, frozenset[str]().union(*(s.learned for s in solutions)), c.dev)  # one for all variants
     cases = flat(in_units(shown, 0, c.stated.most))
     running = list(range(len(solutions)))
     for begin in range(0, len(cases), LAP):
@@ -49,16 +59,17 @@ async def _laps(c: Climb, name: str, solutions: Sequence[Solution], right: list[
         for i in running:
             right[i] += [o.right async for o in outcomes(c.job(solutions[i]), lap, tally=c.tally)]
         leader = max(running, key=lambda i: (sum(right[i]), -i))
-        running = [i for i in running if i == leader or not _behind(right[i], right[leader])]
+        running = [i for i in running if i == leader or not behind(right[i], right[leader])]
         c.show(line=f"{name}: {len(running)} of {len(solutions)} variants after {begin + len(lap)} dev cases")
         if len(running) == 1:
             break
     return max(running, key=lambda i: (sum(right[i]), -i))
 
 
-def _behind(mine: Sequence[bool], leading: Sequence[bool]) -> bool:
-    gained = sum(m and not o for m, o in zip(mine, leading, strict=True))
-    lost = sum(o and not m for m, o in zip(mine, leading, strict=True))
+def behind(mine: Sequence[float], leading: Sequence[float]) -> bool:
+    """Whether a variant is clearly behind the leader by their scores on the same cases."""
+    gained = sum(m > o for m, o in zip(mine, leading, strict=True))
+    lost = sum(o > m for m, o in zip(mine, leading, strict=True))
     return lost > gained and exact_sign_test(gained, lost) <= BEHIND
 
 

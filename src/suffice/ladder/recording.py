@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from suffice.arguments import AnyPath, validated
 from suffice.errors import DataError
 from suffice.evals.columns import EXPECTED, INPUT
 from suffice.evals.read import missing, read_file
-from suffice.evals.shown import counted, listed, shown
 from suffice.evals.split import SealedCase
 from suffice.programs.solution import Solution
+from suffice.shown import counted, listed, shown
 from suffice.values import ABSTAIN, Answer, Case, Graded, Json, canonical, content_hash, folded, to_json
 
 IDS = ("id", "case_id", "case")
@@ -36,7 +37,8 @@ class Recording:
     named: bool
 
 
-def read_recording(path: str | Path, column: str | None = None) -> Recording:
+@validated
+def read_recording(path: AnyPath, column: str | None = None) -> Recording:
     """Read a recording; `column` None takes the usual names. Raises DataError with file and line.
 
     A column is one of scores or of answers by its usual name; any other holds scores when all of its values are.

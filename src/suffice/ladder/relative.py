@@ -47,7 +47,7 @@ def reference_of(rung: Rung, within: float) -> Reference:
     return Reference(rung, within)
 
 
-def paired(candidate: Span, reference: Span, answered: bool, fast: bool | None) -> Observed:
+def paired(candidate: Span, reference: Span, fast: bool | None) -> Observed:
     """A pair as the trial sees it: a failed call of either is counted against each claim in turn."""
     low = paired_score(reference.high, candidate.low)
-    return Observed(low, paired_score(reference.low, candidate.high), answered, fast)
+    return Observed(low, paired_score(reference.low, candidate.high), fast=fast)

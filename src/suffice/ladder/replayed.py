@@ -13,11 +13,11 @@ from suffice.evals.foreign.reading import read_runs
 from suffice.evals.foreign.run import Run, RunCase
 from suffice.evals.grade import Grader
 from suffice.evals.runner import graded
-from suffice.evals.shown import counted, listed, shown
 from suffice.evals.task import Task
 from suffice.ladder.recording import IDS, Recording, answer_of, read_recording, replay_solution
 from suffice.ladder.rung import Rung, replay
 from suffice.programs.solution import Solution
+from suffice.shown import counted, listed, shown
 from suffice.values import ABSTAIN, Answer, Case, Graded, Json, Score, content_hash, to_json
 
 ANSWERS = "answer"

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from suffice.evals.task import Task
-from suffice.ladder.calibration import Floats, calibrated, fit_calibration, logit
+from suffice.ladder.calibration import Floats, fit_calibration, logit
 from suffice.ladder.covering import Cases, Ints, Learned, Limits, cover, lower
 from suffice.ladder.learning import Trained, learning, no_labels, texts_of
 from suffice.ladder.rung import Rung
@@ -21,6 +21,7 @@ from suffice.programs.conditions import Check
 from suffice.programs.ngrams import MAX_CHARACTERS, split_words
 from suffice.programs.rules import FROM, Rule, read_rules_file, rules_solution, rules_text
 from suffice.programs.solution import Solution
+from suffice.stats.logistic import calibrated
 from suffice.values import Answer, Case, Json, content_hash
 from suffice.version import __version__
 

@@ -7,31 +7,47 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any
 
+from suffice.arguments import AnyPath, Count, NotNegative, Rule, Seed, check_fields, is_path, validated
 from suffice.errors import SolutionError, UsageError
 from suffice.evals.read import inside
 from suffice.evals.task import Task
 from suffice.ladder import words as training
 from suffice.ladder.recording import read_recording, replay_solution
+from suffice.ladder.searching import Search
 from suffice.programs.constant import constant_solution
+from suffice.programs.identity import asks_around
 from suffice.programs.load import find
-from suffice.programs.solution import Solution, from_function
+from suffice.programs.solution import Confidence, Solution, from_function
 from suffice.programs.using import model_configured
 from suffice.programs.words import CALIBRATED, words_solution
+from suffice.shown import brief, shown
 from suffice.values import Answer, Case, Json, canonical, content_hash, to_json
 from suffice.version import __version__
 
-if TYPE_CHECKING:  # what calls a model is heavy
-    from suffice.programs.confidence import Confidence
-
-ASKING = ("prompt", "examples", "vote")
+ASKING = ("prompt", "examples", "vote", "chain", "refine", "search")
 """Built-in rungs that ask a language model."""
 
 BUILT_IN = ("constant", "rules", "words", "nearest", "patterns", *ASKING)
 """Names that mean a rung though a folder is called so, too: that is ./examples."""
 
 Fit = Callable[[Task, Sequence[Case]], Awaitable[Solution]]
+Folds = Annotated[int, Rule(lambda v: v >= 2, "a whole number of at least 2")]
+Laps = Annotated[int, Rule(lambda v: v >= 12, "a whole number of at least 12")]
+Samples = Annotated[int, Rule(lambda v: v >= 2, "at least 2 samples", "sf.rung.vote(step, n=5)")]
+_STEP = Rule(
+    lambda v: hasattr(v, "asking"),
+    "a step",
+    "put @sf.step above the async function; a function that asks no model is sf.rung.function(f)",
+)
+AnyStep = Annotated[Any, _STEP]
+_MODEL = Rule(
+    lambda v: v is None or isinstance(v, str) or hasattr(v, "gives_logprobs"),
+    "the name of a model or an sf.Model",
+    'proposer="openai:gpt-5"',
+)
+AnyModel = Annotated[Any, _MODEL]
 OutOfFold = Callable[[Task, Sequence[Case]], Awaitable[list[Answer]]]
 
 
@@ -59,6 +75,10 @@ class Rung:
     asks: bool = False  # it asks the model that holds when it is fitted
     model: str | None = None  # the address of the one that it says itself
     confidence_from: str | None = None  # of the answers out of fold; else its solution says it
+    search: Search | None = None  # it finds its solution by asking on train; `fit` does the same outside of a climb
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 def constant() -> Rung:
@@ -75,7 +95,8 @@ def constant() -> Rung:
     return Rung("constant", fit, identity="constant", learns=True, unsuited=unsuited)
 
 
-def words(name: str = "words", *, folds: int = 5, seed: int = 0) -> Rung:
+@validated
+def words(name: str = "words", *, folds: Folds = 5, seed: Seed = 0) -> Rung:
     """A linear model over word and character n-grams, calibrated out of fold; for labels and choices."""
     from suffice.ladder.learning import Trained, learning, no_labels, texts_of  # it makes rungs
 
@@ -87,7 +108,8 @@ def words(name: str = "words", *, folds: int = 5, seed: int = 0) -> Rung:
     return learning(name, content_hash(["words", __version__, folds, seed]), train, no_labels, CALIBRATED)
 
 
-def rules(name: str = "rules", *, file: str | Path | None = None, folds: int = 5, seed: int = 0) -> Rung:
+@validated
+def rules(name: str = "rules", *, file: AnyPath | None = None, folds: Folds = 5, seed: Seed = 0) -> Rung:
     """An ordered list of readable rules, learned for labels and choices; those in `file` as they are
     (`ladder.rules`)."""
     from suffice.ladder import rules as learning  # it makes rungs
@@ -95,14 +117,16 @@ def rules(name: str = "rules", *, file: str | Path | None = None, folds: int = 5
     return learning.rules(name, folds=folds, seed=seed) if file is None else learning.rules_of_file(file, name)
 
 
-def nearest(name: str = "nearest", *, folds: int = 5, seed: int = 0) -> Rung:
+@validated
+def nearest(name: str = "nearest", *, folds: Folds = 5, seed: Seed = 0) -> Rung:
     """The answer of the most similar cases, whatever its kind (`ladder.nearest`)."""
     from suffice.ladder import nearest as learning
 
     return learning.nearest(name, folds=folds, seed=seed)
 
 
-def patterns(name: str = "patterns", *, file: str | Path | None = None, folds: int = 5, seed: int = 0) -> Rung:
+@validated
+def patterns(name: str = "patterns", *, file: AnyPath | None = None, folds: Folds = 5, seed: Seed = 0) -> Rung:
     """Readable rules that take the fields of an answer out of a text; those in `file` as they are
     (`ladder.patterns`)."""
     from suffice.ladder import patterns as learning
@@ -110,19 +134,21 @@ def patterns(name: str = "patterns", *, file: str | Path | None = None, folds: i
     return learning.patterns(name, folds=folds, seed=seed) if file is None else learning.patterns_of_file(file, name)
 
 
+@validated
 def function(solution: Any, name: str | None = None) -> Rung:
     """A solution that needs no fitting: a function, a route, or a loaded bundle."""
-    made = from_function(solution, name)
+    made, asks = from_function(solution, name), asks_around(solution)
 
     async def fit(task: Task, cases: Sequence[Case]) -> Solution:
-        return made
+        return from_function(solution, name) if asks else made  # with the model that holds by then
 
     # A route was given its thresholds by a decision, and is known to the ledger with them.
     as_is = bool(made.members)
-    return Rung(made.name, fit, identity=made.identity, as_is=as_is, claim=made.claim, learned=made.learned)
+    return Rung(made.name, fit, made.identity, as_is=as_is, claim=made.claim, learned=made.learned, asks=asks)
 
 
-def replay(path: str | Path, column: str | None = None, name: str | None = None) -> Rung:
+@validated
+def replay(path: AnyPath, column: str | None = None, name: str | None = None) -> Rung:
     """Answers, or right and wrong, recorded elsewhere, by case: a CSV or JSONL file, or a run of another tool.
 
     Rows name their case by `id`, or by the task's input columns. `column` chooses what to read: a column of answers,
@@ -148,11 +174,14 @@ def replay(path: str | Path, column: str | None = None, name: str | None = None)
     return Rung(label, fit, identity=identity, note="as recorded; valid only if nobody tuned on these cases")
 
 
+@validated
 def family(name: str, *variants: Any) -> Rung:
     """One rung with several variants: the best of them on dev goes on, so that trying more of them costs no alpha."""
     rungs = tuple(as_rung(v) for v in variants)
     if len(rungs) < 2:
-        raise UsageError(f"the family {name} needs at least two variants")
+        raise UsageError(
+            f"the family {shown(name)} needs at least two variants", hint='sf.rung.family("prompts", one, other)'
+        )
 
     async def fit(task: Task, cases: Sequence[Case]) -> Solution:
         raise SolutionError(f"{name} is a family: race it on dev first", hint="suffice climb")
@@ -167,62 +196,99 @@ def family(name: str, *variants: Any) -> Rung:
     return Rung(name, fit, identity, learns=learns, unsuited=unsuited, family=rungs, asks=asks, learned=learned)
 
 
+@validated
 def prompt(name: str = "prompt", *, confidence: Confidence | None = None) -> Rung:
     """Zero-shot: a prompt made from the task alone; `confidence` is "logprobs", "self-check" or none
     (`prompting.prompt`)."""
     from suffice.ladder import prompting  # what calls a model is heavy
 
-    _checked(None, confidence)
     return prompting.prompt(name, confidence=confidence)
 
 
-def step(base: Any, *, confidence: Confidence | None = None, name: str | None = None) -> Rung:
+@validated
+def step(base: AnyStep, *, confidence: Confidence | None = None, name: str | None = None) -> Rung:
     """A step as it is, where it needs a confidence; a step alone is a rung without (`prompting.step`)."""
     from suffice.ladder import prompting
 
-    _checked(base, confidence, none=False)
     return prompting.step(base, confidence=confidence, name=name)
 
 
-def examples(base: Any = None, *, k: int = 8, confidence: Confidence | None = None, name: str = "examples") -> Rung:
+@validated
+def examples(
+    base: AnyStep | None = None, *, k: Count = 8, confidence: Confidence | None = None, name: str = "examples"
+) -> Rung:
     """Few-shot: the `k` train cases most like an input stand before it (`prompting.examples`)."""
     from suffice.ladder import prompting
 
-    _checked(base, confidence, k=k)
     return prompting.examples(base, k=k, confidence=confidence, name=name)
 
 
-def vote(base: Any = None, *, n: int = 5, temperature: float = 0.7, name: str = "vote") -> Rung:
+@validated
+def vote(base: AnyStep | None = None, *, n: Samples = 5, temperature: NotNegative = 0.7, name: str = "vote") -> Rung:
     """Self-consistency: `n` samples, the commonest answer, its share as confidence (`prompting.vote`)."""
     from suffice.ladder import prompting
 
-    _checked(base, n=n, temperature=temperature)
     return prompting.vote(base, n=n, temperature=temperature, name=name)
 
 
-def _checked(base: Any, confidence: Any = None, *, none: bool = True, **numbers: Any) -> None:
-    """Refuses what is no step, no confidence or no number with UsageError."""
-    if not (hasattr(base, "as_solution") or (none and base is None)):
-        hint = "put @sf.step above the async function; a function that asks no model is sf.rung.function(f)"
-        raise UsageError(f"a {type(base).__name__} is no step", hint=hint)
-    if not isinstance(confidence, str | None):
-        raise UsageError(f"confidence is a word, not a {type(confidence).__name__}", hint='confidence="logprobs"')
-    for name, value in numbers.items():
-        if not isinstance(value, int | float if name == "temperature" else int) or isinstance(value, bool):
-            raise UsageError(f"{name} is a number, not a {type(value).__name__}", hint="sf.rung.vote(step, n=5)")
+@validated
+def chain(base: AnyStep | None = None, *, name: str = "chain") -> Rung:
+    """The model reasons in one call and answers in a second (`prompting.chain`). A chain of your own steps is a rung as
+    it is: `sf.workflow.chain(…)`."""
+    from suffice.ladder import prompting
+
+    return prompting.chain(base, name=name)
 
 
+@validated
+def refine(base: AnyStep | None = None, *, most: Count = 1, name: str = "refine") -> Rung:
+    """The model answers, checks that, and answers again where it finds a fault (`prompting.refine`)."""
+    from suffice.ladder import prompting
+
+    return prompting.refine(base, most=most, name=name)
+
+
+@validated
+def search(
+    base: AnyStep | None = None,
+    *,
+    variants: Count = 6,
+    sets: Seed = 3,
+    k: Count = 4,
+    cases: Laps = 48,
+    proposer: AnyModel = None,
+    seed: Seed = 0,
+    name: str = "search",
+) -> Rung:
+    """A prompt searched on train: instructions that a model proposes, and sets of examples (`prompting.search`)."""
+    from suffice.ladder import prompt_search, prompting
+
+    bounds = prompt_search.Bounds(variants, sets, k, cases, seed)
+    return prompting.search(base, bounds, proposer=proposer, name=name)
+
+
+@validated
+def dspy(program: Any = None, *, optimizer: str = "BootstrapFewShot", name: str = "dspy", **options: Any) -> Rung:
+    """A prompt that an optimizer of DSPy, with its options, finds on train by the task's grader; needs
+    `suffice[dspy]` (`dspy_adapter`)."""
+    from suffice.ladder import dspy_adapter, prompting
+
+    return prompting.dspy(dspy_adapter.Compiling(program, optimizer, options), name)
+
+
+@validated
 def as_rung(thing: Any) -> Rung:
     """A rung as it is; anything else that can be called, as a rung that needs no fitting."""
     if isinstance(thing, Rung):
         return thing
-    if hasattr(thing, "as_solution"):  # a step: its model is settled when the climb begins, and may be missing
+    if hasattr(thing, "as_solution"):  # its model is settled when the climb begins, and may be missing
         from suffice.ladder import prompting
 
-        return prompting.step(thing)
+        return prompting.step(thing) if hasattr(thing, "asking") else prompting.program(thing)
     return function(thing)
 
 
+@validated
 def proposed(task: Task, folder: Path | None = None) -> list[Rung]:
     """The ladder for a task: its own (`ladder = [...]` in task.toml), else the built-in rungs that suit it.
 
@@ -240,6 +306,7 @@ LEARNING = {"words": words, "rules": rules, "nearest": nearest, "patterns": patt
 """Built-in rungs that learn, by name."""
 
 
+@validated
 def from_text(text: str, path: Path | None = None, *, model: str | None = None) -> Rung:
     """A rung as typed in a command: a rung's name, a bundle folder, or `my.py:name`, `package.module:name` of a
     function or a rung.
@@ -249,12 +316,13 @@ def from_text(text: str, path: Path | None = None, *, model: str | None = None) 
     """
     if text.startswith(("replay:", "rules:", "patterns:")):
         file = text.partition(":")[2].partition("#")[0]
-        return from_name(text, path if path is not None and (path / file).is_file() else None)
-    if text in BUILT_IN or (":" not in text and not Path(text).exists()):
+        return from_name(text, path if path is not None and is_path(file) and (path / file).is_file() else None)
+    if text in BUILT_IN or (":" not in text and not (is_path(text) and Path(text).exists())):
         return from_name(text)
     return as_rung(find(text, model=model))
 
 
+@validated
 def from_name(name: str, folder: Path | None = None) -> Rung:
     """A rung by its name in a command or task.toml: `constant`, `words`, `rules:FILE`, `replay:FILE#COLUMN`.
 
@@ -266,7 +334,8 @@ def from_name(name: str, folder: Path | None = None) -> Rung:
     if name in LEARNING:
         return LEARNING[name]()
     if name in ASKING:
-        return {"prompt": prompt, "examples": examples, "vote": vote}[name]()
+        asking = {"prompt": prompt, "examples": examples, "vote": vote, "chain": chain, "refine": refine}
+        return {**asking, "search": search}[name]()
     if kind in ("rules", "patterns") and rest:
         return {"rules": rules, "patterns": patterns}[kind](file=inside(folder, rest) if folder is not None else rest)
     if kind == "replay" and rest:
@@ -274,13 +343,14 @@ def from_name(name: str, folder: Path | None = None) -> Rung:
         return replay(inside(folder, path) if folder is not None else path, column or None)
     if folder is not None and ":" in name:
         raise UsageError(
-            f"a ladder in task.toml names built-in rungs and its own files, not {name!r}: a task folder runs no code",
-            hint=f"put functions on the command line: suffice climb {folder} words {name}",
+            f"a ladder in task.toml names built-in rungs and its own files, not {brief(name)}: "
+            "a task folder runs no code",
+            hint=f"put functions on the command line: suffice climb {folder} words {shown(name)}",
         )
     near = difflib.get_close_matches(name, [*BUILT_IN, "replay"], n=1)
     raise UsageError(
-        f"there is no rung called {name!r}",
+        f"there is no rung called {brief(name, 100)}",
         hint=(f"did you mean {near[0]}? " if near else "")
-        + "Rungs: constant, rules, words, nearest, patterns, prompt, examples, vote, rules:FILE, patterns:FILE, "
+        + f"Rungs: {', '.join(BUILT_IN)}, rules:FILE, patterns:FILE, "
         "replay:FILE[#COLUMN], a bundle folder, or your own function as my.py:triage",
     )

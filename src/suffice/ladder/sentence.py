@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from suffice.evals.claim import Stated
-from suffice.evals.cost import PerCase, bounded, money
+from suffice.evals.cost import PerCase, between_text, bounded, money
 from suffice.evals.report import figure
 from suffice.evals.report import rate as rate
 from suffice.ladder.rule import PAUSES
-from suffice.stats.trial import ALPHA_FAIL, SHARE_TOLERANCE
+from suffice.stats.claim import ALPHA_FAIL, SHARE_TOLERANCE
+from suffice.stats.paired import difference
 
 if TYPE_CHECKING:
     from suffice.ladder.decision import Tested
@@ -29,12 +30,13 @@ def decided(name: str, claim: Stated, tested: Tested, seen_share: float | None, 
         )
     if tested.verdict == "PASS":
         return _passed(name, claim, tested, seen_share) + (f" ({note})" if note else "")
-    basis = _basis(claim, tested)
+    basis = _basis(claim, tested, limit=True)
     if tested.verdict == "FAIL":
-        return (
-            f"`{name}` does not suffice: that it {_goal(claim)} was refuted ({_error(claim)}, {used(claim, tested)})."
-        )
-    return f"`{name}` is unproven: neither that it suffices nor that it does not was shown ({basis})."
+        falls = "did not score so" if claim.finite else "does not suffice"
+        return f"`{name}` {falls}: that it {_goal(claim)} was refuted ({_error(claim)}, {used(claim, tested)})."
+    late = f", and that {_in_time(claim)} was not" if tested.late else ""
+    good = "scores so" if claim.finite else "suffices"
+    return f"`{name}` is unproven: neither that it {good} nor that it does not was shown{late} ({basis})."
 
 
 def if_untouched(shown: str) -> str:
@@ -46,14 +48,15 @@ def if_untouched(shown: str) -> str:
 
 
 def _goal(claim: Stated) -> str:
-    fast = f" with 95% of calls within {seconds(claim.p95)}" if claim.p95 is not None else ""
+    more = f" with 95% of calls within {seconds(claim.p95)}" if claim.p95 is not None else ""
+    more += f" on these {claim.n:,} inputs" if claim.finite else ""
     if claim.within is not None:
-        return f"scores as well as `{claim.of}`{fast}"
+        return f"scores as well as `{claim.of}`{more}"
     what = "reaches" if not claim.graded else "has a mean score that reaches"
     if claim.coverage is None:
-        return f"{what} the bar of {rate(claim.bar)}{fast}"
+        return f"{what} the bar of {rate(claim.bar)}{more}"
     answers = f"answers {claim.coverage:.0%} of inputs and " if claim.coverage else ""
-    return f"{answers}{what} the bar of {rate(claim.bar)} among those it answers{fast}"
+    return f"{answers}{what} the bar of {rate(claim.bar)} among those it answers{more}"
 
 
 def _error(claim: Stated) -> str:
@@ -67,10 +70,13 @@ def _passed(name: str, claim: Stated, tested: Tested, seen_share: float | None) 
     bound = tested.bound if tested.bound is not None else claim.bound
     basis = _basis(claim, tested)
     if claim.p95 is not None:
-        basis = f"and 95% of calls end within {seconds(claim.p95)}, {claim.concurrency} side by side; {basis}"
+        basis = f"and {_in_time(claim)}, {claim.concurrency} side by side; {basis}"
     if claim.within is not None:
-        worse = f"at most {at_most(round(1 - 2 * bound, 10))} worse than `{claim.of}`"
+        worse = f"at most {at_most(-difference(bound))} worse than `{claim.of}`"
         return f"`{name}` suffices: on future inputs like these its score is {worse} ({basis})."
+    if claim.coverage is None and claim.finite:
+        scored = f"a mean of at least {at_least(bound)}" if claim.graded else f"at least {at_least(bound)} right"
+        return f"`{name}` scored {scored} on these {claim.n:,} inputs ({basis})."
     if claim.coverage is None and claim.graded:
         return f"`{name}` suffices: its mean score on future inputs like these is at least {at_least(bound)} ({basis})."
     if claim.coverage is None:
@@ -79,16 +85,23 @@ def _passed(name: str, claim: Stated, tested: Tested, seen_share: float | None) 
     share = tested.share if tested.share is not None else max(claim.coverage - SHARE_TOLERANCE, 0.0)
     least = at_least(bound)
     right = f"their mean score at least {least}" if claim.graded else f"at least {least} of them right"
+    inputs = f"these {claim.n:,} inputs" if claim.finite else "inputs"
     return (
-        f"`{name}` answers at least {floor_percent(share)} of inputs{seen}, {right} ({basis}); the others go to a "
+        f"`{name}` answers at least {floor_percent(share)} of {inputs}{seen}, {right} ({basis}); the others go to a "
         f"person."
     )
 
 
-def _basis(claim: Stated, tested: Tested) -> str:
+def _in_time(claim: Stated) -> str:
+    return f"95% of calls end within {seconds(claim.p95)}"
+
+
+def _basis(claim: Stated, tested: Tested, *, limit: bool = False) -> str:
     asked = f"bar {rate(claim.bar)}, tolerance {rate(claim.tolerance)}"
     if claim.within is not None:
         asked = f"within {rate(claim.within)} asked"
+    if limit and claim.p95 is not None:
+        asked += f", 95% of calls within {seconds(claim.p95)}, {claim.concurrency} side by side"
     return f"{asked}, error {percent(tested.alpha)}, {used(claim, tested)}"
 
 
@@ -96,23 +109,20 @@ def used(claim: Stated, tested: Tested) -> str:
     """ "141 of 240 sealed cases", "141 of 240 sealed customers, counting at most 2 cases of each"."""
     kind = "test" if claim.open else "sealed"
     if claim.most > 1:
-        return f"{tested.used} of {claim.n} {kind} {units(claim)}, counting at most {claim.most} cases of each"
+        return f"{tested.used} of {claim.n} {kind} {claim.units}, counting at most {claim.most} cases of each"
     per = f", one per {claim.per}" if claim.per else ""
     return f"{tested.used} of {claim.n} {kind} cases{per}"
 
 
-def units(claim: Stated) -> str:
-    """What the claim counts, in the plural: "cases", or "customers"."""
-    return f"{claim.per}s" if claim.most > 1 else "cases"
-
-
 def costs(cost: PerCase | None) -> str:
-    """ " It costs $1.20 per 1,000 inputs (mean of 141 cases)." after the sentence; "" where no model was called."""
+    """ " It costs $1.20 per 1,000 inputs ($1.10 to $1.31 at 95%, an estimate; mean of 141 cases)." after the sentence;
+    "" where no model was called."""
     if cost is None or cost.usd == 0:
         return ""
     of = f"mean of {cost.n:,} cases"
     if cost.usd is None:
         return f" What it costs is unknown: no price is known of some of its model calls ({of})."
+    of = "; ".join([*filter(None, [between_text(cost)]), of])
     return f" It costs {bounded(money(1000 * cost.usd), cost.at_most)} per 1,000 inputs ({of})."
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from suffice.evals.cost import bounded, money
-from suffice.evals.shown import counted
 from suffice.ladder.page_text import count, number
+from suffice.shown import counted
 from suffice.values import Json
 
 EXPLAINED: Final = (

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -17,12 +18,14 @@ from suffice.ladder.evidence import OUT, Evidence, Fit, Threshold, shared
 from suffice.ladder.relative import Reference
 from suffice.ladder.rule import Rule
 from suffice.ladder.rung import Rung
+from suffice.models.belonging import Belonging, belonging
 from suffice.programs.learned import learned_from
 from suffice.programs.route import Leg, route_of
 from suffice.programs.solution import Solution
 from suffice.stats.claim import Claim
 from suffice.stats.ledger import alpha_of_try
 from suffice.store import ledger
+from suffice.store.calls import CallJournal
 from suffice.store.database import Store
 from suffice.values import NO_COST, Case, Cost, Json, Outcome
 
@@ -48,7 +51,8 @@ class Options(TypedDict, total=False):
     hears of progress; on sealed cases it must not write to this process's stdout or stderr, which are silenced.
     `model` is what steps call that say none, `budget` what all model calls of this climb may cost together.
     `p95` asks that 95% of the calls end within so many seconds. `within` makes the bar relative: not worse by more than
-    that than the solution `of` (one of the rungs by name, or another), which answers the same cases.
+    that than the solution `of` (one of the rungs by name, or another), which answers the same cases. `finite`: the
+    claim is about these sealed inputs alone, not about future ones.
     `untouched` says of runs that were recorded elsewhere that nobody tuned on their cases or picked by them.
     `rule` replaces the rule of the climb. `command` is what was typed, for the page to say how to repeat it.
     """
@@ -65,6 +69,7 @@ class Options(TypedDict, total=False):
     p95: float | None
     within: float | None
     of: Any
+    finite: bool
     rule: Rule | None
     command: str | None
     model: str | Model | None
@@ -144,8 +149,9 @@ class Candidate:
     @property
     def cost(self) -> PerCase | None:
         """What a dev case takes, all the members together that it was put to; None where no model was called."""
-        free = all(m.costs_nothing for m in self.members)
-        return per_case([_together(asked) for asked, _ in self.walked()], free=free)
+        free, walked = all(m.costs_nothing for m in self.members), self.walked()
+        clusters = [asked[0][1].case.cluster for asked, _ in walked]
+        return per_case([_together(asked) for asked, _ in walked], free=free, clusters=clusters)
 
     async def refitted(self, task: Task, dev: Sequence[Case]) -> Solution:
         """The route as it goes to test: rungs that learn are fitted again on train and dev together."""
@@ -215,6 +221,18 @@ class Climb:
             sealed=sealed,
             budget=self.options.get("budget"),
         )
+
+    @contextmanager
+    def calling(self) -> Generator[None]:
+        """Let the model calls that a rung makes while it is fitted or searched belong to this climb: recorded, looked
+        up and within its budget, as those for a case are."""
+        calls = CallJournal(self.store, self.run)
+        fresh, budget = self.options.get("fresh", False), self.options.get("budget")
+        try:
+            with belonging(Belonging(calls, fresh=fresh, budget=budget)):
+                yield
+        finally:
+            calls.close()
 
     def show(self, k: int | None = None, line: str | None = None, **changes: Any) -> None:
         """Note changes to row `k` and tell the watcher."""

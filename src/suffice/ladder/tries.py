@@ -78,10 +78,14 @@ async def _run(c: Climb, k: int, solution: Solution, trial: Trial, *, may_pause:
     job = c.job(solution, sealed=True)
     most = max(AHEAD, 2 * job.concurrency)
     ends = list(accumulate(len(unit) for unit in c.sealed.units))  # where each unit's cases are through
-    lines = [outcomes(job, c.sealed.cases, window=lambda: _ahead(trial, ends, len(done), most), tally=c.tally)]
+    jobs = [job]
     if c.reference is not None:
-        other = c.job(await _tested_reference(c, c.reference), sealed=True)
-        lines += [outcomes(other, c.sealed.cases, window=lambda: _ahead(trial, ends, len(done), most), tally=c.tally)]
+        jobs.append(c.job(await _tested_reference(c, c.reference), sealed=True))
+
+    def window() -> int:
+        return _ahead(trial, ends, len(done), most)
+
+    lines = [outcomes(each, c.sealed.cases, window=window, tally=c.tally) for each in jobs]
     pairs: list[Observed] = []
     with hushed():
         async with AsyncExitStack() as stack:  # calls in flight end before anyone may speak again
@@ -121,7 +125,7 @@ def _observed(c: Climb, outcome: Outcome, against: Outcome | None) -> Observed:
     fast = None if limit is None or outcome.seconds is None else outcome.seconds <= limit
     answered = outcome.failure is None and not outcome.abstained
     if against is not None:
-        return paired(span, _span(c, against), answered=True, fast=fast)
+        return paired(span, _span(c, against), fast)
     return Observed(span.low, span.high, answered, fast)
 
 
@@ -140,9 +144,10 @@ def _ahead(trial: Trial, ends: Sequence[int], done: int, most: int) -> int:
 
 def _details(done: list[Outcome], trial: Trial, solution: Solution) -> dict[str, Any]:
     kinds = Counter(o.failure.kind for o in done if o.failure is not None)
-    cost = per_case([o.cost for o in done], free=costs_nothing(solution))
+    clusters = [o.case.cluster for o in done]
+    cost = per_case([o.cost for o in done], free=costs_nothing(solution), clusters=clusters)
     said = {"calls": len(done), "failed": sum(kinds.values()), "failures": dict(kinds), "used": trial.used}
-    return said | {"cost": None if cost is None else asdict(cost)}
+    return said | {"cost": None if cost is None else asdict(cost), "late": trial.late}
 
 
 def _cost(details: dict[str, Any]) -> PerCase | None:
@@ -165,6 +170,7 @@ def _tested(t: ledger.Try, known: bool) -> Tested:
         at=t.finished or t.started,
         known=known,
         cost=_cost(details),
+        late=details.get("late", False),
     )
 
 

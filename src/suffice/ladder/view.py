@@ -12,11 +12,11 @@ from importlib.resources import files
 from suffice.errors import SealedError, UsageError
 from suffice.evals.compare import Comparison, common_cases, paired
 from suffice.evals.cost import short_cost
-from suffice.evals.shown import counted
 from suffice.ladder.page import score_sentence
 from suffice.ladder.page_shell import Live, document, hero
 from suffice.ladder.page_text import Html, clipped, code, count, el, items, join, part, parts, quoted, string
 from suffice.ladder.view_data import STATES, Shown, shown_cases
+from suffice.shown import counted
 from suffice.values import Json
 
 Record = Mapping[str, Json]

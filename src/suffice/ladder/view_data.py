@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from suffice.evals.shown import shown
 from suffice.ladder.page_text import clipped, named, number, parts, plain, printable, string
+from suffice.shown import shown
 from suffice.values import Json
 
 BOUNDS = (100_000, 20_000, 4_000, 1_000, 250)

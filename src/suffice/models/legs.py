@@ -145,7 +145,7 @@ def _leg(name: str, options: Mapping[str, Any], tape: Player | None) -> Leg:
         endpoint=place.endpoint.url,
         price=price,
         timeout=options.get("timeout", ATTEMPT),
-        input_bound=input_bound,
+        input_bound=partial(input_bound, preamble=place.endpoint.quirks.preamble),
         key=key_of_request(place),
     )
     limiter = limiter_of(f"{place.endpoint.url} {content_hash(key or '')[:8]}", limits)

@@ -24,6 +24,7 @@ from suffice.models.places.endpoint import Address
 from suffice.models.sending.tape import Player
 from suffice.models.sending.tape import current as running_tape
 from suffice.models.stream import Stream
+from suffice.shown import brief
 
 T = TypeVar("T")
 
@@ -191,7 +192,7 @@ def _remade(name: str, options: Mapping[str, Any]) -> Model:
 
 
 def _tool(tool: Tool) -> Tool:
-    return replace(tool, parameters=json_of(tool.parameters, f"what the tool {tool.name!r:.40} takes"))
+    return replace(tool, parameters=json_of(tool.parameters, f"what the tool {brief(tool.name)} takes"))
 
 
 def _stops(said: str | Sequence[str] | None) -> tuple[str, ...]:

@@ -9,14 +9,16 @@ from typing import Any, Final, cast, get_type_hints
 
 from typing_extensions import TypedDict
 
+from suffice.arguments import ANY, Rule, check
 from suffice.errors import UsageError
 from suffice.exchange import Tool
 from suffice.models.concerns.budget import Budget
 from suffice.models.concerns.limit import Limits
 from suffice.models.concerns.retry import Retry
-from suffice.models.numbers import DAY, is_number, is_whole
 from suffice.models.places.policy import Policy
 from suffice.models.places.prices import Price
+from suffice.numbers import DAY, is_number, is_whole
+from suffice.shown import brief
 
 CAP: Final = 4096  # output tokens where nobody says
 ATTEMPT: Final = 120.0  # seconds for one attempt
@@ -104,49 +106,47 @@ def _of(kind: type) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, kind)
 
 
-_Rule = tuple[Callable[[Any], bool], str, str | None]
-_SECONDS: Final[_Rule] = (
+_SECONDS: Final = Rule(
     lambda v: is_number(v, 0.0, DAY) and v > 0,
     f"more than 0 seconds and at most a day ({DAY:.0f})",
     "None waits without end",
 )
-_SWITCH: Final[_Rule] = (_of(bool), "True or False", None)
-_ANY: Final[_Rule] = (lambda v: True, "anything", None)  # what a step says besides is its own
-_NAME: Final[_Rule] = (_is_text, "a text", None)
-_RULES: Final[Mapping[str, _Rule]] = {
+_SWITCH: Final = Rule(_of(bool), "True or False")
+_NAME: Final = Rule(_is_text, "a text")
+_RULES: Final[Mapping[str, Rule]] = {
     "system": _NAME,
-    "temperature": (lambda v: is_number(v, 0.0), "a number of at least 0", None),
-    "top_p": (lambda v: is_number(v, 0.0, 1.0), "a share from 0 to 1", None),
-    "stop": (lambda v: _is_text(v) or _is_list(v, _is_text), "a list of texts", 'stop=["END"]'),
-    "seed": (is_whole, "a whole number", None),
-    "max_output_tokens": (lambda v: is_whole(v, 1), "a whole number of at least 1", None),
+    "temperature": Rule(lambda v: is_number(v, 0.0), "a number of at least 0"),
+    "top_p": Rule(lambda v: is_number(v, 0.0, 1.0), "a share from 0 to 1"),
+    "stop": Rule(lambda v: _is_text(v) or _is_list(v, _is_text), "a list of texts", 'stop=["END"]'),
+    "seed": Rule(is_whole, "a whole number"),
+    "max_output_tokens": Rule(lambda v: is_whole(v, 1), "a whole number of at least 1"),
     "logprobs": _SWITCH,
-    "tools": (
+    "tools": Rule(
         lambda v: _is_list(v, _is_tool),
         "a list of Tools",
         'tools=[sf.models.Tool("look_up", "Find a parcel.", {"type": "object", "properties": {}})]',
     ),
-    "extra": (
+    "extra": Rule(
         lambda v: isinstance(v, Mapping) and all(map(_is_text, cast("Mapping[object, object]", v))),
         "a dict that goes into the body",
         'extra={"user": "u1"}',
     ),
-    "sample": (lambda v: is_whole(v, 0), "a whole number of at least 0", None),
-    "repairs": (lambda v: is_whole(v, 0), "a whole number of at least 0", None),
+    "sample": Rule(lambda v: is_whole(v, 0), "a whole number of at least 0"),
+    "repairs": Rule(lambda v: is_whole(v, 0), "a whole number of at least 0"),
     "continue_output": _SWITCH,
-    "shorten": (lambda v: v in ("start", "end", "both"), "what is kept: start, end or both", 'shorten="end"'),
+    "shorten": Rule(lambda v: v in ("start", "end", "both"), "what is kept: start, end or both", 'shorten="end"'),
     "timeout": _SECONDS,
     "total": _SECONDS,
-    "attempts": (lambda v: is_whole(v, 1), "a whole number of at least 1", None),
-    "retry": (_of(Retry), "a Retry", "retry=sf.models.Retry(attempts=5)"),
-    "hedge": (lambda v: is_number(v, 0.5, 1.0) and v < 1, "a share of calls between .5 and 1", "hedge=.95"),
-    "fallbacks": (lambda v: _is_list(v, _is_model), "a list of models", 'fallbacks=["anthropic:claude-haiku-4-5"]'),
-    "budget": (_of(Budget), "a Budget", "budget=sf.Budget(usd=2)"),
-    "policy": (_of(Policy), "a Policy", 'policy=sf.models.Policy(allow=["openai"])'),
-    "price": (_is_price, "US dollars per million tokens of input and of output", "price=(0.25, 2.0)"),
-    "limits": (_of(Limits), "a Limits", "limits=sf.models.Limits(concurrency=8)"),
+    "attempts": Rule(lambda v: is_whole(v, 1), "a whole number of at least 1"),
+    "retry": Rule(_of(Retry), "a Retry", "retry=sf.models.Retry(attempts=5)"),
+    "hedge": Rule(lambda v: is_number(v, 0.5, 1.0) and v < 1, "a share of calls between .5 and 1", "hedge=.95"),
+    "fallbacks": Rule(lambda v: _is_list(v, _is_model), "a list of models", 'fallbacks=["anthropic:claude-haiku-4-5"]'),
+    "budget": Rule(_of(Budget), "a Budget", "budget=sf.Budget(usd=2)"),
+    "policy": Rule(_of(Policy), "a Policy", 'policy=sf.models.Policy(allow=["openai"])'),
+    "price": Rule(_is_price, "US dollars per million tokens of input and of output", "price=(0.25, 2.0)"),
+    "limits": Rule(_of(Limits), "a Limits", "limits=sf.models.Limits(concurrency=8)"),
     "base_url": _NAME,
-    "key_env": (_is_text, "the name of the environment's variable", 'key_env="MY_KEY"'),
+    "key_env": Rule(_is_text, "the name of the environment's variable", 'key_env="MY_KEY"'),
     "cache": _SWITCH,
 }
 """What each option may be: the test of a value, and what to type. None is "not said" but where a number must be."""
@@ -167,24 +167,19 @@ def checked(given: Mapping[str, Any], known: type) -> dict[str, Any]:
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
             hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}"
-            raise UsageError(f"there is no option {name!r}", hint=hint)
+            raise UsageError(f"there is no option {brief(name)}", hint=hint)
     for name, value in given.items():
-        fits, what, hint = _RULES.get(name, _ANY)
-        if (value is not None or name in _NEVER_NONE) and not fits(value):
-            raise UsageError(f"{name} is {what}, not {_shown(value)}", hint=hint)
+        if value is not None or name in _NEVER_NONE:
+            check(name, value, _RULES.get(name, ANY))
     for name in OURS & set(given.get("extra") or ()):
-        raise UsageError(f"extra may not say {name!r}: budgets and replies go by what the options say", hint=OURS_HINT)
+        raise UsageError(
+            f"extra may not say {brief(name)}: budgets and replies go by what the options say", hint=OURS_HINT
+        )
     return dict(given)
 
 
 def model_name(given: object) -> str:
     """`given`, refused with UsageError where it is no text."""
     if not isinstance(given, str):
-        raise UsageError(f"a model's name is a text, not {_shown(given)}", hint='sf.Model("openai:gpt-5-mini")')
+        raise UsageError(f"a model's name is a text, not {brief(given)}", hint='sf.Model("openai:gpt-5-mini")')
     return given
-
-
-def _shown(value: object) -> str:
-    """A value in an error: its type alone where its text may be long, a secret, or impossible (a huge integer)."""
-    plain = isinstance(value, str | float | bool | None) or (isinstance(value, int) and is_whole(value))
-    return f"{value!r:.40}" if plain else f"such a value of type {type(value).__name__}"

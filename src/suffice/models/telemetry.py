@@ -25,6 +25,7 @@ from suffice.models.places.endpoint import Address
 from suffice.models.places.settings import KEEPS, Keep, settings
 from suffice.models.sending.tape import is_replaying
 from suffice.models.serving import solution_here
+from suffice.shown import brief
 from suffice.store.database import Store, open_store, store_file
 from suffice.store.keep import Keep as StoreKeep
 from suffice.store.telemetry import Desk, Served, log, whole
@@ -125,7 +126,7 @@ def kept() -> Keep:
     for keep in KEEPS:
         if said.strip().lower() == keep:
             return _at_most(keep, told.store_keep)
-    raise UsageError(f"{VARIABLE} is off, on or full (with texts), not {said!r:.40}", hint=f"export {VARIABLE}=off")
+    raise UsageError(f"{VARIABLE} is off, on or full (with texts), not {brief(said)}", hint=f"export {VARIABLE}=off")
 
 
 def _at_most(keep: Keep, store: StoreKeep) -> Keep:

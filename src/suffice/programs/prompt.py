@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -121,7 +122,7 @@ def _tagged(texts: Mapping[str, str]) -> str:
     """Each text between tags of its name; with a number where a text holds such a tag, so that none ends another."""
     number = next(
         n
-        for n in ("", *(f"-{i}" for i in range(2, 1_000_000)))
+        for n in itertools.chain([""], (f"-{i}" for i in itertools.count(2)))
         if not any(f"<{end}{name}{n}>" in text for end in ("", "/") for name in texts for text in texts.values())
     )
     return "\n\n".join(f"<{name}{number}>\n{text}\n</{name}{number}>" for name, text in texts.items())

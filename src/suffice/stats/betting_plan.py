@@ -6,6 +6,7 @@ the same mean vary less and are decided sooner.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import NamedTuple
 
 import numpy as np
@@ -56,22 +57,28 @@ def likely_shown(bound: float, rate: float, n: int, alpha: float) -> float:
     return float(reject_chance(rate, 1.0, bound, n, alpha, rough=True)[0])
 
 
-def equal_chance(within: float, n: int, alpha: float, differing: float) -> float:
+def equal_chance(within: float, n: int, alpha: float, differing: float, *, rough: bool = False) -> float:
     """The chance that a solution exactly as good as its reference is shown to be within `within` of it, where the two
-    differ on a share `differing` of the cases."""
-    return float(reject_chance(0.5, differing, round((1.0 - within) / 2, 10), n, alpha)[0])
+    differ on a share `differing` of the cases. `rough`: for searches over n."""
+    return float(reject_chance(0.5, differing, round((1.0 - within) / 2, 10), n, alpha, rough=rough)[0])
 
 
-def likely_settled(shown: Showing, claim: Claim) -> float:
-    """The chance that either side of `claim` is shown after what dev showed, roughly: for searches over n."""
+def smallest_margin(n: int, alpha: float, differing: float, chance: float) -> float | None:
+    """The smallest margin (a multiple of .01, up to .5) at which an equal solution is shown with at least `chance`."""
+    found = bisect_left(range(51), True, lo=1, key=lambda m: equal_chance(m / 100, n, alpha, differing) >= chance)
+    return found / 100 if found <= 50 else None
+
+
+def likely_ends(shown: Showing, claim: Claim) -> tuple[float, float]:
+    """The chances that each side of `claim` is shown after what dev showed, roughly: for searches over n."""
     high = predicted_chance(moments_of(shown, claim, claim.bound), claim.bound, claim.n, claim.alpha, rough=True)
     low = moments_of(shown, claim, claim.bar)
-    return high + predicted_chance(low, claim.bar, claim.n, claim.alpha_fail, "fail", rough=True)
+    return high, predicted_chance(low, claim.bar, claim.n, claim.alpha_fail, "fail", rough=True)
 
 
 def _first(claim: Claim, scores: Floats, bound: float, alpha: float, *, passing: bool = True) -> Ints:
     """When each simulated test rejects, n + 1 where never."""
-    wealth = opening(np.full(RUNS, bound), claim.n, alpha, "pass" if passing else "fail")
+    wealth = opening(np.full(RUNS, bound), claim.n, alpha, "pass" if passing else "fail", claim.pass_null.finite)
     rejected = np.empty(scores.shape, dtype=bool)
     for i, row in enumerate(scores):
         wealth = wealth.after(row)

@@ -77,6 +77,13 @@ class Claim:
         return Null(self.bar, self.kind == "finite" and self.coverage is None)
 
     @property
+    def timing(self) -> Claim | None:
+        """The claim about the time alone: whether so many calls are in time is right or wrong, too."""
+        if self.fast is None:
+            return None
+        return Claim(self.fast, 0.0, self.n, self.alpha, alpha_fail=self.alpha_fail, most=self.most)
+
+    @property
     def engine(self) -> Engine:
         """The engine that decides about the rate, and why."""
         pairs = self.margin > 0.0

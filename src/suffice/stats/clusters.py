@@ -74,11 +74,6 @@ def cluster_score(total: Floats | float, counted: Ints | int, most: int, bound: 
     return np.asarray(np.clip(m + (sums - cases * m) / most, 0.0, 1.0))  # the clip takes away the noise of floats
 
 
-def weighted(total: float, counted: int, most: int, bound: float) -> float:
-    """`cluster_score` of one cluster, unchecked and without arrays. The score itself where `most` is 1."""
-    return min(max(bound + (total - counted * bound) / most, 0.0), 1.0)
-
-
 def shift(scores: Sequence[float], clusters: Sequence[Hashable], most: int) -> Shift:
     """What counting at most `most` a cluster does to the mean of these cases, over all ways of choosing them.
 

@@ -132,6 +132,19 @@ def mean_interval(
     return Interval(mean, max(mean - reach, low), min(mean + reach, high), len(x))
 
 
+def score_interval(scores: Sequence[float], clusters: Sequence[Hashable], level: float = 0.95) -> Interval:
+    """The interval of the mean of scores in [0, 1], whatever they are: Wilson's where each is 0 or 1, widened by the
+    design effect where cases share clusters, else Student's. Raises ValueError for too few cases or clusters."""
+    if any(score not in (0.0, 1.0) for score in scores):
+        return mean_interval(scores, level, clusters=clusters)
+    groups: dict[Hashable, list[float]] = {}
+    for score, cluster in zip(scores, clusters, strict=True):
+        groups.setdefault(cluster, []).append(score)
+    if len(groups) == len(scores):
+        return wilson(int(sum(scores)), len(scores), level)
+    return wilson_clustered([int(sum(g)) for g in groups.values()], [len(g) for g in groups.values()], level)
+
+
 def mean_difference(
     first: Sequence[float], second: Sequence[float], level: float = 0.95, clusters: Sequence[Hashable] | None = None
 ) -> Interval:

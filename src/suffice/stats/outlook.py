@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -90,6 +91,14 @@ def predicted_chance(
     density = (mean * weight - 1.0) * np.log(points) + ((1.0 - mean) * weight - 1.0) * np.log1p(-points)
     believed = np.exp(density - density.max())
     return float((believed * reject_chance(points, ratio, bound, n, alpha, side, rough)).sum() / believed.sum())
+
+
+def settled_chance(seen: Moments, bound: float, n: int) -> float:
+    """The chance that the mean over a finite set of `n` further scores reaches `bound`, after the scores of dev: what a
+    test without a FAIL side ends in. Normal, with the error of dev and of the set."""
+    mean = seen.mean
+    variance = seen.ratio * mean * (1.0 - mean) * (1.0 / (seen.seen + 2.0) + 1.0 / n)
+    return 1.0 - NormalDist(mean, max(math.sqrt(variance), 1e-9)).cdf(bound)
 
 
 def resolution(bar: float, n: int, alpha: float, tolerances: Floats) -> float | None:

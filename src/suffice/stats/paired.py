@@ -10,6 +10,11 @@ def paired_score(first: float, second: float) -> float:
     return (second - first + 1.0) / 2.0
 
 
+def difference(score: float) -> float:
+    """The difference second - first that `paired_score` moved into [0, 1]; of their mean, the mean difference."""
+    return round(2.0 * score - 1.0, 10)
+
+
 def not_better(margin: float = 0.0) -> Null:
     """The null that PASS rejects: "the second's mean on future inputs is at most the first's minus `margin`".
 

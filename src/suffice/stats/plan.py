@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from suffice.stats.betting_plan import likely_settled, likely_shown, shown_by_ones, simulated_power
+from suffice.stats.betting_plan import equal_chance, likely_ends, likely_shown, shown_by_ones, simulated_power
 from suffice.stats.claim import Claim
 from suffice.stats.exact import Floats, Ints, Null, boundary
 from suffice.stats.ledger import TOTAL, alpha_of_try
 from suffice.stats.outlook import resolution
 from suffice.stats.passage import Passages, first_passages, pass_passages
-from suffice.stats.predict import Showing
+from suffice.stats.predict import Showing, clocked
 
 MOST_CASES = 100_000
 """Where searches for a number of cases give up."""
@@ -109,6 +109,8 @@ def certifiable(claim: Claim, least_power: float = 0.0) -> bool:
     """Whether n cases can show this claim at all: whether all right passes, and a solution whose true rate lies
     halfway between the bar and 1 passes with more than `least_power` (0 asks nothing of power).
     """
+    if claim.kind == "finite":  # its last case settles it
+        return _strong(claim, least_power)
     if not claim.exact:
         return shown_by_ones(claim.bound, claim.n, claim.alpha) and _strong(claim, least_power)
     line = boundary(claim.pass_null, claim.n, claim.alpha)
@@ -135,36 +137,72 @@ def largest_claim(n: int, alpha: float, *, exact: bool = True) -> LargestClaim:
     return LargestClaim(_largest(possible), _largest(likely))
 
 
+ON_TIME = 0.99
+"""The share of calls in time of a solution that is comfortably within its limit."""
+
+
 def cases_needed(
-    bar: float, tolerance: float, rate: float, alpha: float, least_power: float = 0.8, *, exact: bool = True
+    bar: float,
+    tolerance: float,
+    rate: float,
+    alpha: float,
+    least_power: float = 0.8,
+    *,
+    exact: bool = True,
+    fast: float | None = None,
 ) -> int | None:
     """The fewest test cases with which a solution of true rate `rate` passes with chance `least_power` (population).
 
     Exact up to the small ripples of discreteness; None when 100,000 would not do. The FAIL side runs too, so a rate
     exactly at the bar passes at most about four times in five, and one below it may never. A rough figure by betting,
-    where not `exact`.
+    where not `exact`. With a time limit (`fast`: the share of calls that it is about) a solution with `ON_TIME` of its
+    calls in time must be shown to keep it, too.
     """
     if rate <= bar - tolerance:
         return None
-    if not exact:
-        return _fewest(lambda n: likely_shown(round(bar - tolerance, 10), rate, n, alpha) >= least_power)
-    return _fewest(lambda n: power(Claim(bar, tolerance, n, alpha), rate).passes >= least_power)
+
+    def shown(bound: float, slack: float, true: float, n: int) -> float:
+        if not exact:
+            return likely_shown(round(bound - slack, 10), true, n, alpha)
+        return power(Claim(bound, slack, n, alpha), true).passes
+
+    def both(n: int) -> float:
+        rated = shown(bar, tolerance, rate, n)
+        return rated if fast is None or rated < least_power else rated * shown(fast, 0.0, ON_TIME, n)
+
+    return _fewest(lambda n: both(n) >= least_power)
+
+
+def pairs_needed(within: float, alpha: float, differing: float, chance: float) -> int | None:
+    """About the fewest cases with which a solution equal to its reference is shown to be within `within` of it with
+    at least `chance`, where they differ on a share `differing` of the cases; None when 100,000 would not do.
+    """
+    return _fewest(lambda n: equal_chance(within, n, alpha, differing, rough=True) >= chance)
 
 
 def cases_to_settle(shown: Showing, claim: Claim, least_chance: float = 0.8) -> int | None:
     """How many fresh test cases (or clusters) would settle an UNPROVEN, from what dev showed: the fewest with a
     predicted chance of at least `least_chance` that PASS or FAIL falls. None when 100,000 would not do. Without
-    coverage; a rough figure where betting decides.
+    coverage, with a time limit where dev shows times; a rough figure where betting decides.
     """
 
     def settles(n: int) -> bool:
         asked = replace(claim, n=n, coverage=None)
-        if not claim.exact:
-            return likely_settled(shown, asked) >= least_chance
-        outcome = predicted(asked, round(float(shown.totals.sum())), int(shown.cases.sum()))
-        return outcome.passes + outcome.fails >= least_chance
+        passes, fails = _likely_ends(shown, asked)
+        timed = clocked(shown)
+        if asked.timing is not None and timed is not None:
+            fast, late = _likely_ends(timed, asked.timing)
+            passes, fails = passes * fast, fails + late - fails * late
+        return passes + fails >= least_chance
 
     return _fewest(settles)
+
+
+def _likely_ends(shown: Showing, claim: Claim) -> tuple[float, float]:
+    """The predicted chances of PASS and of FAIL for the rate alone."""
+    if not claim.exact:
+        return likely_ends(shown, claim)
+    return predicted(claim, round(float(shown.totals.sum())), int(shown.cases.sum()))[:2]
 
 
 @lru_cache(maxsize=64)

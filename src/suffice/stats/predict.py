@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -11,21 +11,26 @@ import numpy as np
 from suffice.stats.claim import Claim
 from suffice.stats.clusters import cluster_score
 from suffice.stats.exact import Floats, Ints, Null
-from suffice.stats.outlook import Moments, moments, predicted_chance
+from suffice.stats.outlook import Moments, moments, predicted_chance, settled_chance
 from suffice.stats.passage import pass_passages
 
 
 class Chances(NamedTuple):
-    """The predicted chance of showing each condition of a claim with coverage, and of showing both."""
+    """The predicted chance of showing each condition of a claim; 1 where there is no such condition."""
 
     rate: float
-    share: float
-    both: float
+    share: float = 1.0  # answered
+    fast: float = 1.0  # within the time limit
+
+    @property
+    def together(self) -> float:
+        """The chance of showing all of them; they are independent given what is true of each."""
+        return self.rate * self.share * self.fast
 
     @property
     def smaller(self) -> float:
-        """The chance of the condition that is harder to show: what thresholds are chosen by."""
-        return min(self.rate, self.share)
+        """The chance of the condition that is hardest to show: what thresholds are chosen by."""
+        return min(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +38,31 @@ class Showing:
     """What dev showed, unit by unit (a case, or the counted cases of a cluster): three arrays of equal length.
 
     `totals` are the summed scores of what was answered, `answered` how many cases of the unit were, `cases` how many
-    it has.
+    it has. `time` is the same of a time limit: its totals are the calls in time, its cases those whose time is known.
     """
 
     totals: Floats
     answered: Ints
     cases: Ints
+    time: Showing | None = None
 
     def further(self, units: int, good: bool) -> Showing:
-        """With so many more units of one answered case, all right or all wrong."""
+        """With so many more units of one answered case, all right and in time, or none."""
         ones = np.ones(units, dtype=np.int64)
-        totals = np.concatenate([self.totals, np.full(units, float(good))])
-        return Showing(totals, np.concatenate([self.answered, ones]), np.concatenate([self.cases, ones]))
+        return replace(
+            self,
+            totals=np.concatenate([self.totals, np.full(units, float(good))]),
+            answered=np.concatenate([self.answered, ones]),
+            cases=np.concatenate([self.cases, ones]),
+            time=None if self.time is None else self.time.further(units, good),
+        )
 
     def spoilt(self) -> Showing:
         """With one right answer less."""
         totals = self.totals.copy()
         best = int(totals.argmax())
         totals[best] = max(totals[best] - 1.0, 0.0)
-        return Showing(totals, self.answered, self.cases)
+        return replace(self, totals=totals)
 
 
 NOTHING: Final = Showing(np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
@@ -62,18 +73,26 @@ def chances(shown: Showing, claim: Claim) -> Chances:
     """The predicted chances that `claim` ends in PASS, by the engine that will decide it.
 
     0 where nothing was seen or answered. Of exact spending see `chance` and `chance_coverage`; betting's are read from
-    tables (`outlook`).
+    tables (`outlook`). A time limit is a claim of its own about calls in time; it is left out where no time is known.
     """
     seen, answered = int(shown.cases.sum()), int(shown.answered.sum())
     if seen == 0 or (claim.coverage is not None and not answered):
         return Chances(0.0, 0.0, 0.0)
+    if claim.timing is not None:
+        timed = clocked(shown)
+        fast = 1.0 if timed is None else chances(timed, claim.timing).rate
+        return chances(shown, replace(claim, fast=None))._replace(fast=fast)
     if not claim.exact:
         return _betting(shown, claim)
     right = round(float(shown.totals.sum()))
     if claim.coverage is not None:
         return chance_coverage(right, answered, seen, claim)
-    q = chance(right, seen, claim)
-    return Chances(q, 1.0, q)
+    return Chances(chance(right, seen, claim))
+
+
+def clocked(shown: Showing) -> Showing | None:
+    """What was shown about the time; None where no call's time is known."""
+    return shown.time if shown.time is not None and shown.time.cases.any() else None
 
 
 def _betting(shown: Showing, claim: Claim) -> Chances:
@@ -82,9 +101,13 @@ def _betting(shown: Showing, claim: Claim) -> Chances:
     expected = claim.n * (int(moving.sum()) + 1) / (len(moving) + 1)
     step = math.log(1.1)  # so that thresholds share their tables
     moves = min(max(round(math.exp(step * round(math.log(expected) / step))), 1), claim.n)
-    rate = predicted_chance(moments_of(shown, claim, claim.bound), claim.bound, moves, claim.alpha)
+    seen = moments_of(shown, claim, claim.bound)
+    if claim.pass_null.finite:
+        rate = settled_chance(seen, claim.bound, claim.n)
+    else:
+        rate = predicted_chance(seen, claim.bound, moves, claim.alpha)
     share = _share_chance(shown, claim) if claim.share is not None else 1.0
-    return Chances(rate, share, rate * share)
+    return Chances(rate, share)
 
 
 def moments_of(shown: Showing, claim: Claim, bound: float) -> Moments:
@@ -118,8 +141,7 @@ def chance_coverage(right: int, answered: int, seen: int, claim: Claim) -> Chanc
     """The same for a claim with coverage, after `right` of `answered` of `seen` dev cases.
 
     The share is exact. The rate is an approximation: its test is taken to see the number of answered cases that dev
-    leads one to expect, rounded to 1/40 of n so that boundaries are shared between thresholds. `both` multiplies the
-    two, which are independent given the true rate and share.
+    leads one to expect, rounded to 1/40 of n so that boundaries are shared between thresholds.
     """
     if not 0 <= right <= answered <= seen:
         raise ValueError(f"{right} right of {answered} answered of {seen} seen is impossible")
@@ -131,4 +153,4 @@ def chance_coverage(right: int, answered: int, seen: int, claim: Claim) -> Chanc
     if claim.share is not None:
         null = Null(claim.share, claim.kind == "finite")
         share = float(pass_passages(null, claim.n, claim.alpha).after(answered, seen).sum())
-    return Chances(rate, share, rate * share)
+    return Chances(rate, share)

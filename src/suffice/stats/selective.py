@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from suffice.stats.claim import Claim
 from suffice.stats.exact import Floats, Ints
 from suffice.stats.predict import Chances, chance_coverage
-from suffice.stats.trial import Claim
 
 MAX_COVERAGE_CHANCE = 0.6
 """With no demand on coverage: the predicted chance that the most generous threshold must keep."""

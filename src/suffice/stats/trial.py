@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from suffice.stats.betting import BettingTest
-from suffice.stats.claim import ALPHA_FAIL as ALPHA_FAIL
-from suffice.stats.claim import SHARE_TOLERANCE as SHARE_TOLERANCE
-from suffice.stats.claim import Claim as Claim
-from suffice.stats.clusters import weighted
+from suffice.stats.claim import Claim
+from suffice.stats.clusters import cluster_score
 from suffice.stats.exact import Null, Side, SpendingTest, needed
 from suffice.values import Verdict
 
@@ -83,7 +81,8 @@ class _Condition:
     def _feed(self, test: SpendingTest | BettingTest, total: float, counted: int) -> bool:
         if isinstance(test, SpendingTest):
             return test.observe(total >= 1.0, counted > 0)
-        return test.observe(weighted(total, counted, self.claim.most, test.null.bound), counted > 0)
+        score = float(cluster_score(total, counted, self.claim.most, test.null.bound))
+        return test.observe(score, counted > 0)
 
 
 class Trial:
@@ -146,6 +145,11 @@ class Trial:
         if self.verdict is None and self._least_to_fail(1) == 0:  # only a free trial goes on after that
             return "FAIL"
         return self.verdict or "UNPROVEN"
+
+    @property
+    def late(self) -> bool:
+        """Whether there is a time limit that the cases so far do not show."""
+        return self._fast is not None and self._fast.shown.crossed_at is None
 
     def least_to_verdict(self, most: int = 64) -> int:
         """A number of further units below which no verdict can fall, either side; at most `most`.

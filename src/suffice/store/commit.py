@@ -83,14 +83,15 @@ class Commits:
 
 def _told(done: asyncio.Future[None], fault: Exception | None) -> None:
     loop = done.get_loop()
-    if loop is _running():
+    if loop is running_loop():
         _settle(done, fault)
         return
     with suppress(RuntimeError):  # its loop has closed, and with it whoever waited
         loop.call_soon_threadsafe(_settle, done, fault)
 
 
-def _running() -> asyncio.AbstractEventLoop | None:
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """The event loop that runs in this thread, None where none does."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:

@@ -186,8 +186,8 @@ def _read(path: Path) -> bytes:
 def test_where_a_machine_does_not_allow_isolation_it_says_what_to_do() -> None:
     if os.geteuid() != 0 or not ISOLATED or not Path("/usr/bin/setpriv").exists():
         pytest.skip("needs root, to become a user without namespaces")
-    from suffice.evals.confined.limits import UNAVAILABLE, WHY
-    from suffice.evals.confined.start import check_isolated
+    from suffice.programs.confined.limits import UNAVAILABLE, WHY
+    from suffice.programs.confined.start import check_isolated
 
     ended = subprocess.Popen([sys.executable, "-c", f"raise SystemExit({UNAVAILABLE})"])
     ended.wait()

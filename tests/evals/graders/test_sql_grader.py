@@ -29,6 +29,22 @@ def graded(query: Any, expected: Any = CATS, **settings: Any) -> Any:
     return grade.sql(**settings)(query, case(expected, {"question": "?", "schema": SCHEMA}))
 
 
+ONE_CALL = "SELECT instr(hex(zeroblob(2000000)), hex(zeroblob(1000000)) || 'b')"
+"""One call of a function that takes for ever: SQLite asks nobody in between."""
+
+
+def test_a_query_that_stays_in_one_call_is_ended_at_its_time() -> None:
+    begin = time.monotonic()
+    score = graded(ONE_CALL, timeout=0.5)
+    assert (score.value, score.reason) == (0.0, "took too long")
+    with pytest.raises(DataError, match="the expected query .* is at fault: took too long"):
+        graded(CATS, ONE_CALL, timeout=0.5)
+    with pytest.raises(DataError, match="at fault: took too long"):
+        script = f"{SCHEMA} CREATE TABLE t AS {ONE_CALL};"
+        grade.sql(timeout=0.5)(CATS, case(CATS, {"question": "?", "schema": script}))
+    assert time.monotonic() - begin < 3 * 4  # not the seconds for which a stuck process is waited for
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
@@ -89,17 +105,17 @@ ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELEC
 
 
 @pytest.mark.parametrize(
-    ("query", "reason"),
+    ("query", "seconds", "reason"),
     [
-        (f"{ENDLESS} count(*) FROM n", "took too long"),
-        (f"{ENDLESS} i FROM n", "more than 1,000 rows"),
-        ("SELECT hex(zeroblob(999999999))", "DataError: string or blob too big"),
-        (f"{ENDLESS} i, zeroblob(9999999) FROM n LIMIT 900", "took too much memory"),
+        (f"{ENDLESS} count(*) FROM n", 0.5, "took too long"),
+        (f"{ENDLESS} i FROM n", 5, "more than 1,000 rows"),
+        ("SELECT hex(zeroblob(999999999))", 5, "DataError: string or blob too big"),
+        (f"{ENDLESS} i, zeroblob(9999999) FROM n LIMIT 900", 5, "took too much memory"),
     ],
 )
-def test_a_query_without_end_or_measure_is_wrong_and_soon_over(query: str, reason: str) -> None:
+def test_a_query_without_end_or_measure_is_wrong_and_soon_over(query: str, seconds: float, reason: str) -> None:
     before = time.perf_counter()
-    assert graded(query, timeout=0.5, rows=1000).reason.startswith(reason)
+    assert graded(query, timeout=seconds, rows=1000).reason.startswith(reason)
     assert time.perf_counter() - before < 8
 
 

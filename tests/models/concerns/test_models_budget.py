@@ -196,6 +196,7 @@ def test_what_lacks_is_told_apart_from_what_is_left_and_the_hint_is_about_it() -
     assert error.hint is not None and "max_output_tokens (--max-tokens)" in error.hint
     error = refused(Budget(usd=1), Reservation(2.5, 10))
     assert "may cost $2.5000, and $1.0000 of $1 are left" in error.message
+    assert error.hint is not None and "raise the budget to $2.50 (--budget 2.50) or more" in error.hint
     error = refused(Budget(usd=9, calls=0), Reservation(0.1, 10))
     assert "0 of 0 calls are spent" in error.message and error.hint == "raise the budget's calls"
     error = refused(Budget(tokens=5), Reservation(0.1, 10))

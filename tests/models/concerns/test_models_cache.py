@@ -18,6 +18,7 @@ from typing import Any, Literal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from one_call import ask
 from pydantic import BaseModel
 from upstream_faults import Asked, Fault, Hang, Ok, Status, StreamOk, first
 
@@ -53,15 +54,6 @@ def run_in(folder: Path, **how: Any) -> Generator[tuple[Store, str]]:
 def model(up: Upstream, **options: Any) -> Model:
     """A model at the upstream that hardly waits between attempts."""
     return Model(f"{up.url}#any", **{"retry": FAST, **options})
-
-
-def ask(one: Model, *args: Any, **options: Any) -> Any:
-    """One call in an event loop of its own."""
-
-    async def call() -> Any:
-        return await one(*args, **options)
-
-    return asyncio.run(call())
 
 
 def rows(store: Store, what: str) -> list[Any]:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from one_call import ask
 from upstream_faults import Asked, Fault, Ok, Status, StreamOk, WrongJson, first
 
 import suffice as sf
@@ -39,15 +40,6 @@ TOLD = '{"error":{"message":"Could not finish the message because max_tokens or 
 def model(up: Upstream, **options: Any) -> Model:
     """A priced model at the upstream."""
     return Model(f"{up.url}#any", **{"retry": Retry(base=0.001, cap=0.01), "price": PRICE, **options})
-
-
-def ask(one: Model, text: str = "hello", **options: Any) -> Any:
-    """One call in an event loop of its own."""
-
-    async def call() -> Any:
-        return await one(text, **options)
-
-    return asyncio.run(call())
 
 
 def caps(up: Upstream) -> list[int]:

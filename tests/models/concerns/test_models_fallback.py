@@ -7,6 +7,7 @@ import time
 from typing import Any, Literal
 
 import pytest
+from one_call import ask
 from upstream_faults import (
     Asked,
     ErrorInside,
@@ -44,15 +45,6 @@ FAST = Retry(base=0.001, cap=0.01, attempts=3)
 def model(up: Upstream, **options: Any) -> Model:
     """A model at the upstream that hardly waits between attempts."""
     return Model(f"{up.url}#any", **{"retry": FAST, **options})
-
-
-def ask(one: Model, text: str = "hello", **options: Any) -> Any:
-    """One call in an event loop of its own."""
-
-    async def call() -> Any:
-        return await one(text, **options)
-
-    return asyncio.run(call())
 
 
 def streamed(one: Model) -> tuple[list[str], Any]:

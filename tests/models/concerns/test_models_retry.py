@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import pytest
+from one_call import ask, model
 from upstream_faults import (
     CutBody,
     ErrorInside,
@@ -32,7 +33,6 @@ from suffice.models.concerns.retry import Retry, waiting
 from suffice.models.model import Model
 from upstream import Upstream, upstream
 
-FAST = Retry(base=0.001, cap=0.01)
 PASSING: list[Fault] = [
     rate_limited(),
     Status(500),
@@ -46,21 +46,6 @@ PASSING: list[Fault] = [
     WrongJson(),
     WrongJson("{"),
 ]
-
-
-def model(up: Upstream, dialect: str = "openai", **options: Any) -> Model:
-    """A model at the upstream that hardly waits between attempts."""
-    name = f"{up.url}#any" if dialect == "openai" else f"anthropic+{up.origin}#any"
-    return Model(name, **{"retry": FAST, **options})
-
-
-def ask(one: Model, text: str = "hello", **options: Any) -> Any:
-    """One call in an event loop of its own."""
-
-    async def call() -> Any:
-        return await one(text, **options)
-
-    return asyncio.run(call())
 
 
 def streamed(one: Model, **options: Any) -> tuple[list[str], Any]:

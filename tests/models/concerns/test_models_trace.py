@@ -9,6 +9,7 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
+from one_call import ask
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -37,15 +38,6 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> Generator[InMemorySpanExporter]:
 def model(up: Upstream, **options: Any) -> Model:
     """A priced model at the upstream."""
     return Model(f"{up.url}#any", **{"retry": Retry(base=0.001, cap=0.01), "price": (1.0, 2.0), **options})
-
-
-def ask(one: Model, text: str, **options: Any) -> Any:
-    """One call in an event loop of its own."""
-
-    async def call() -> Any:
-        return await one(text, **options)
-
-    return asyncio.run(call())
 
 
 def only(spans: InMemorySpanExporter) -> tuple[ReadableSpan, dict[str, Any]]:

@@ -9,31 +9,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from one_call import ask, model
 from upstream_faults import Asked, ErrorInside, Ok, Status, StreamOk, first
 
 from suffice.errors import DataError, RefusedError, ReplayMiss, ServerError
 from suffice.exchange import Reply
-from suffice.models.concerns.retry import Retry
 from suffice.models.model import Model
 from suffice.models.sending.tape import record, replay
-from upstream import Upstream, upstream
-
-FAST = Retry(base=0.001, cap=0.01)
-
-
-def model(up: Upstream, dialect: str = "openai", **options: Any) -> Model:
-    """A model at the upstream."""
-    name = f"{up.url}#any" if dialect == "openai" else f"anthropic+{up.origin}#any"
-    return Model(name, **{"retry": FAST, **options})
-
-
-def ask(one: Model, text: str = "hello", **options: Any) -> Any:
-    """One call in an event loop of its own."""
-
-    async def call() -> Any:
-        return await one(text, **options)
-
-    return asyncio.run(call())
+from upstream import upstream
 
 
 def streamed(one: Model, text: str = "hello") -> tuple[list[str], Any]:

@@ -1,2 +1,1 @@
-"""Code from a stranger in processes of their own: limits, and where Linux allows it namespaces. `graders.code` and
-`graders.sql` use it."""
+"""What runs inside of a confined process (`programs.confined`) for the graders `code` and `sql`."""

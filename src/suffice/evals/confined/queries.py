@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import sqlite3
 import sys
 import time
@@ -19,6 +20,8 @@ _ALLOWED: Final = {
     sqlite3.SQLITE_FUNCTION,
     sqlite3.SQLITE_RECURSIVE,
 }
+TOO_LONG: Final = "took too long"
+_GRACE: Final = 0.25  # seconds over its time after which the system ends what SQLite cannot: a single call
 _LONGEST: Final = 10_000_000  # bytes of one value
 _INNER: Final = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/|\([^()]*\)", re.DOTALL)
 _ORDERED: Final = re.compile(r"\border\s+by\b", re.IGNORECASE)
@@ -26,15 +29,24 @@ Row = tuple[Any, ...]
 
 
 def main() -> None:
-    """Read {"database", "script", "expected", "query", "seconds", "rows", "ordered"} from stdin, say the comparison."""
+    """Read {"database", "script", "expected", "query", "seconds", "rows", "ordered"} from stdin, say the comparison.
+
+    An alarm that nobody handles ends the process at its time."""
     told = json.loads(sys.stdin.buffer.read())
-    sys.stdout.write(json.dumps(compared(told)))
-    sys.stdout.flush()
+    signal.setitimer(signal.ITIMER_REAL, told["seconds"] + _GRACE)
+    _say(compared(told))
     os._exit(0)
+
+
+def _say(what: dict[str, Any]) -> None:
+    """A line: the last one counts, so what is said before a query runs holds where that ends this process."""
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
 
 
 def compared(told: dict[str, Any]) -> dict[str, Any]:
     """{"right", "reason"}; {"broken": reason} where the database or the expected query is at fault."""
+    _say({"broken": TOO_LONG})
     try:
         connection = _opened(told["database"], told["script"], told["seconds"])
         expected = told["expected"]
@@ -47,6 +59,7 @@ def compared(told: dict[str, Any]) -> dict[str, Any]:
             want = [tuple(row.values()) if isinstance(row, dict) else tuple(row) for row in given]
     except (sqlite3.Error, MemoryError, ValueError, TypeError) as error:
         return {"broken": _said(error)}
+    _say({"right": False, "reason": TOO_LONG})
     try:
         got = _rows(connection, told["query"], told)
     except (sqlite3.Error, sqlite3.Warning, MemoryError, ValueError) as error:
@@ -125,7 +138,7 @@ def _shown(row: Row) -> str:
 
 def _said(error: Exception) -> str:
     if isinstance(error, sqlite3.OperationalError) and str(error) == "interrupted":
-        return "took too long"
+        return TOO_LONG
     if isinstance(error, MemoryError):
         return "took too much memory"
     return (str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}")[:300]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from suffice.arguments import is_path
 from suffice.errors import DataError
 from suffice.evals.foreign import deepeval, inspect_ai, lm_eval, promptfoo, pydantic_evals
 from suffice.evals.foreign.decoding import keys_of, read_bytes
@@ -20,7 +21,7 @@ def read_runs(path: str | Path) -> list[Run] | None:
     and place where the file is damaged, unfinished, too large, or not what the tool writes.
     """
     file = Path(path)
-    if not file.is_file():
+    if not is_path(file) or not file.is_file():
         return None
     head = _head(file)
     if head.startswith(ZIP):

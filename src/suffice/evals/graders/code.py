@@ -13,22 +13,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from suffice.errors import UsageError
-from suffice.evals.confined.limits import Limits
-from suffice.evals.confined.start import check_isolated, end, place, start
+from suffice.arguments import validated
 from suffice.evals.graders.forms import as_text, several
 from suffice.evals.graders.grader import Grader, built
-from suffice.evals.shown import one_line
+from suffice.programs.confined.limits import Limits
+from suffice.programs.confined.start import Mebibytes, Seconds, check_isolated, end, place, start
+from suffice.shown import one_line
 from suffice.values import Case, Json, Score
 
 _FENCED = re.compile(r"(?ms)^[ \t]*```[^\n`]*\n(.*?)^[ \t]*```")
 _ANSWER = "Answer with Python code alone: the whole program, with nothing around it."
 
 
+@validated
 def code(
     *,
-    timeout: float = 10.0,
-    memory: int = 512,
+    timeout: Seconds = 10.0,
+    memory: Mebibytes = 512,
     partial: bool = False,
     isolated: bool = True,
     prompt: str = "prompt",
@@ -46,13 +47,12 @@ def code(
     for all tests of a case together; `memory` in MiB for a process.
 
     What is covered: on Linux 5.12 or newer both have no network, no file but a read-only Python and system libraries,
-    64 MiB to write in that are gone afterwards, no environment, 8 processes, and see no process of yours. Not covered:
-    faults of the kernel itself, and the memory of eight processes together. Where a machine does not allow this,
-    grading stops with a UsageError; `isolated=False` then runs with the limits alone, and the code can reach the
-    network and all that you can reach. Raises UsageError for limits that allow nothing.
+    64 MiB to write in that are gone afterwards, no environment, 8 processes with `memory` MiB together, see no process
+    of yours, and the system calls that lead around this fail. Not covered: faults of the kernel itself. Where a machine
+    does not allow this, grading stops with a UsageError; `isolated=False` then runs with the limits alone (on Linux
+    also without sockets), and the code can reach all that you can reach. Raises UsageError for limits that allow
+    nothing.
     """
-    if not 0 < timeout <= 3600 or not memory >= 64:
-        raise UsageError("a timeout is more than 0 and at most 3600 seconds, the memory at least 64 MiB")
     limits = Limits(seconds=timeout, memory=memory, isolated=isolated)
 
     def fn(output: Any, case: Case) -> Score:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from suffice.errors import UsageError
-from suffice.evals.calendar_dates import ORDERS, Day, Order, read_dates
+from suffice.arguments import validated
+from suffice.evals.calendar_dates import Day, Order, read_dates
 from suffice.evals.graders.grader import Grader, built, right_or_wrong
-from suffice.evals.shown import shown
+from suffice.shown import shown
 from suffice.values import Case, Json, Score
 
 
+@validated
 def date(*, order: Order | None = None) -> Grader:
     """Right where both are the same day, month or year, as far as the expected value is written.
 
@@ -19,8 +20,6 @@ def date(*, order: Order | None = None) -> Grader:
     passed over). `order` ("DMY", "MDY", "YMD") says how numbers alone are read; without it "03/04/2018" is two
     dates, which is never right, and the reason says so. Raises UsageError for another order.
     """
-    if order is not None and order not in ORDERS:
-        raise UsageError(f"order must be {', '.join(ORDERS)}, not {order!r}", hint='order="DMY" where the day is first')
 
     def fn(output: Any, case: Case) -> Score:
         want, got = read_dates(case.expected, order), read_dates(output, order)

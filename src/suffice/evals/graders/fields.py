@@ -9,21 +9,23 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, cast
 
+from suffice.arguments import NotNegative, validated
 from suffice.errors import UsageError
 from suffice.evals.graders.aligning import aligned
 from suffice.evals.graders.forms import read_object
-from suffice.evals.graders.grader import Grader, built, right_or_wrong, within
+from suffice.evals.graders.grader import Grader, Inner, built, right_or_wrong, within
+from suffice.evals.graders.places import differs_at, fault_at, listed_faults, step_to
 from suffice.evals.numerals import read_number
-from suffice.evals.shown import counted, shown
+from suffice.shown import counted, shown
 from suffice.values import Case, Json, Score, folded
 
 _STEP: Final = re.compile(r"\[\*\]|\[\"(?P<quoted>[^\"]*)\"\]|\.?(?P<name>[^.\[\]\"]+)")
-_WORD: Final = re.compile(r"[^\W\d]\w*")
-Compare = Mapping[str, Grader]
+Compare = Mapping[str, Inner]
 
 
+@validated
 def fields(
-    *, tolerance: float = 0.0, partial: bool = False, extra: bool = True, compare: Compare | None = None
+    *, tolerance: NotNegative = 0.0, partial: bool = False, extra: bool = True, compare: Compare | None = None
 ) -> Grader:
     """Right where every expected field is: texts by `text`, numbers within `tolerance`, lists item by item.
 
@@ -44,17 +46,18 @@ def fields(
         firsts = (next(_faults(how, w, g, f"${step}", _inner("", step)), "") for step, w, g in pairs)
         faults = [fault for fault in firsts if fault]
         wrong = len(faults)
-        faults += [] if extra and isinstance(want, dict) else [_at(f"${step}", "not expected") for step in surplus]
+        faults += [] if extra and isinstance(want, dict) else [fault_at(f"${step}", "not expected") for step in surplus]
         if not faults:
             return Score(1.0, f"all {counted(len(pairs), 'field')} right")
         total = max(1, len(pairs) + len(faults) - wrong)
-        return Score(within((total - len(faults)) / total) if partial else 0.0, _told(faults))
+        return Score(within((total - len(faults)) / total) if partial else 0.0, listed_faults(faults))
 
     settings: dict[str, Any] = {"tolerance": tolerance, "partial": partial, "extra": extra}
     return _with(built("fields", _shallow(fn), graded=partial, **settings, **_identities(by)), by)
 
 
-def fields_f1(*, tolerance: float = 0.0, ordered: bool = True, compare: Compare | None = None) -> Grader:
+@validated
+def fields_f1(*, tolerance: NotNegative = 0.0, ordered: bool = True, compare: Compare | None = None) -> Grader:
     """F1 of the fields, nested ones and those in lists of objects included: twice what is right over the number of
     values expected plus the number given.
 
@@ -75,7 +78,7 @@ def fields_f1(*, tolerance: float = 0.0, ordered: bool = True, compare: Compare 
         value = within(2 * tally.hits / (tally.wanted + tally.given))
         shares = [f"{name} {tally.hits:.3g}/{n}" for name, n in (("precision", tally.given), ("recall", tally.wanted))]
         figures = f"F1 {value:.3g} ({', '.join(shares)})"
-        return Score(value, "; ".join([figures, *([_told(tally.faults)] if tally.faults else [])]))
+        return Score(value, "; ".join([figures, *([listed_faults(tally.faults)] if tally.faults else [])]))
 
     settings: dict[str, Any] = {"tolerance": tolerance, "ordered": ordered}
     return _with(built("fields_f1", _shallow(fn), graded=True, **settings, **_identities(by)), by)
@@ -109,16 +112,16 @@ def _faults(how: _How, want: Json, got: Json, place: str, path: str) -> Iterator
     """What is wrong of one expected value by `fields`, each as "$.path: …"; nothing where all is right."""
     if how.own(path) or not _holds(want):
         if how.leaf(want, got, path) < 1:
-            yield _differ(place, want, got)
+            yield differs_at(place, want, got)
         return
     if not _comparable(got, want):
-        yield _differ(place, want, got)
+        yield differs_at(place, want, got)
         return
     pairs, surplus = _paired(got, want)
     for step, w, g in pairs:
         yield from _faults(how, w, g, f"{place}{step}", _inner(path, step))
     if isinstance(want, list):
-        yield from (_at(f"{place}{step}", "not expected") for step in surplus)
+        yield from (fault_at(f"{place}{step}", "not expected") for step in surplus)
 
 
 @dataclass(slots=True)
@@ -150,25 +153,25 @@ class _Walk:
             return self._one_sided(want, got, place)
         if self.how.own(path) or not (_holds(want) or _holds(got)):
             value = self.how.leaf(want, got, path)
-            return _Tally(value, 1, 1, [] if value >= 1 else [_differ(place, want, got)])
+            return _Tally(value, 1, 1, [] if value >= 1 else [differs_at(place, want, got)])
         if isinstance(want, dict) and isinstance(got, dict):
             return self._objects(cast("dict[str, Json]", want), cast("dict[str, Json]", got), place, path)
         if isinstance(want, list) and isinstance(got, list):
             return self._lists(cast("list[Json]", want), cast("list[Json]", got), place, path)
         wanted, given = _values(want), _values(got)
-        return _Tally(0.0, wanted, given, [_differ(place, want, got)] if wanted + given else [])
+        return _Tally(0.0, wanted, given, [differs_at(place, want, got)] if wanted + given else [])
 
     def _one_sided(self, want: Json, got: Json, place: str) -> _Tally:
         wanted, given = _values(want), _values(got)
         if not wanted and not given:
             return _Tally()
         fault = f"missing, expected {shown(want)}" if wanted else f"not expected, got {shown(got)}"
-        return _Tally(0.0, wanted, given, [_at(place, fault)])
+        return _Tally(0.0, wanted, given, [fault_at(place, fault)])
 
     def _objects(self, want: dict[str, Json], got: dict[str, Json], place: str, path: str) -> _Tally:
         total = _Tally()
         for name in dict.fromkeys((*want, *got)):
-            step = _step(name)
+            step = step_to(name)
             total.add(self.tally(want.get(name), got.get(name), f"{place}{step}", _inner(path, step)))
         return total
 
@@ -213,27 +216,15 @@ def _paired(got: Json, want: Json) -> tuple[list[tuple[str, Json, Json]], list[s
     """Step, wanted and got for every expected field or item, and the steps of what came on top."""
     if isinstance(want, dict):
         wanted, have = cast("dict[str, Json]", want), cast("dict[str, Json]", got)
-        return [(_step(n), w, have.get(n)) for n, w in wanted.items()], [_step(n) for n in have if n not in wanted]
+        return [(step_to(n), w, have.get(n)) for n, w in wanted.items()], [step_to(n) for n in have if n not in wanted]
     wants, haves = cast("list[Json]", want), cast("list[Json]", got)
     pairs = [(f"[{i}]", w, haves[i] if i < len(haves) else None) for i, w in enumerate(wants)]
     return pairs, [f"[{i}]" for i in range(len(wants), len(haves))]
 
 
-def _step(name: str) -> str:
-    return f".{name}" if _WORD.fullmatch(name) else f'["{name}"]'
-
-
 def _inner(path: str, step: str) -> str:
     """The path one step down, as `compare` names it: any item of a list is [*]."""
     return f"{path}{'[*]' if step[1:-1].isdigit() else step}".removeprefix(".")
-
-
-def _differ(place: str, want: Json, got: Json) -> str:
-    return _at(place, f"expected {shown(want)}, got {shown(got)}")
-
-
-def _at(place: str, fault: str) -> str:
-    return f"{shown(place, 100)}: {fault}"
 
 
 def _paths(compare: Compare | None) -> Compare:
@@ -243,10 +234,8 @@ def _paths(compare: Compare | None) -> Compare:
         steps = list(_STEP.finditer(said.removeprefix("$")))
         if not steps or "".join(s[0] for s in steps) != said.removeprefix("$"):
             raise UsageError(f"{shown(said)} is no path of a field", hint='for example "total", "items[*].price"')
-        if not isinstance(cast(object, grader), Grader):
-            raise UsageError(f"what compares {shown(said)} is no grader", hint="sf.grade.number(0.01)")
         names = [s["quoted"] if s["quoted"] is not None else s["name"] for s in steps]
-        made["".join("[*]" if n is None else _step(n) for n in names).removeprefix(".")] = grader
+        made["".join("[*]" if n is None else step_to(n) for n in names).removeprefix(".")] = grader
     return made
 
 
@@ -267,8 +256,3 @@ def _shallow(fn: Callable[[Any, Case], Score]) -> Callable[[Any, Case], Score]:
             return Score(0.0, "nested too deeply to be compared")
 
     return run
-
-
-def _told(faults: list[str]) -> str:
-    more = f"; and {len(faults) - 3} more" if len(faults) > 3 else ""
-    return "; ".join(faults[:3]) + more

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
+from suffice.arguments import Rule, check_fields
 from suffice.evals.kinds import Kind
-from suffice.evals.shown import shown
+from suffice.shown import shown
 from suffice.values import ABSTAIN, Answer, Case, Json, Score, content_hash
 
 
@@ -35,10 +36,17 @@ class Grader:
     answer: str = field(default="", compare=False)
     check: Callable[[Json], None] | None = field(default=None, compare=False)
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
     def __call__(self, output: Any, case: Case) -> Score:
         """The score of one output. Raises SolutionError where a user's own function fails."""
         value: Any = output.value if isinstance(output, Answer) else output
         return Score(0.0, "handed on") if value is ABSTAIN else self.fn(value, case)
+
+
+Inner = Annotated[Grader, Rule(lambda v: True, "a Grader", "sf.grade.number(0.01)")]
+"""A grader within another."""
 
 
 def built(name: str, fn: Callable[[Any, Case], Score], *, graded: bool = False, **settings: Any) -> Grader:

@@ -8,9 +8,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from suffice.arguments import validated
 from suffice.evals.graders.forms import as_label, as_text, jsoned
 from suffice.evals.graders.grader import Grader, built, right_or_wrong
-from suffice.evals.shown import counted, shown
+from suffice.shown import counted, shown
 from suffice.values import Case, Json, Score, folded
 
 _OPTION = re.compile(r"(?m)^[ \t]*\(?([A-Z])[).:][ \t]+(.+?)[ \t]*$")
@@ -18,6 +19,7 @@ _LETTER = re.compile(r"[(\[]?([A-Za-z])[)\].:]?")
 _LETTERED = re.compile(r"(?:\(([A-Za-z])\)|\[([A-Za-z])\]|([A-Za-z])[).:])\s+(\S.*)", re.DOTALL)
 
 
+@validated
 def label(labels: Sequence[Json] = ()) -> Grader:
     """Right where the answer is the expected label, whatever the case and white space.
 
@@ -38,6 +40,7 @@ def label(labels: Sequence[Json] = ()) -> Grader:
     return dataclasses.replace(made, settings={"labels": tuple(labels)} if labels else {}, kind="label")
 
 
+@validated
 def choice(choices: str = "choices") -> Grader:
     """Right where the answer names the expected option by letter ("B", "(b)", "B.") or by its text ("b) foo", "foo").
 

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
-from suffice.errors import UsageError
+from suffice.arguments import Rule, validated
 from suffice.evals.graders.aligning import aligned
 from suffice.evals.graders.forms import as_label, jsoned, read_object
-from suffice.evals.graders.grader import Grader, built, within
+from suffice.evals.graders.grader import Grader, Inner, built, within
 from suffice.evals.sequences import common_length
-from suffice.evals.shown import counted, listed
+from suffice.shown import counted, listed
 from suffice.values import Case, Json, Score
 
+Separator = Annotated[str, Rule(lambda v: v != "", "a text that is not empty", 'separator=","')]
 
-def list_f1(*, ordered: bool = False, separator: str | None = None, item: Grader | None = None) -> Grader:
+
+@validated
+def list_f1(*, ordered: bool = False, separator: Separator | None = None, item: Inner | None = None) -> Grader:
     """F1 of the items of a list: twice those in common over the number expected plus the number given.
 
     An item that is given twice counts twice. `ordered=True` counts the longest common subsequence instead. Items are
     compared as labels, or by the grader `item`, whose score is how far an item counts. A text is read as a JSON list,
     else split at `separator`, else it is one item. Two empty lists score 1.
     """
-    if separator == "":
-        raise UsageError("separator must not be empty", hint='separator=","')
 
     def fn(output: Any, case: Case) -> Score:
         want, got = _items(case.expected, separator), _items(output, separator)

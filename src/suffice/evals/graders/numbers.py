@@ -6,27 +6,23 @@ import dataclasses
 from decimal import Decimal
 from typing import Any
 
-from suffice.errors import UsageError
+from suffice.arguments import NotNegative, validated
 from suffice.evals.graders.grader import Grader, built, right_or_wrong
 from suffice.evals.numerals import Find, Number, read_number
 from suffice.evals.quantities import read_quantity, registry
-from suffice.evals.shown import shown
+from suffice.shown import shown
 from suffice.values import Case, Json, Score
 
 _NINE_DIGITS = Decimal("1e-9")  # what is lost where a unit is no short decimal of another
 
 
-def number(tolerance: float = 0.0, *, relative: float = 0.0, find: Find = "whole") -> Grader:
+@validated
+def number(tolerance: NotNegative = 0.0, *, relative: NotNegative = 0.0, find: Find = "whole") -> Grader:
     """Right where the numbers differ by at most `tolerance`, or `relative` times the expected one, reckoned exactly.
 
     How texts are read: `numerals.read_number` ("1,234.50", "$3", "−4"; find="last" takes the last number in a longer
     text). "12%" agrees with 12 and with 0.12 where the other side has no percent sign.
     """
-    for name, value in (("tolerance", tolerance), ("relative", relative)):
-        if not 0 <= value < float("inf"):
-            raise UsageError(f"{name} must be a number of at least 0, not {value!r}")
-    if find not in ("whole", "last"):
-        raise UsageError(f'find must be "whole" or "last", not {find!r}')
     absolute, ratio = Decimal(str(tolerance)), Decimal(str(relative))
 
     def fn(output: Any, case: Case) -> Score:
@@ -43,15 +39,13 @@ def number(tolerance: float = 0.0, *, relative: float = 0.0, find: Find = "whole
     return dataclasses.replace(made, kind="number")
 
 
-def quantity(tolerance: float = 0.0, *, relative: float = 0.0) -> Grader:
+@validated
+def quantity(tolerance: NotNegative = 0.0, *, relative: NotNegative = 0.0) -> Grader:
     """Right where both are the same amount, whatever the unit: "12.5 kg" is "12500 g", "1 mile" is "5280 ft".
 
     `tolerance` is in the unit of the expected value, `relative` a share of it; nine digits are always enough. How
     quantities are read: `quantities.read_quantity`, by Pint's names. Raises MissingExtra where Pint is not installed.
     """
-    for name, value in (("tolerance", tolerance), ("relative", relative)):
-        if not 0 <= value < float("inf"):
-            raise UsageError(f"{name} must be a number of at least 0, not {value!r}")
     registry()
     absolute, ratio = Decimal(str(tolerance)), max(Decimal(str(relative)), _NINE_DIGITS)
 

@@ -8,31 +8,29 @@ import importlib
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
-from suffice.errors import MissingExtra, UsageError
+from suffice.arguments import Rule, Share, validated
+from suffice.errors import MissingExtra
 from suffice.evals.graders.forms import as_text, plain_text, several
 from suffice.evals.graders.grader import Grader, built, within
 from suffice.evals.sequences import common_length, edit_distance
-from suffice.evals.shown import counted, shown
+from suffice.shown import counted, shown
 from suffice.values import Case, Score
 
 Unit = Literal["characters", "words"]
 Rouge = Literal["rouge1", "rouge2", "rougeL"]
-_ROUGES: tuple[Rouge, ...] = ("rouge1", "rouge2", "rougeL")
+WordOrder = Annotated[int, Rule(lambda v: 0 <= v <= 6, "a whole number from 0 to 6", "0 is chrF, 2 is chrF++")]
 _NO_WORD = re.compile(r"[^a-z0-9]+")
 
 
-def levenshtein(*, by: Unit = "characters", threshold: float = 0.0, ignore_case: bool = True) -> Grader:
+@validated
+def levenshtein(*, by: Unit = "characters", threshold: Share = 0.0, ignore_case: bool = True) -> Grader:
     """1 minus the edit distance (insertions, deletions, substitutions) over the length of the longer text.
 
     Counted in characters or words, after Unicode NFKC and with white space collapsed. A score below `threshold` is 0
     (0.5 makes it ANLS). Raises UsageError for another unit or a threshold outside [0, 1].
     """
-    if by not in ("characters", "words"):
-        raise UsageError(f'by must be "characters" or "words", not {by!r}')
-    if not 0 <= threshold <= 1:
-        raise UsageError(f"threshold must be a share between 0 and 1, not {threshold!r}")
 
     def normal(value: Any) -> Sequence[str]:
         text = plain_text(value, ignore_case=ignore_case)
@@ -54,14 +52,13 @@ def levenshtein(*, by: Unit = "characters", threshold: float = 0.0, ignore_case:
     return _texts(built("levenshtein", fn, graded=True, by=by, threshold=threshold, ignore_case=ignore_case))
 
 
+@validated
 def rouge(variant: Rouge = "rougeL") -> Grader:
     """ROUGE F1 (Lin 2004): words in common ("rouge1"), pairs of words ("rouge2") or words in one order ("rougeL").
 
     The figures are those of the package rouge-score without a stemmer: words are runs of a to z and 0 to 9, so texts
     in other scripts have none (use `chrf`). Raises UsageError for another variant.
     """
-    if variant not in _ROUGES:
-        raise UsageError(f"the variant must be one of {', '.join(_ROUGES)}, not {variant!r}")
 
     def fn(output: Any, case: Case) -> Score:
         got = _words(output)
@@ -88,13 +85,12 @@ def bleu() -> Grader:
     return _measured("bleu", "BLEU", measure)
 
 
-def chrf(*, word_order: int = 0) -> Grader:
+@validated
+def chrf(*, word_order: WordOrder = 0) -> Grader:
     """chrF of sacrebleu (character n-grams to 6, recall counts twice), over 100; `word_order=2` is chrF++.
 
     Raises MissingExtra without sacrebleu.
     """
-    if word_order not in range(7):
-        raise UsageError(f"word_order must be 0 to 6, not {word_order!r}", hint="0 is chrF, 2 is chrF++")
     measure = _sacrebleu("CHRF", word_order=word_order)
     return _measured("chrf", "chrF" + "+" * min(word_order, 2), measure, word_order=word_order)
 

@@ -5,30 +5,34 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any, cast
 
-from suffice.errors import DataError, UsageError
-from suffice.evals.confined.limits import Limits
-from suffice.evals.confined.start import end, place, start
+from suffice.arguments import AnyPath, Count, validated
+from suffice.errors import DataError
+from suffice.evals.confined.queries import TOO_LONG
 from suffice.evals.graders.forms import as_text
 from suffice.evals.graders.grader import Grader, built
-from suffice.evals.shown import one_line, shown
+from suffice.programs.confined.limits import Limits
+from suffice.programs.confined.start import Seconds, end, place, start
+from suffice.shown import one_line, shown
 from suffice.values import Case, Json, Score, content_hash
 
 _FENCED = re.compile(r"(?s)```[^\n`]*\n(.*?)```")
 _SUFFIXES = (".sqlite", ".db", ".sqlite3")
 
 
+@validated
 def sql(
-    database: str | Path | None = None,
+    database: AnyPath | None = None,
     *,
     column: str = "db_id",
     schema: str = "schema",
     ordered: bool | None = None,
-    timeout: float = 5.0,
-    rows: int = 100_000,
+    timeout: Seconds = 5.0,
+    rows: Count = 100_000,
 ) -> Grader:
     """Right where the query that a model wrote gives the expected rows on SQLite.
 
@@ -42,8 +46,6 @@ def sql(
     A query is wrong that takes longer than `timeout` seconds, 512 MiB, or gives more than `rows` rows. Raises
     DataError for a case whose own query fails, and where a database is missing.
     """
-    if not 0 < timeout <= 3600 or rows < 1:
-        raise UsageError("a timeout is more than 0 and at most 3600 seconds, and rows at least 1")
     where = None if database is None else Path(database).expanduser().absolute()
     held = None if where is None else _held(where)
 
@@ -80,21 +82,20 @@ def sql(
 
 def _run(told: dict[str, Any], seconds: float) -> dict[str, Any]:
     """What `confined.queries` says. Its process sees files, because no SQL that it runs can."""
-    limits = Limits(seconds=2 * seconds + 1, isolated=False)
+    limits = Limits(seconds=seconds + 2, isolated=False)
     with place() as folder:
         process = start(
             "suffice.evals.confined.queries", limits, folder / "query", stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         try:
-            said, _ = process.communicate(json.dumps(told).encode(), timeout=2 * seconds + 5)
+            said, _ = process.communicate(json.dumps(told).encode(), timeout=seconds + 10)  # it begins late, maybe
         except subprocess.TimeoutExpired:
-            return {"right": False, "reason": "took too long"}
+            return {"right": False, "reason": TOO_LONG}
         finally:
             end(process)
-    try:
-        return cast("dict[str, Any]", json.loads(said))
-    except ValueError:
+    if process.returncode not in (0, -signal.SIGALRM):
         return {"right": False, "reason": "the query ended its process: too much memory, most likely"}
+    return cast("dict[str, Any]", json.loads(said.splitlines()[-1]))
 
 
 def _file(where: Path, case: Case, column: str) -> Path:

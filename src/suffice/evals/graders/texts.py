@@ -8,10 +8,11 @@ import string
 import unicodedata
 from typing import Any
 
+from suffice.arguments import validated
 from suffice.evals import pattern as patterns
 from suffice.evals.graders.forms import as_text, jsoned, plain_text, same, several
 from suffice.evals.graders.grader import Grader, built, right_or_wrong
-from suffice.evals.shown import listed, shown
+from suffice.shown import listed, shown
 from suffice.values import Case, Json, Score
 
 _PUNCTUATION = dict.fromkeys(map(ord, string.punctuation))
@@ -27,6 +28,7 @@ def exact() -> Grader:
     return built("exact", fn)
 
 
+@validated
 def text(*, ignore_case: bool = True, ignore_punctuation: bool = False) -> Grader:
     """Right where the texts agree after Unicode NFKC, with white space collapsed; case and punctuation as said."""
 
@@ -41,6 +43,7 @@ def text(*, ignore_case: bool = True, ignore_punctuation: bool = False) -> Grade
     return built("text", fn, ignore_case=ignore_case, ignore_punctuation=ignore_punctuation)
 
 
+@validated
 def contains(*, ignore_case: bool = True) -> Grader:
     """Right where the output contains the expected text; where it is a list, all of its texts."""
 
@@ -55,6 +58,7 @@ def contains(*, ignore_case: bool = True) -> Grader:
     return built("contains", fn, ignore_case=ignore_case)
 
 
+@validated
 def regex(pattern: str | None = None, *, ignore_case: bool = False) -> Grader:
     """Right where the pattern (else the expected text, read as one) occurs in the first 20,000 characters.
 

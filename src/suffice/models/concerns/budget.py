@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -11,8 +12,8 @@ from typing import Final
 
 from suffice.errors import BudgetError, UsageError
 from suffice.models.concerns.waiting import Place, wake
-from suffice.models.numbers import is_number
 from suffice.models.standing import standing
+from suffice.numbers import is_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +34,12 @@ class Amounts:
 
 
 HINTS: Final = {
-    "usd": "raise the budget, lower max_output_tokens (--max-tokens), or name a cheaper model",
+    "usd": "raise the budget to ${least} (--budget {least}) or more, lower max_output_tokens (--max-tokens), or name a "
+    "cheaper model",
     "calls": "raise the budget's calls",
-    "tokens": "raise the budget's tokens, or lower max_output_tokens (--max-tokens)",
+    "tokens": "raise the budget's tokens to {least} or more, or lower max_output_tokens (--max-tokens)",
 }
-"""What to do where this is what lacks."""
+"""What to do where this is what lacks; `least` is the budget that would have allowed the attempt."""
 MOST: Final = 1e12  # of anything that a budget counts; it keeps the sums exact, and refuses inf and nan
 
 
@@ -100,7 +102,7 @@ class Budget:
                     return
                 never = self._lacking(wanted, ())  # as if all that is held were given back
                 if never or standing.get():
-                    raise self._refused(*(never or lacking), held=never is None)
+                    raise self._refused(wanted, *(never or lacking), held=never is None)
                 loop = asyncio.get_running_loop()
                 place = (loop, loop.create_future())
                 self._waiting.append(place)
@@ -110,6 +112,13 @@ class Budget:
                 with self._lock:
                     if place in self._waiting:
                         self._waiting.remove(place)
+
+    def check(self, wanted: Reservation) -> None:
+        """Raise BudgetError where what is not spent yet does not pay for `wanted`. Holds nothing back. Any thread."""
+        with self._lock:
+            lacking = self._lacking(wanted, ())
+            if lacking is not None:
+                raise self._refused(wanted, *lacking, held=False)
 
     def settle(self, held: Reservation, usd: float | None, tokens: int | None) -> None:
         """An attempt has ended: what it cost is spent (all that was held where nobody knows), the rest is free."""
@@ -154,9 +163,19 @@ class Budget:
             return "usd", f"it may cost {cost}, and {left} of ${self.usd:g} are left{before}"
         return None
 
-    def _refused(self, what: str, lacking: str, held: bool) -> BudgetError:
+    def _refused(self, wanted: Reservation, what: str, lacking: str, held: bool) -> BudgetError:
         others = f", part of it held for {len(self._held):,} other attempts that it cannot wait for" if held else ""
-        return BudgetError(f"the budget allows no further attempt: {lacking}{others}", hint=HINTS[what])
+        least = (
+            f"{self.spent_tokens + wanted.tokens:,}" if what == "tokens" else _up(self.spent_usd + (wanted.usd or 0))
+        )
+        message, hint = f"the budget allows no further attempt: {lacking}{others}", HINTS[what].format(least=least)
+        return BudgetError(message, hint=hint, budget=self, wanted=wanted)
+
+
+def _up(usd: float) -> str:
+    """Dollars rounded up: to cents, and below ten cents to two digits that count."""
+    places = 2 if usd >= 0.1 or usd == 0 else 1 - math.floor(math.log10(usd))
+    return f"{math.ceil(usd * 10**places - 1e-9) / 10**places:.{places}f}"
 
 
 def _apart(one: float, other: float) -> tuple[str, str]:

@@ -16,8 +16,8 @@ from suffice.exchange import Reply, Request
 from suffice.models.concerns.waiting import Place, wake
 from suffice.models.dialects.faults import RateLimits, rate_limits
 from suffice.models.flow import Call, Flow
-from suffice.models.numbers import is_number
 from suffice.models.standing import standing
+from suffice.numbers import is_number
 
 START: Final = 32.0  # calls at once before anything is known
 FLOOR: Final = 4.0  # never fewer

@@ -25,8 +25,18 @@ def reply_to_json(reply: Reply[str]) -> Json:
         "model": reply.model,
         "guarantee": reply.guarantee,
         "kept": to_builtins(reply.kept),
-        "logprobs": [[p.token, p.logprob, *([p.data.hex()] if p.data else [])] for p in reply.logprobs],
+        "logprobs": [_logprob_json(p) for p in reply.logprobs],
     }
+
+
+def _logprob_json(p: TokenLogprob) -> Json:
+    """As short as it can be: most tokens show what they are, and have no others."""
+    data = [p.data.hex()] if p.data else [None] if p.others else []
+    return [p.token, p.logprob, *data, *([[list(other) for other in p.others]] if p.others else [])]
+
+
+def _logprob(token: str, logprob: float, data: str | None = None, others: Any = ()) -> TokenLogprob:
+    return TokenLogprob(token, logprob, bytes.fromhex(data) if data else None, tuple((t, p) for t, p in others))
 
 
 def reply_from_json(value: Json) -> Reply[str]:
@@ -46,6 +56,6 @@ def reply_from_json(value: Json) -> Reply[str]:
         model=told["model"],
         guarantee=told["guarantee"],
         kept=Kept(**told["kept"]) if told.get("kept") else None,
-        logprobs=tuple(TokenLogprob(token, p, *map(bytes.fromhex, data)) for token, p, *data in told["logprobs"]),
+        logprobs=tuple(_logprob(*p) for p in told["logprobs"]),
         cached=True,
     )

@@ -11,7 +11,7 @@ from typing import Final
 from suffice.errors import CallError, UsageError
 from suffice.exchange import Reply, Request
 from suffice.models.flow import Call, Flow
-from suffice.models.numbers import DAY, is_number, is_whole
+from suffice.numbers import DAY, is_number, is_whole
 
 SPARE: Final = 2  # times in a row that nobody is reached before a fallback is asked
 LEAST: Final = 0.001  # seconds; a wait of 0 would never let another task run

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
+from suffice.store.commit import running_loop
+
 Place = tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]
 """Where one caller waits: on its own loop, which may run in any thread."""
 
 
 def wake(places: Iterable[Place]) -> list[Place]:
     """Let these go on; those that cannot, because their loop has closed. To be called without a lock held."""
-    here = _running()
+    here = running_loop()
     elsewhere: dict[asyncio.AbstractEventLoop, list[Place]] = {}
     for place in places:
         if place[0] is here:
@@ -25,13 +27,6 @@ def wake(places: Iterable[Place]) -> list[Place]:
         except RuntimeError:  # it has closed, and with it went everybody who waited there
             gone += theirs
     return gone
-
-
-def _running() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
 
 
 def _done(places: Iterable[Place]) -> None:

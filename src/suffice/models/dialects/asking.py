@@ -9,6 +9,7 @@ from typing import Final
 from suffice.errors import UsageError
 from suffice.exchange import Message, OutputSpec, Request
 from suffice.models.dialects.body import json_bytes
+from suffice.shown import brief
 
 PREFIX: Final = "answer_as__"
 """A function so named takes the answer as its arguments. A decoder sees the reply alone and knows it by its name."""
@@ -32,7 +33,7 @@ def check_tools(request: Request) -> None:
         raise UsageError("every tool has a name of its own", hint="a model says by its name which tool it wants called")
     for tool in request.tools:
         if is_output_tool(tool.name):
-            raise UsageError(f"the tool {tool.name!r} may not be named so: {PREFIX} stands for the answer")
+            raise UsageError(f"the tool {brief(tool.name)} may not be named so: {PREFIX} stands for the answer")
 
 
 def asked_in_words(messages: Iterable[Message], spec: OutputSpec) -> tuple[Message, ...]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from suffice.exchange import Delta, Mode, Reply, Request
 from suffice.values import Json
+
+UNKNOWN: Final = 1_000
+"""Input tokens that an endpoint may add of its own to tools or a schema, where nobody says. The most that is documented
+are the 804 of Claude Opus 4.7 (platform.claude.com, "Tool use", pricing); what Claude adds to a schema is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +22,8 @@ class Quirks:
     the output cap and the seed.
     `sampling` says whether temperature and top_p are taken, `stream_usage` whether usage in a stream must be asked
     for, `logprobs` whether they can be asked for, `reasons` whether a model is known to spend tokens of the output cap
-    before its answer. `body` is added to every request.
+    before its answer. `preamble` is the most input tokens that are added unseen where tools or a schema are sent.
+    `body` is added to every request.
     """
 
     modes: tuple[Mode, ...] = ("schema", "tool", "json")
@@ -28,6 +33,7 @@ class Quirks:
     stream_usage: bool = True
     logprobs: bool = True
     reasons: bool = False
+    preamble: int = UNKNOWN
     body: Mapping[str, Json] = field(default_factory=dict[str, Json])
 
 

@@ -227,10 +227,19 @@ def _usage(told: dict[str, Any]) -> Usage:
 
 def _logprobs(content: Any) -> tuple[TokenLogprob, ...]:
     return tuple(
-        TokenLogprob(string(p.get("token")), float(p["logprob"]), _piece(p))
+        TokenLogprob(string(p.get("token")), float(p["logprob"]), _piece(p), _others(p))
         for p in objects(content)
-        if isinstance(p.get("logprob"), int | float) and -FAR < p["logprob"] < FAR
+        if _is_logprob(p.get("logprob"))
     )
+
+
+def _others(told: dict[str, Any]) -> tuple[tuple[str, float], ...]:
+    listed = objects(told.get("top_logprobs"))
+    return tuple((string(p.get("token")), float(p["logprob"])) for p in listed if _is_logprob(p.get("logprob")))
+
+
+def _is_logprob(value: Any) -> bool:
+    return isinstance(value, int | float) and -FAR < value < FAR
 
 
 def _piece(told: dict[str, Any]) -> bytes | None:

@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 from suffice.errors import PolicyError, UsageError
 from suffice.models.places.endpoint import Endpoint, is_loopback
 from suffice.models.places.providers import HOSTS, PROVIDERS
+from suffice.shown import brief
 
 LOOPBACK: Final = "loopback"
 ALLOW_HINT: Final = 'allow = ["openai", "loopback"]'
@@ -86,13 +87,13 @@ def _entry(said: object) -> str:
     if entry == LOOPBACK or entry in PROVIDERS:
         return entry
     if "/" in entry or "@" in entry or not entry.isascii() or not entry or " " in entry:
-        raise UsageError(f"{said[:60]!r} is no host name", hint='a host alone, as in allow=["llm.example.com"]')
+        raise UsageError(f"{brief(said)} is no host name", hint='a host alone, as in allow=["llm.example.com"]')
     if entry.endswith(".") or "*" in entry:
-        raise UsageError(f"{said[:60]!r} is compared whole: no * and no dot at its end")
+        raise UsageError(f"{brief(said)} is compared whole: no * and no dot at its end")
     if "." not in entry and ":" not in entry and entry != "localhost":
         near = difflib.get_close_matches(entry, [*PROVIDERS, LOOPBACK], n=1)
         hint = f"did you mean {near[0]}?" if near else f"known: {', '.join([*PROVIDERS, LOOPBACK])}, or a host name"
-        raise UsageError(f"there is no provider {said[:60]!r}", hint=hint)
+        raise UsageError(f"there is no provider {brief(said)}", hint=hint)
     return entry
 
 

@@ -14,8 +14,8 @@ from typing import Any, Final, cast
 
 from suffice.errors import UsageError
 from suffice.exchange import Usage
-from suffice.models.numbers import is_number, is_whole
 from suffice.models.places.endpoint import Address
+from suffice.numbers import is_number, is_whole
 
 MILLION: Final = 1_000_000
 _IDS: Final = {"gemini": "google", "xai": "x-ai"}  # where the library's word differs from ours

@@ -7,7 +7,7 @@ Azure is left out: its hosts belong to the customer. Its address is a URL,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
 from typing import Final
@@ -21,13 +21,18 @@ CHECKED: Final = date(2026, 11, 26)
 """When the rows below were compared with what the providers document and their users report. Where neither was found
 a row says the less: no log-probabilities, no schema mode."""
 
+_OPENAI: Final = 64
+"""Above what OpenAI is seen to add: 9 tokens to a schema (openai/openai-cookbook#2140), 12 to functions and 7 to 10 to
+each (its cookbook, "How to count tokens with tiktoken")."""
+
 _ROWS: Final = (
     Endpoint(
         "openai",
         "https://api.openai.com/v1",
         OPENAI_CHAT,
         ("OPENAI_API_KEY",),
-        Quirks(cap="max_completion_tokens"),  # reasoning models refuse max_tokens, and every model takes this one
+        # reasoning models refuse max_tokens, and every model takes this one
+        Quirks(cap="max_completion_tokens", preamble=_OPENAI),
     ),
     Endpoint(
         "anthropic",
@@ -159,9 +164,9 @@ class ModelRow:
     checked: date = CHECKED
 
 
-_REASONING: Final = Quirks(cap="max_completion_tokens", sampling=False, logprobs=False, reasons=True)
-_NO_SCHEMA: Final = Quirks(cap="max_completion_tokens", modes=("tool", "json"))
 _PLAIN: Final = PROVIDERS["openai"].quirks
+_REASONING: Final = replace(_PLAIN, sampling=False, logprobs=False, reasons=True)
+_NO_SCHEMA: Final = replace(_PLAIN, modes=("tool", "json"))
 _CLAUDE_OLD: Final = Quirks(modes=("tool",), stream_usage=False, logprobs=False)  # before structured outputs
 _CLAUDE_NEW: Final = Quirks(modes=("schema", "tool"), sampling=False, stream_usage=False, logprobs=False)
 

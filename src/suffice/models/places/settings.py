@@ -12,11 +12,12 @@ from typing import Any, Final, Literal, TypeVar, cast
 
 from suffice.errors import UsageError
 from suffice.models.concerns.limit import Limits
-from suffice.models.numbers import is_number
 from suffice.models.places.address import address
 from suffice.models.places.policy import Policy
 from suffice.models.places.prices import Price
 from suffice.models.places.providers import PROVIDERS
+from suffice.numbers import is_number
+from suffice.shown import brief
 from suffice.store.keep import KEEPS as STORE_KEEPS
 from suffice.store.keep import Keep as StoreKeep
 
@@ -163,7 +164,7 @@ def _is_provider(name: str) -> None:
         return
     near = difflib.get_close_matches(name, PROVIDERS, n=1)
     hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(PROVIDERS)}, or a host with its port"
-    raise UsageError(f"there is no provider {name!r:.60}", hint=hint)
+    raise UsageError(f"there is no provider {brief(name)}", hint=hint)
 
 
 def _table(file: Path, name: str, within: dict[str, Any], section: str = "") -> dict[str, Any]:

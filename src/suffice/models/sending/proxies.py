@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from suffice.errors import UsageError
+from suffice.shown import brief
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def proxy_for(scheme: str, host: str) -> Proxy | None:
         raise UsageError(f"the proxy for {host} has no host and port that can be read", hint=hint) from None
     if parts.scheme != "http" or not parts.hostname:
         raise UsageError(
-            f"the proxy for {host} is none that can be used: its scheme is {parts.scheme!r}",
+            f"the proxy for {host} is none that can be used: its scheme is {brief(parts.scheme)}",
             hint=f"an http:// proxy in {scheme.upper()}_PROXY, or NO_PROXY={host}",
         )
     user = None

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from suffice.errors import UsageError
 from suffice.models.places.endpoint import Endpoint
 from suffice.models.sending.proxies import Proxy, proxy_for
+from suffice.shown import brief
 from suffice.version import __version__
 
 HIDDEN: Final = "(key)"
@@ -73,7 +74,7 @@ def target_of(
         port = parts.port or (443 if secure else 80)
         url.encode("ascii")
     except ValueError as error:  # UnicodeError is one
-        raise UsageError(f"no request can be sent to {url!r}: {error}", hint="mend the URL") from None
+        raise UsageError(f"no request can be sent to {brief(url, 200)}: {error}", hint="mend the URL") from None
     proxy = None if endpoint.loopback else proxy_for(parts.scheme, host)
     forwarded = proxy if not secure else None  # it is asked for the whole URL, and there is no tunnel
     place = url if forwarded else (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from suffice.numbers import is_whole
 from suffice.values import ABSTAIN, Json, canonical, to_json
 
 # Control characters of both sets but line end and tab, what turns the direction of writing, and what is no
@@ -30,6 +31,17 @@ def shown(value: object, limit: int = 60) -> str:
     return _cut(_printable(_json_text(value)[: limit + 1]), limit)
 
 
+def brief(value: object, limit: int = 40) -> str:
+    """A wrong argument in a message, as Python writes it; where that may be long, or hold a secret, its type alone."""
+    if isinstance(value, str):
+        return _cut(repr(value[:limit]), limit)
+    if isinstance(value, float):
+        return f"{value:g}"
+    if value is None or isinstance(value, bool) or (isinstance(value, int) and is_whole(value)):
+        return repr(value)
+    return f"such a value of type {shown(type(value).__name__)}"
+
+
 def harmless(text: str) -> str:
     """`text`, of any number of lines, with what could drive or deceive a terminal as visible escapes: "\\x1b[31m"."""
     return HARMFUL.sub(_escape, text)
@@ -50,6 +62,13 @@ def listed(names: Iterable[object], limit: int = 10) -> str:
 def counted(number: int, one: str, many: str | None = None) -> str:
     """`number` with its noun: "1 case", "1,200 cases"."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def with_first(number: int, most: int) -> str:
+    """How a list of `number` begins that shows at most `most`: "12, the first 5:", "3:"; "3" where none is shown."""
+    if not most:
+        return f"{number:,}"
+    return f"{number:,}, the first{f' {most}' if most > 1 else ''}:" if number > most else f"{number:,}:"
 
 
 def _printable(text: str) -> str:

@@ -1,0 +1,27 @@
+"""The variant of a rung that goes on to dev: the best of a family, or what the rung's own search found on train."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from suffice.evals.runner import outcomes
+from suffice.ladder.race import race, settled
+from suffice.ladder.rung import Rung
+from suffice.ladder.searching import SearchRun
+from suffice.ladder.state import Climb
+from suffice.programs.solution import Solution
+from suffice.values import Case, Outcome
+
+
+async def chosen(c: Climb, k: int) -> tuple[Rung, int]:
+    """Rung `k` as dev is to see it, and the calls that choosing it took."""
+    rung, lost = await race(c, c.rungs[k]) if c.rungs[k].family else (c.rungs[k], 0)
+    if rung.search is None:
+        return rung, lost
+
+    async def put(solution: Solution, cases: Sequence[Case]) -> list[Outcome]:
+        return [o async for o in outcomes(c.job(solution), cases, tally=c.tally)]
+
+    found = await rung.search(c.task, SearchRun(put, lambda line: c.show(k, f"{rung.name}: {line}")))
+    c.show(k, note=found.note)
+    return settled(rung, found.solution), lost + found.calls
