@@ -138,7 +138,7 @@ def slow(*row: object) -> object:
         (["clmb"], "no such command clmb", "did you mean climb?"),
         slow(["frobnicate"], "no such command frobnicate", "suffice --help"),
         (["plan", "t.csv", "--bra", ".9"], "no such option: --bra", "did you mean --bar"),
-        slow(["plan", "t.csv", "--frobnicate"], "no such option", "suffice plan --help"),
+        slow(["plan", "t.csv", "--wobble"], "no such option", "suffice plan --help"),
         (["eval", "t.csv"], "missing argument SOLUTION", "suffice eval --help"),
         (["plan", "t.csv", "--bar", "high"], "invalid value for --bar", "suffice plan --help"),
         slow(["eval", "t.csv", "my.py:good", "--concurrency", "0"], "invalid value for --concurrency", "eval --help"),

@@ -21,6 +21,7 @@ from suffice.ladder.halving import halved, most_calls
 from suffice.ladder.prompt_search import Bounds, halves
 from suffice.ladder.proposing import LONGEST, taken
 from suffice.programs.bundle import load
+from suffice.programs.contents import contents_lines
 from suffice.store import calls
 from suffice.store.database import open_store
 from suffice.store.runs import list_runs
@@ -72,6 +73,7 @@ def test_it_finds_the_instruction_that_helps_and_what_is_saved_is_a_plain_step(t
         assert states(decision)["prompt"] == "dropped"
         saved = sf.load(decision.save(tmp_path / "s.suffice"))
         assert saved.form.kind == "step" and saved.form.data["instruction"] == GOOD
+        assert f"prompt     of search: {GOOD}" in contents_lines(tmp_path / "s.suffice")
         n = len(up.log.served)
         assert sf.run(saved("dev ticket 5 of 0")) in ("billing", "shipping", "returns", "orders")
         assert system(up.log.asked[n]) == GOOD

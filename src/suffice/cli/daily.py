@@ -80,7 +80,7 @@ def compare_command(
     how: RunFlags,
     calls: ModelFlags,
 ) -> None:
-    """Compare two solutions on the same dev cases and list every flip."""
+    """Compare two solutions on dev, and list every flip."""
     from suffice.cli.guest import aside
     from suffice.evals.compare import compare
 

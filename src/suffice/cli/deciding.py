@@ -54,7 +54,7 @@ def climb_command(
     dev: Annotated[bool, typer.Option("--dev", help="Stop before the sealed test: spends nothing.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Decide earlier: fewer calls, more misses.")] = False,
     untouched: Annotated[
-        bool, typer.Option("--untouched", help="Of runs without a task: nobody tuned on their cases or picked by them.")
+        bool, typer.Option("--untouched", help="Nobody tuned on, or picked by, the cases of --replay.")
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Only go on with an interrupted climb.")] = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Bundle folder (default: TASK.suffice).")] = None,

@@ -49,7 +49,7 @@ class TaskFlags:
         str | None,
         _option(
             "--grader",
-            help="By name: text, number, list_f1, and all of docs/graders.md (default: by kind).",
+            help="text, number, … of docs/graders.md (default: by kind).",
             panel=TASK,
         ),
     ] = None
@@ -113,7 +113,7 @@ class ClaimFlags:
     ] = None
     of: Annotated[str | None, _option("--of", help="What --within compares with, as SOLUTION.", panel=CLAIM)] = None
     finite: Annotated[
-        bool, _option("--finite", help="Claim it of the sealed inputs alone: all there is.", panel=CLAIM)
+        bool, _option("--finite", help="A claim about these inputs alone, all there are.", panel=CLAIM)
     ] = False
 
     def options(self) -> dict[str, Any]:
@@ -161,7 +161,7 @@ class ModelFlags:
         int | None,
         typer.Option(
             "--max-tokens",
-            help="Output tokens of a reply; bundles keep theirs.",
+            help="Most output tokens; bundles keep theirs.",
             rich_help_panel=RUN,
             show_default=False,
             min=1,

@@ -20,7 +20,7 @@ def models_command(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON lines.")] = False,
 ) -> None:
-    """List which models are configured, priced, allowed and reachable.
+    """List which models are configured, priced and reachable.
 
     Keys are looked for in the environment and never shown.
     """

@@ -20,9 +20,10 @@ def trace_command(
     case: Annotated[str | None, typer.Argument(metavar="CASE", help="A dev case of an eval or a climb.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """Print what a program did, as a tree: times, tokens and US dollars of every step, tool and call.
+    """Print what a program did: a tree with times and costs.
 
-    What took the longest time from the beginning to the end is marked with >.
+    Seconds, tokens and US dollars of every step, tool and call. What took the longest time from the beginning to the
+    end is marked with >.
     """
     from suffice.spans import span_json
     from suffice.store.database import open_store
@@ -38,7 +39,7 @@ def trace_command(
 
 
 def questions_command(as_json: Annotated[bool, typer.Option("--json", help="As JSON lines.")] = False) -> None:
-    """List the durable runs that wait for a person, and what they ask."""
+    """List the durable runs that wait for a person."""
     from suffice.programs.durable import questions
     from suffice.shown import one_line
 
@@ -57,7 +58,10 @@ def answer_command(
     run: Annotated[str, typer.Argument(metavar="RUN", help="As `suffice questions` lists it, or its id.")],
     text: Annotated[str, typer.Argument(metavar="ANSWER", help="One of its choices, where it has some.")],
 ) -> None:
-    """Answer what a durable run asks; it goes on when its program is run again."""
+    """Answer what a durable run asks.
+
+    It goes on when its program is run again.
+    """
     from suffice.programs.durable import answer
 
     at = answer(run, text)

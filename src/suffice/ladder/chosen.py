@@ -23,5 +23,5 @@ async def chosen(c: Climb, k: int) -> tuple[Rung, int]:
         return [o async for o in outcomes(c.job(solution), cases, tally=c.tally)]
 
     found = await rung.search(c.task, SearchRun(put, lambda line: c.show(k, f"{rung.name}: {line}")))
-    c.show(k, note=found.note)
+    c.show(k, f"{rung.name}: {found.note}", note=found.note)
     return settled(rung, found.solution), lost + found.calls

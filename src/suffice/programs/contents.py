@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from suffice.programs.learned import read_marks
 from suffice.programs.manifest import Manifest, read_manifest, read_plain
 from suffice.programs.npz import MAX_BYTES
-from suffice.shown import counted, one_line
+from suffice.shown import counted, one_line, shown
 from suffice.values import Json
 
+MOST: Final = 400  # characters of an instruction; as JSON there are all
 Member = tuple[int, str, str, float | None, str]
 """How deep in the route, its name, its kind, its threshold, and the model or function that it asks ("": none)."""
 
@@ -29,6 +30,7 @@ def contents_json(path: str | Path) -> dict[str, Json]:
             {"depth": depth, "name": name, "kind": kind, "threshold": threshold, "asks": asks or None}
             for depth, name, kind, threshold, asks in _members(cast("dict[str, Any]", manifest.solution), 0, None)
         ],
+        "prompts": list(_prompts(cast("dict[str, Any]", manifest.solution))),
         "fitted_on": _fitted(manifest),
         "needs": dict(manifest.needs),
         "notes": list(manifest.notes),
@@ -37,7 +39,7 @@ def contents_json(path: str | Path) -> dict[str, Json]:
 
 
 def contents_lines(path: str | Path) -> list[str]:
-    """The same in plain text: claim, members with thresholds and models, what it was fitted on, versions."""
+    """The same in plain text: claim, members with thresholds and models, prompts, what it was fitted on, versions."""
     told: dict[str, Any] = contents_json(path)
     claim: dict[str, Any] | None = told["claim"]
     said = "none: what it was saved from showed nothing" if claim is None else _claimed(claim)
@@ -46,6 +48,7 @@ def contents_lines(path: str | Path) -> list[str]:
         ("bundle", f"{one_line(told['bundle'])} ({told['hash'][:16]}, {told['bytes']:,} bytes beside the manifest)"),
         ("claim", said),
         *(("member", line) for line in map(_line, told["members"])),
+        *(("prompt", _prompt_line(prompt)) for prompt in told["prompts"]),
         ("fitted on", counted(fitted, "case") if fitted else "no case that is known"),
         ("saved by", f"suffice {told['suffice']} with Python {told['python']}"),
         *(("needs", f"{one_line(name)} {one_line(what)}") for name, what in told["needs"].items()),
@@ -76,6 +79,22 @@ def _members(node: dict[str, Any], depth: int, threshold: float | None) -> Itera
     legs: list[dict[str, Any]] = node.get("members") or []
     for leg in legs:
         yield from _members(leg["solution"], depth + 1, leg["threshold"])
+
+
+def _prompts(node: dict[str, Any]) -> Iterator[dict[str, Json]]:
+    """What the members that ask a model tell it, and how many examples stand in their prompts."""
+    data: dict[str, Any] = node.get("data") or {}
+    if isinstance(data.get("instruction"), str):
+        examples: list[Json] = data.get("examples") or []
+        yield {"member": str(node["name"]), "instruction": data["instruction"], "examples": len(examples)}
+    legs: list[dict[str, Any]] = node.get("members") or []
+    for leg in legs:
+        yield from _prompts(leg["solution"])
+
+
+def _prompt_line(prompt: dict[str, Any]) -> str:
+    of = f", {counted(prompt['examples'], 'example')}" if prompt["examples"] else ""
+    return f"of {one_line(prompt['member'])}{of}: {shown(prompt['instruction'], MOST)}"
 
 
 def _fitted(manifest: Manifest) -> int:
