@@ -20,7 +20,7 @@ from suffice.errors import UsageError
 from suffice.programs.agent.bot import agent
 from suffice.programs.asking import ask_human
 from suffice.programs.identity import identity_of
-from suffice.programs.solution import Solution, attempt, from_function
+from suffice.programs.solution import attempt, from_function
 from suffice.programs.workflow.chain import chain
 from suffice.programs.world import UNKNOWN, World, as_it_is
 from suffice.store import effects
@@ -410,8 +410,42 @@ def test_a_durable_run_is_refused(tmp_path: Path) -> None:
     assert effects.durable_run() is None
 
 
-def test_it_is_a_rung_and_a_solution_for_evaluate(tmp_path: Path) -> None:
-    desk = WORLD.solution(careful, name="desk")
-    rung = sf.rung.as_rung(desk)
-    assert rung.name == "desk" and rung.asks
-    assert isinstance(from_function(desk), Solution)
+def rows(n: int) -> list[dict[str, Any]]:
+    """Refunds of an order that is named, or known to the person alone."""
+    return [
+        {
+            "message": f"customer {i}: refund {'my order' if i % 3 == 0 else 'b2'}",
+            "known": "b2",
+            "expected": {"final": {"b2": 80.0}, "ask": ["order"] if i % 3 == 0 else False},
+        }
+        for i in range(n)
+    ]
+
+
+def test_an_evaluation_records_trials_and_asks_for_none_twice(tmp_path: Path) -> None:
+    task = sf.Task(rows(60), inputs=["message", "known"], grader=sf.grade.world())
+    begun = tmp_path / "begun"  # what a function closes over is part of it, so a list that grows would not do
+
+    def counted(inputs: Any) -> Shop:
+        with begun.open("a") as file:
+            file.write("begun\n")
+        return start(inputs)
+
+    world = World(counted, *WORLD.made_of[1:])
+    report, again = (sf.run(sf.evaluate(task, world.solution(careful), repeats=2, store=tmp_path)) for _ in range(2))
+    assert report.score == again.score == 1 and len(begun.read_text().split()) == 2 * report.n
+    assert all(o.answer is not None and o.answer.value["final"] == {"b2": 80.0} for o in report.outcomes)
+
+
+def test_a_climb_decides_on_a_program_in_a_world(tmp_path: Path) -> None:
+    task = sf.Task(rows(200), inputs=["message", "known"], grader=sf.grade.world())
+
+    def guessing(given: Any) -> Callable[..., Any]:
+        async def program(message: str) -> str:
+            return await by_name(given)["refund"]("b2", 80)
+
+        return program
+
+    ladder = [WORLD.solution(guessing, name="guessing"), WORLD.solution(careful, name="asking")]
+    decision = sf.run(sf.climb(task, ladder, bar=0.9, store=tmp_path))
+    assert decision.verdict == "PASS" and "`asking` suffices" in decision.sentence

@@ -58,11 +58,13 @@ class Compiling:
 
 
 def installed() -> Any:
-    """The module `dspy`. Raises MissingExtra."""
+    """The module `dspy`. Raises MissingExtra, also for one that is too old to ask through us."""
     try:
-        return importlib.import_module("dspy")
+        found = importlib.import_module("dspy")
+        importlib.import_module("dspy.lm15")
     except ImportError:
-        raise MissingExtra("DSPy's optimizers need DSPy", hint=EXTRA) from None
+        raise MissingExtra("DSPy's optimizers need DSPy 3.4 or newer", hint=EXTRA) from None
+    return found
 
 
 def optimizer_class(name: str) -> Any:

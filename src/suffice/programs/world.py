@@ -27,7 +27,6 @@ from suffice.programs.solution import Solution, as_answer, gathered
 from suffice.programs.tool import CallableTool
 from suffice.programs.using import maybe_using, model_configured, model_for
 from suffice.programs.workflow.part import part
-from suffice.spans import span
 from suffice.store.effects import durable_run
 from suffice.values import ABSTAIN, Answer, Json, canonical, content_hash, to_json
 
@@ -169,7 +168,7 @@ class WorldProgram(Generic[S]):
         before = self.world.left(state)
         person = _Person(self.world, state)
         program = part(self.make(in_turn(self.world.tools(state))))
-        with span(self.name, "program"), answered_by(person):
+        with answered_by(person):
             answer = as_answer(await program(self.world.told(copy.deepcopy(inputs))))
         if person.fault is not None:
             raise person.fault
