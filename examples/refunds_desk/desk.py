@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from shop import POLICY, SHOP
 
-from suffice.programs.agent.bot import agent
-from suffice.programs.asking import ask_human
+import suffice as sf
 
-careful = SHOP.solution(lambda tools: agent(tools=[*tools, ask_human], instructions=POLICY), name="careful")
+careful = SHOP.solution(lambda tools: sf.agent(tools=[*tools, sf.ask_human], instructions=POLICY), name="careful")
 
 QUICK = "You work at the desk of a web shop. Do what the customer wants, at once. Sums are in cents."
-quick = SHOP.solution(lambda tools: agent(tools=tools, instructions=QUICK), name="quick")
+quick = SHOP.solution(lambda tools: sf.agent(tools=tools, instructions=QUICK), name="quick")

@@ -262,6 +262,12 @@ def evaluation(split: str = "dev") -> Decided:
     return {
         "suffice_report": 1, "task": "tickets", "solution": "triage", "identity": "0", "split": split, "n": 120,
         "score": 0.786, "interval95": [0.703, 0.851], "right": 92, "errors": 3, "abstained": 4, "run": "eval-3",
+        "repeats": {
+            "most": 2, "unsteady": 9, "within": 0.02, "between": 0.14,
+            "pass_k": [
+                {"k": 1, "estimate": 0.75, "interval95": [0.67, 0.83]}, {"k": 2, "estimate": 0.7, "interval95": None}
+            ],
+        },
         "cases": cases,
     }  # fmt: skip
 

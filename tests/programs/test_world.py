@@ -17,7 +17,7 @@ from upstream_faults import Ok, first
 
 import suffice as sf
 from suffice.errors import UsageError
-from suffice.programs.agent.bot import agent
+from suffice.programs.agent import agent
 from suffice.programs.asking import ask_human
 from suffice.programs.identity import identity_of
 from suffice.programs.solution import attempt, from_function
@@ -278,6 +278,33 @@ def test_calls_at_once_are_done_one_by_one_in_the_order_in_which_they_were_asked
         return program
 
     assert left(World(lambda i: [], slow).solution(make), {"text": "x"})["final"] == [1, 2, 3]
+
+
+class Till:
+    """A state whose methods are its tools."""
+
+    def __init__(self) -> None:
+        self.cents = 0
+
+    def pay(self, cents: int) -> int:
+        """Pay."""
+        self.cents += cents
+        return self.cents
+
+
+def test_methods_are_tools_and_a_permission_is_asked_of_the_person() -> None:
+    world = World(
+        lambda inputs: Till(),
+        lambda till: [sf.tool(permission="ask")(till.pay)],
+        final=lambda till: till.cents,
+        person=lambda till, question, choices: "yes" if "pay(cents=5)" in question else "no",
+    )
+    turns = (Ok(tools=(("pay", '{"cents": 5}'), ("pay", '{"cents": 7}'))), Ok("Paid."))
+    with upstream(first(*turns)) as up:
+        model = sf.Model(f"{up.url}#m")
+        found = left(world.solution(lambda given: agent(model, tools=given)), {"text": "pay"})
+    assert found["final"] == 5
+    assert [one["answer"] for one in found["questions"]] == ["yes", "no"]
 
 
 def test_a_tool_may_call_another() -> None:

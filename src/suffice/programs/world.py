@@ -33,6 +33,8 @@ from suffice.values import ABSTAIN, Answer, Json, canonical, content_hash, to_js
 S = TypeVar("S")
 Tools = Sequence[CallableTool[..., Any]]
 
+VERSION: Final = 1
+"""Goes up when the same trial would be told otherwise."""
 UNKNOWN: Final = "I do not know."
 """What the person says who has no answer."""
 
@@ -153,7 +155,7 @@ class WorldProgram(Generic[S]):
             with maybe_using(around):
                 return await self.trial(inputs)
 
-        identity = content_hash(["world", function_identity(self), repr(around)])
+        identity = content_hash(["world", VERSION, function_identity(self), repr(around)])
         return Solution(name or self.name, ask, identity, confident=True)  # only its answers tell
 
     async def trial(self, inputs: Json) -> Answer:
