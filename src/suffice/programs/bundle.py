@@ -340,8 +340,8 @@ def _workflow(form: Form, reading: _Reading) -> Solution:
     """A workflow by its name, asking the model that it was saved with wherever a step of it says none."""
     from suffice.models.model import Model
 
-    model = form.data["model"]
-    with maybe_using(None if model is None else Model(model, **form.data["reached"])):
+    model, options = form.data["model"], form.data.get("options", {})
+    with maybe_using(None if model is None else Model(model, **form.data["reached"], **options)):
         return from_function(_function(form, reading))
 
 

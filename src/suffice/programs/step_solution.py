@@ -18,28 +18,12 @@ from suffice.models.places.settings import settings
 from suffice.programs.confidence import SOURCES, self_check, token_probability, why_none
 from suffice.programs.prompt import Example, Prompt, messages, unasked
 from suffice.programs.solution import Ask, Confidence, Form, Solution
-from suffice.programs.using import reached_by
+from suffice.programs.using import SAVED, reached_by
 from suffice.shown import brief
 from suffice.values import ABSTAIN, Answer, Json, content_hash, to_json
 
 VERSION: Final = 1
 """Goes up when the same data would be asked differently."""
-
-SAVED: Final = (
-    "system",
-    "temperature",
-    "top_p",
-    "stop",
-    "seed",
-    "max_output_tokens",
-    "extra",
-    "sample",
-    "repairs",
-    "continue_output",
-    "shorten",
-    "total",
-)
-"""The options that belong to what a step is; the others are how a machine calls it."""
 
 
 @dataclass(frozen=True, slots=True)

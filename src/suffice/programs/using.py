@@ -11,12 +11,29 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from suffice.errors import NoModel, UsageError
+from suffice.values import Json, to_json
 
 if TYPE_CHECKING:
     from suffice.models.model import Model
 
 REACHED: Final = ("base_url", "key_env")
 """The options of a model that say where it is."""
+
+SAVED: Final = (
+    "system",
+    "temperature",
+    "top_p",
+    "stop",
+    "seed",
+    "max_output_tokens",
+    "extra",
+    "sample",
+    "repairs",
+    "continue_output",
+    "shorten",
+    "total",
+)
+"""The options that belong to what a step is; the others are how a machine calls it."""
 
 SET_MODEL: Final = "export SUFFICE_MODEL=openai:gpt-5-mini (and its key), or --model NAME"
 NO_MODEL: Final = f"no model: {SET_MODEL}"
@@ -68,6 +85,11 @@ def named_model(name: str, folder: str, second: int) -> Model:
 def reached_by(model: Model) -> dict[str, str]:
     """The options of a model that say where it is: with its name, all that a bundle keeps of it."""
     return {name: model.options[name] for name in REACHED if name in model.options}
+
+
+def saved_options(model: Model) -> dict[str, Json]:
+    """The options of a model that change its answers, as a bundle keeps them."""
+    return {name: to_json(model.options[name]) for name in SAVED if model.options.get(name) is not None}
 
 
 def none_named(who: str, task: str) -> NoModel:

@@ -260,6 +260,18 @@ def test_saved_it_asks_the_model_that_it_was_saved_with_and_is_refused_when_it_c
         sf.load(bundle)
 
 
+def test_the_options_of_the_model_around_it_hold_in_a_bundle_too(user_module: Write, tmp_path, monkeypatch):
+    monkeypatch.setenv("COOL_KEY", "k")
+    with upstream(answering) as up:
+        cool = sf.Model("openai:m", base_url=up.url, key_env="COOL_KEY", temperature=0.25, seed=7)
+        with sf.using(model=cool):
+            solution = from_function(user_module(PROGRAM, name="cool").desk)
+            assert sf.run(solution("my parcel")) == "shipping"
+        loaded = sf.load(save_bundle(solution, tmp_path / "cool.suffice"))
+        assert sf.run(loaded("my parcel")) == "shipping" and loaded.identity == solution.identity
+        assert [(a.body["temperature"], a.body["seed"]) for a in up.log.asked] == [(0.25, 7)] * 2
+
+
 def test_what_was_made_inside_a_function_cannot_be_saved(tmp_path):
     with pytest.raises(SolutionError, match="cannot be saved"):
         save_bundle(from_function(chain(tidy)), tmp_path / "x.suffice")

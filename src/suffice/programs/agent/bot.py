@@ -19,11 +19,11 @@ from suffice.programs.agent.transcript import AgentRun, Transcript
 from suffice.programs.identity import function_identity, identity_of
 from suffice.programs.prompt import Prompt, messages, unasked
 from suffice.programs.solution import Form, Solution, gathered
-from suffice.programs.step_solution import SAVED, written
-from suffice.programs.using import model_for, reached_by
+from suffice.programs.step_solution import written
+from suffice.programs.using import model_for, reached_by, saved_options
 from suffice.programs.variable import module_outside, variable_of
 from suffice.spans import span
-from suffice.values import ABSTAIN, NO_COST, Abstain, Answer, Json, content_hash, to_json
+from suffice.values import ABSTAIN, NO_COST, Abstain, Answer, Json, content_hash
 
 PACKAGE: Final = "suffice.programs.agent"
 
@@ -92,14 +92,14 @@ class Agent(Generic[R]):
     def as_solution(self, name: str | None = None) -> Solution:
         """The agent as a solution, with its model settled here and now. Raises NoModel."""
         model = model_for(self.setup.said_model, self.name)
-        options = {k: to_json(model.options[k]) for k in SAVED if model.options.get(k) is not None}
+        options = saved_options(model)
 
         async def ask(inputs: Json) -> Answer:
             return _answer(await self._followed(inputs, model))
 
         identity = content_hash(["agent", model.name, options, identity_of(self.setup.made_of)])
-        path, reached = self.import_path, reached_by(model)
-        data: Json = {"import": path, "source": function_identity(self), "model": model.name, "reached": reached}
+        path, where = self.import_path, {"model": model.name, "reached": reached_by(model), "options": options}
+        data: Json = {"import": path, "source": function_identity(self), **where}
         return Solution(name or self.name, ask, identity, form=None if path is None else Form("workflow", data))
 
     async def _followed(self, inputs: Json, model: Model) -> AgentRun[R]:

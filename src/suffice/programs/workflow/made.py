@@ -10,7 +10,7 @@ from typing import Any
 from suffice.models.serving import serving
 from suffice.programs.identity import asks_around, function_identity
 from suffice.programs.solution import Form, Solution, as_answer, from_function, gathered
-from suffice.programs.using import as_model, maybe_using, model_configured, reached_by
+from suffice.programs.using import maybe_using, model_configured, model_for, reached_by, saved_options
 from suffice.programs.variable import module_outside, variable_of
 from suffice.programs.workflow.part import Part
 from suffice.spans import span
@@ -74,17 +74,18 @@ class Workflow:
     def as_solution(self, name: str | None = None) -> Solution:
         """The workflow as a solution; the model of its steps is the one that holds now. Raises NoModel."""
         configured = model_configured() if asks_around(self) else None
-        around = None if configured is None else as_model(configured)
+        around = None if configured is None else model_for(None, self.name)
         identities = [from_function(p.thing).identity for p in self.parts]
         source = function_identity(self)
-        reached: dict[str, Json] = {} if around is None else reached_by(around)
+        reached: dict[str, Json] = {} if around is None else dict(reached_by(around))
+        options = {} if around is None else saved_options(around)
 
         async def ask(inputs: Json) -> Answer:
             with maybe_using(around):
                 return as_answer(await self.answer_of(inputs))
 
         path, first = self.import_path, self.parts[0]
-        data: Json = {"import": path, "source": source, "model": configured, "reached": reached}
+        data: Json = {"import": path, "source": source, "model": configured, "reached": reached, "options": options}
         return Solution(
             name=name or self.name,
             ask=ask,
