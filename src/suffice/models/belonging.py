@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from suffice.held import held
 from suffice.models.concerns.budget import Budget
 from suffice.store.calls import CallJournal
 from suffice.values import NO_COST, Cost
@@ -94,11 +94,6 @@ def belong(to: Belonging) -> None:
     _current.set(to)
 
 
-@contextmanager
-def belonging(to: Belonging) -> Generator[None]:
+def belonging(to: Belonging) -> AbstractContextManager[Belonging | None]:
     """Let every model call made inside, and in the tasks and threads started inside, belong to a run."""
-    token = _current.set(to)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+    return held(_current, to)

@@ -6,6 +6,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from suffice.held import held
+
 solution_here: ContextVar[str | None] = ContextVar("suffice_serving", default=None)
 """The identity of the outermost solution that is being asked here, or the name of a step that is called by itself."""
 
@@ -19,8 +21,5 @@ def serving(identity: str) -> Generator[None]:
     if solution_here.get() is not None:
         yield
         return
-    token = solution_here.set(identity)
-    try:
+    with held(solution_here, identity):
         yield
-    finally:
-        solution_here.reset(token)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Final
 
 from suffice.arguments import Rule, check, rule_of
 from suffice.errors import UsageError
+from suffice.held import held
 from suffice.store.effects import asked, durable_run, effect
 
 QUESTION: Final = Rule(lambda v: isinstance(v, str) and bool(v.strip()), "a text", 'ask_human("Refund 17?")')
@@ -40,11 +41,6 @@ async def ask_human(question: str, choices: Sequence[str] = ()) -> str:
     return await asked(question, options)
 
 
-@contextmanager
-def answered_by(person: Person) -> Generator[None]:
+def answered_by(person: Person) -> AbstractContextManager[Person | None]:
     """Let `person` answer every question inside, in its tasks and threads, too."""
-    token = _person.set(person)
-    try:
-        yield
-    finally:
-        _person.reset(token)
+    return held(_person, person)

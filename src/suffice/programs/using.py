@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from suffice.errors import NoModel, UsageError
+from suffice.held import held
 from suffice.values import Json, to_json
 
 if TYPE_CHECKING:
@@ -46,11 +47,8 @@ _around: ContextVar[Model | None] = ContextVar("suffice_model", default=None)
 def using(*, model: str | Model) -> Generator[Model]:
     """Let the steps called inside, and in tasks and threads started inside, use `model` unless they say their own."""
     made = as_model(model)
-    token = _around.set(made)
-    try:
+    with held(_around, made):
         yield made
-    finally:
-        _around.reset(token)
 
 
 @contextmanager

@@ -8,13 +8,14 @@ from __future__ import annotations
 import builtins
 import json
 import time
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any, Final, Literal, TypeVar
 
 from suffice import errors
 from suffice.errors import JournalDiverged, Stopped, StoreError, SufficeError
+from suffice.held import held
 from suffice.spans import Kind, Span, grown, here, span
 from suffice.store.effect_journal import Effects, Recorded
 from suffice.values import Json
@@ -35,14 +36,9 @@ def durable_run() -> Effects | None:
     return _run.get()
 
 
-@contextmanager
-def recording(effects: Effects) -> Generator[None]:
+def recording(effects: Effects) -> AbstractContextManager[Effects | None]:
     """Let every effect inside, in its tasks and threads, too, belong to this run. A span must stand around it."""
-    token = _run.set(effects)
-    try:
-        yield
-    finally:
-        _run.reset(token)
+    return held(_run, effects)
 
 
 async def effect(

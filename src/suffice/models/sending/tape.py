@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
 from suffice.errors import DataError, ReplayMiss
+from suffice.held import held
 from suffice.models import belonging
 from suffice.models.places.address import address
 from suffice.models.places.endpoint import Address
@@ -62,7 +63,7 @@ def record(path: str | Path) -> Generator[None]:
 
     It holds the texts of requests and answers: keep it as carefully as the data. Calls on sealed cases are left out.
     """
-    with _using(_Recorder(Path(path))):
+    with held(_running, _Recorder(Path(path))):
         yield
 
 
@@ -72,24 +73,15 @@ def replay(path: str | Path) -> Generator[None]:
 
     Raises DataError with file and line for a file that is no tape.
     """
-    with _using(Player(Path(path))):
+    with held(_running, Player(Path(path))):
         yield
 
 
 @contextmanager
 def replaying(player: Player) -> Generator[None]:
     """As `replay`, of a tape that was read."""
-    with _using(player):
+    with held(_running, player):
         yield
-
-
-@contextmanager
-def _using(tape: Tape) -> Generator[None]:
-    token = _running.set(tape)
-    try:
-        yield
-    finally:
-        _running.reset(token)
 
 
 class _Recorder:
