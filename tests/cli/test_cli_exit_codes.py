@@ -86,9 +86,7 @@ def test_what_is_no_number_is_null_in_json(suffice: Command) -> None:
 
 
 @pytest.mark.parametrize("more", [[], ["--repeats", "3"]], ids=["once", "repeated"])
-def test_a_runs_line_says_of_how_many_calls_its_score_is_as_its_page_does(
-    suffice: Command, more: list[str]
-) -> None:
+def test_a_runs_line_says_of_how_many_calls_its_score_is_as_its_page_does(suffice: Command, more: list[str]) -> None:
     suffice.write("some.py", "from my import good\ndef f(text):\n    assert int(text[-1]) < 7\n    return good(text)\n")
     told = suffice("eval", "t.csv", "some.py:f", "--json", *more).json
     failed, scored = told["errors"], sum(case["error"] is None for case in told["cases"])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from suffice.ladder.calibration import fit_calibration, logit
-from suffice.stats.logistic import calibrated
+from suffice.programs.logistic import calibrated
 
 
 def test_the_probabilities_are_the_shares_that_are_right():

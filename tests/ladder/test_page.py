@@ -386,7 +386,7 @@ def test_how_sure_dev_became_is_drawn_case_by_case_and_of_sealed_cases_never() -
     text = page(decision)
     low, high = cluster_sequence([float(i % 10 != 0) for i in range(120)], [1] * 120, 1)[-1]
     assert f"Between {low:.3f} and {high:.3f} after 120 cases.".replace("0.", ".") in text
-    assert 'id="sequence"' in text and "Of sealed cases no such picture is drawn." in text
+    assert 'id="sequence"' in text and "Of test cases no such picture is drawn." in text
     for hostile in ([[2.0, 1]] * 40, [["x", 1]] * 40, "scores", [[0.5, -1]] * 40, [[1.0, 1]] * 4):
         decision["pages"]["scores"] = hostile
         assert 'id="sequence"' not in page(decision)

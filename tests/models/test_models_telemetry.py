@@ -40,6 +40,7 @@ for text in sys.argv[2:]:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Path]:
     """A store of its own, and a desk of its own that is closed at the end."""
+    telemetry._desk().close()  # calls of tests before this one, while telemetry is still off
     monkeypatch.setenv("SUFFICE_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("SUFFICE_TELEMETRY", raising=False)
     telemetry._desk.cache_clear()

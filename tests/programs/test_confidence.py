@@ -234,7 +234,7 @@ def test_a_bundle_with_an_unknown_confidence_is_damaged(tmp_path):
 def test_examples_state_a_confidence_too_and_a_misspelt_one_is_refused():
     with pytest.raises(UsageError, match="did you mean logprobs"):
         sf.rung.prompt(confidence="logprob")  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="there is no confidence"):
+    with pytest.raises(UsageError, match='confidence is "logprobs" or "self-check"'):
         sf.rung.examples(triage, confidence="vibes")  # type: ignore[arg-type]
     task = billing("invoice")
     with upstream(ANSWERED) as up:

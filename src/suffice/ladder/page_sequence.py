@@ -50,7 +50,7 @@ def narrowing(decision: Record) -> Html | None:
     said = (
         f"Between {figure(last.low)} and {figure(last.high)} after {counted(len(rows), clipped(unit, 40) or 'case')}. "
     )
-    note = el("p", said + "Of sealed cases no such picture is drawn.", class_="note")
+    note = el("p", said + "Of test cases no such picture is drawn.", class_="note")
     picture = curve(points, lines, None, title="Dev, case by case", across="of dev")
     return section("sequence", "Dev, case by case", join(lead), picture, axes, note)
 

@@ -20,11 +20,11 @@ from suffice.ladder.rung import Rung
 from suffice.ladder.takes import Action, right_values, same, stands_there, suggested
 from suffice.ladder.words import MIN_CASES, grouped_folds
 from suffice.programs.conditions import Check
+from suffice.programs.logistic import calibrated
 from suffice.programs.patterns import FROM, Pattern, Value, patterns_solution, patterns_text, taken, together
 from suffice.programs.recognize import Found, Page
 from suffice.programs.rules import read_rules_file
 from suffice.programs.solution import Solution
-from suffice.stats.logistic import calibrated
 from suffice.values import Answer, Case, Json, canonical, content_hash
 from suffice.version import __version__
 

@@ -18,10 +18,10 @@ from suffice.ladder.learning import Trained, learning, no_labels, texts_of
 from suffice.ladder.rung import Rung
 from suffice.ladder.words import coded, grouped_folds, sampled
 from suffice.programs.conditions import Check
+from suffice.programs.logistic import calibrated
 from suffice.programs.ngrams import MAX_CHARACTERS, split_words
 from suffice.programs.rules import FROM, Rule, read_rules_file, rules_solution, rules_text
 from suffice.programs.solution import Solution
-from suffice.stats.logistic import calibrated
 from suffice.values import Answer, Case, Json, content_hash
 from suffice.version import __version__
 

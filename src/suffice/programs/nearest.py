@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suffice.errors import BundleError
+from suffice.programs.logistic import calibrated
 from suffice.programs.ngrams import VERSION, ngrams
 from suffice.programs.solution import Form, Solution
 from suffice.programs.text_solution import text_solution
 from suffice.programs.words import joined, unjoined, weights_identity
-from suffice.stats.logistic import calibrated
 from suffice.values import ABSTAIN, Answer, Json, case_key, from_json, to_json
 
 KIND: Final = "nearest"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from suffice.errors import BundleError, SolutionError, UsageError
 from suffice.programs.solution import Solution
-from suffice.shown import shown
+from suffice.shown import brief, shown
 from suffice.values import ABSTAIN, Answer, Json, from_json
 
 if TYPE_CHECKING:  # not needed to load without a type
@@ -47,9 +47,9 @@ def checked_output(solution: Solution, output: Any, labels: Sequence[Json], wher
         except ValidationError as error:
             first = error.errors(include_url=False, include_context=False)[0]
             place = "".join(f"[{part!r}]" for part in first["loc"])
-            raise SolutionError(
-                f"{solution.name} answered {shown(answer.value)}, which does not fit output=: {place} {first['msg']}"
-            ) from None
+            said = answer.value if isinstance(answer.value, str) else shown(answer.value)
+            fault = f"{place} {first['msg']}".strip()
+            raise SolutionError(f"{solution.name} answered {brief(said)}, which does not fit output=: {fault}") from None
 
     for label in labels:
         try:
