@@ -58,6 +58,11 @@ def validated(function: Callable[P, R]) -> Callable[P, R]:
     An annotation that says more than a type is `Annotated[float, Rule(...)]`. What cannot be held against a value in
     general (`Any`, a type variable) allows all.
     """
+    return held_to(function, {}, None)
+
+
+def held_to(function: Callable[P, R], called: Mapping[str, str], hint: str | None) -> Callable[P, R]:
+    """As `validated`, for who calls the arguments otherwise ("--budget") and has another hint than the signature."""
     signature = inspect.signature(function)
 
     @functools.lru_cache(maxsize=1)
@@ -71,7 +76,7 @@ def validated(function: Callable[P, R]) -> Callable[P, R]:
         known = rules()
         for name, value in signature.bind(*args, **kwargs).arguments.items():
             if name in known:
-                check(name, value, known[name], _usage(function.__name__, signature))
+                check(called.get(name, name), value, known[name], hint or _usage(function.__name__, signature))
         return function(*args, **kwargs)
 
     return call

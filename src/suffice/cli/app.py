@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 import traceback
@@ -10,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from suffice.arguments import validated
+from suffice.arguments import held_to
 from suffice.cli import (
     advising,
     daily,
@@ -64,7 +65,9 @@ COMMANDS: tuple[Any, ...] = (
     model_list.models_command,
 )
 for command in COMMANDS:
-    app.command(command.__name__.removesuffix("_command"))(validated(command))
+    verb = command.__name__.removesuffix("_command")
+    called = {name: f"--{name.replace('_', '-')}" for name in inspect.signature(command).parameters}
+    app.command(verb)(held_to(command, called, f"suffice {verb} --help"))
 
 
 @app.callback(invoke_without_command=True)

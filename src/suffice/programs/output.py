@@ -48,8 +48,8 @@ def checked_output(solution: Solution, output: Any, labels: Sequence[Json], wher
             first = error.errors(include_url=False, include_context=False)[0]
             place = "".join(f"[{part!r}]" for part in first["loc"])
             said = answer.value if isinstance(answer.value, str) else shown(answer.value)
-            fault = f"{place} {first['msg']}".strip()
-            raise SolutionError(f"{solution.name} answered {brief(said)}, which does not fit output=: {fault}") from None
+            why = f"{place} {first['msg']}".strip()
+            raise SolutionError(f"{solution.name} answered {brief(said)}, which does not fit output=: {why}") from None
 
     for label in labels:
         try:
