@@ -124,7 +124,9 @@ def test_an_endpoint_that_refuses_every_call_is_a_fault_of_the_set_up(stepped: C
 
 
 def test_a_budget_without_an_end_is_refused(stepped: Command):
-    stepped("eval", "t.csv", "step.py:step", "--budget", "1e999").refused("--budget is a number, or None, not inf", "suffice eval --help")
+    stepped("eval", "t.csv", "step.py:step", "--budget", "1e999").refused(
+        "--budget is a number, or None, not inf", "suffice eval --help"
+    )
 
 
 @pytest.mark.parametrize("command", [["eval", "t.csv", "step.py:step"], ["climb", "t.csv", "prompt", "--bar", ".8"]])

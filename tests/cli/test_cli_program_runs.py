@@ -102,8 +102,8 @@ def test_a_question_is_listed_answered_and_gone_on_from(place: Path) -> None:
     wrong = suffice("answer", "refund 17", "perhaps")
     assert wrong.returncode == 2 and "yes, no" in wrong.stderr
     assert suffice("answer", "refund 17", "yes").returncode == 0
-    assert suffice("answer", "program-1", "yes").returncode == 2
     assert program("17").stdout.strip() == "refunded 17"
+    assert suffice("answer", "program-1", "yes").returncode == 2
     assert program("17").stdout.strip() == "refunded 17"
     lines = suffice("trace", "refund 17").stdout.splitlines()
     assert ["question" in lines[1], "recorded" in lines[1], "refund" in lines[2]] == [True, True, True]

@@ -142,6 +142,58 @@ def test_samples_of_the_harness_find_their_cases_by_the_columns_of_the_document(
     assert on_everything(task, rung)["Where is my parcel?"] == "shipping"
 
 
+def scores_by_input(path: Path) -> list[float]:
+    """What is recorded of each case, by way of the task that the run makes and of the solution that replays it."""
+    task, (rung, *_), _ = task_of_runs([str(path)])
+    cases = [*task.train, *task.dev, *task.sealed()]
+    solution = asyncio.run(rung.fit(task, cases))
+    return [asyncio.run(solution.ask(c.inputs)).value.score for c in cases]
+
+
+INPUTS = [{"q": "which {}"}, {"input": "which {}"}, {"input": "which {}", "language": "de"}]
+
+
+def of_promptfoo(path: Path, inputs: list[Any]) -> None:
+    read = json.loads((RUNS / "promptfoo.json").read_text())
+    plain = [r for r in read["results"]["results"] if r["promptIdx"] == 0][: len(inputs)]
+    for i, (result, given) in enumerate(zip(plain, inputs, strict=True)):
+        result |= {"vars": given, "testCase": {**result["testCase"], "vars": given}, "success": i > 0, "testIdx": i}
+    read["results"]["results"] = plain
+    path.write_text(json.dumps(read))
+
+
+def of_pydantic_evals(path: Path, inputs: list[Any]) -> None:
+    cases = [{"name": f"{i}", "inputs": given, "expected_output": "a", "output": "a",
+              "assertions": {"Equals": {"name": "Equals", "value": i > 0}}} for i, given in enumerate(inputs)]  # fmt: skip
+    path.write_text(json.dumps({"name": "r", "failures": [], "cases": cases}))
+
+
+def of_the_harness(path: Path, inputs: list[Any]) -> None:
+    lines = [{"doc_id": i, "doc": given, "target": "a", "resps": [["a"]], "filtered_resps": ["a"], "acc": float(i > 0)}
+             for i, given in enumerate(inputs)]  # fmt: skip
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def of_a_table(path: Path, inputs: list[Any]) -> None:
+    path.write_text("".join(json.dumps({"question": given, "right": i > 0}) + "\n" for i, given in enumerate(inputs)))
+
+
+@pytest.mark.parametrize("inputs", INPUTS, ids=["one name", "the name input", "input among others"])
+@pytest.mark.parametrize("write", [of_promptfoo, of_pydantic_evals, of_the_harness, of_a_table])
+def test_inputs_of_one_name_or_of_the_name_input_find_their_cases(write: Any, inputs: dict[str, str], tmp_path: Path):
+    path = tmp_path / ("run.json" if write in (of_promptfoo, of_pydantic_evals) else "run.jsonl")
+    write(path, [{name: text.format(f"of {i}") for name, text in inputs.items()} for i in range(12)])
+    assert sum(scores_by_input(path)) == 11
+
+
+def test_inputs_of_one_name_replay_on_a_task_that_has_its_text_alone(tmp_path: Path):
+    path, table = tmp_path / "run.json", tmp_path / "task.jsonl"
+    of_pydantic_evals(path, [{"q": f"which of {i}"} for i in range(12)])
+    table.write_text("".join(json.dumps({"input": f"which of {i}", "expected": "ab"[i % 2]}) + "\n" for i in range(12)))
+    (rung,) = replays(str(path))
+    assert on_everything(Task.load(table), rung) == {f"which of {i}": "a" for i in range(12)}
+
+
 def test_of_repeats_the_first_counts_and_an_error_is_wrong():
     task, (rung,), said = task_of_runs([str(FILES / "pydantic_evals_repeats.json")])
     scores = on_everything(task, rung)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from suffice.cli.flags import ModelFlags, RunFlags, TaskFlags, rung_of, shares, task_of
-from suffice.cli.talk import data, data_json
+from suffice.cli.talk import data, data_json, talk
 
 TaskPath = Annotated[
     Path, typer.Argument(metavar="TASK", help="A file of examples (CSV, JSONL, ...) or a task folder.")
@@ -67,6 +67,7 @@ def eval_command(
         data_json(report.to_json())
     else:
         data("\n".join(lines(report, failures)))
+        talk(f"run {report.run}: suffice view {report.run} shows every case")
     refuse_stopped(report)
 
 

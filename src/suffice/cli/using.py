@@ -10,6 +10,7 @@ import typer
 from suffice.cli.flags import ModelFlags, RunFlags, say_dropped, shares
 from suffice.cli.forgetting import say_keep
 from suffice.cli.talk import rows, talk
+from suffice.shown import counted
 
 
 @shares
@@ -62,7 +63,7 @@ def apply_command(
     parts = [f"{applied.answered:,} answered", f"{applied.nothing:,} nothing", f"{applied.abstained:,} for a person"]
     failed = [f"{applied.failed:,} failed"] if applied.failed else []
     again = [f"{applied.resumed:,} were there already"] if applied.resumed else []
-    talk(f"{applied.rows:,} rows: {', '.join([*parts, *failed, *again])}")
+    talk(f"{counted(applied.rows, 'row')}: {', '.join([*parts, *failed, *again])}")
     if applied.spent is not None and applied.spent.attempts:
         talk(f"spent {spent_text(applied.spent)}")
     for note in applied.notes:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from suffice.errors import DataError, UsageError
 from suffice.evals.columns import EXPECTED, INPUT
@@ -217,8 +217,9 @@ def _rung(chosen: Chosen) -> Rung:
 
     async def fit(task: Task, labelled: Sequence[Case]) -> Solution:
         columns = task.columns.inputs
-        rows = [(c.where, _row(c, columns, v)) for c, v in zip(cases, values, strict=True)]
         everything = (*task.train, *task.dev, *task.sealed())
+        known = {c.inputs_hash for c in everything}
+        rows = [(c.where, _row(c, columns, known, v)) for c, v in zip(cases, values, strict=True)]
         recording = Recording(run.solution, tuple(rows), ANSWERS, scores=False, named=True)
         return replay_solution(recording, everything, columns, run.solution)
 
@@ -231,14 +232,17 @@ def _by(run: Run) -> str:
     return "in a table" if run.tool == TABLE else f"by {run.tool}"
 
 
-def _row(case: RunCase, columns: Sequence[str], value: Any) -> dict[str, Any]:
-    """The row of a recording: the case by the task's input columns where the run has them, else by its id."""
-    given: Json = case.input
-    if isinstance(given, dict) and all(c in given for c in columns):
-        named: dict[str, Any] = {c: given[c] for c in columns}
-    elif len(columns) == 1:
-        values: list[Json] = list(given.values()) if isinstance(given, dict) else [given]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-        named = {columns[0]: values[0] if len(values) == 1 else given}
+def _row(case: RunCase, columns: Sequence[str], known: Collection[str], value: Any) -> dict[str, Any]:
+    """The row of a recording: the case by the task's input columns where the run has them, else by its id.
+
+    Of a task with one input column, that may be all that the run has, the input of this name, or the only one: what is
+    a case of the task, by the hashes `known` of its inputs.
+    """
+    told = cast("dict[str, Json]", case.input) if isinstance(case.input, dict) else {}
+    if len(columns) == 1:
+        alone = list(told.values()) if len(told) == 1 else []
+        readings = [*(told[c] for c in columns if c in told), *alone, cast("Json", case.input)]
+        named = {columns[0]: next((r for r in readings if content_hash(r) in known), readings[-1])}
     else:
-        named = {"id": case.id}
+        named = {c: told[c] for c in columns} if all(c in told for c in columns) else {"id": case.id}
     return {**named, ANSWERS: value}

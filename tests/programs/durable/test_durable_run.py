@@ -110,10 +110,13 @@ def test_a_question_stops_the_run_until_it_is_answered() -> None:
     assert (waiting.id, waiting.question, waiting.state) == ("r3", "Refund 3?", "waiting")
     with pytest.raises(UsageError, match="yes, no"):
         durable.answer("r3", "perhaps")
-    assert durable.answer("r3", "yes").state == "interrupted" and durable.questions() == []
-    with pytest.raises(UsageError, match="asks nothing"):
-        durable.answer("r3", "no")
+    assert durable.answer("r3", "no").state == "answered" and durable.questions() == []
+    with pytest.raises(UsageError, match="yes, no"):
+        durable.answer("r3", "perhaps")
+    durable.answer("r3", "yes")  # it was mistyped, and nothing has come of it
     assert go(program, 3, id="r3") == "refunded 3"
+    with pytest.raises(UsageError, match="asks nothing: it is done"):
+        durable.answer("r3", "no")
     assert shop.done == ["look 3", "refund 3"]
 
 

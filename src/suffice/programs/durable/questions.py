@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,15 +16,16 @@ from suffice.shown import one_line
 from suffice.store import runs
 from suffice.store.calls import spent
 from suffice.store.database import Store, mapped, transaction
-from suffice.store.effect_journal import load
+from suffice.store.effect_journal import Recorded, load
 from suffice.values import storable
 
-ANSWER: Final = "UPDATE effect SET state = 'done', value = ?, ended = ? WHERE run = ? AND number = ? AND state = 'open'"
+ANSWER: Final = "UPDATE effect SET state = 'done', value = ?, ended = ? WHERE run = ? AND number = ?"
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Where a durable run stands. `state` is running, waiting, interrupted, failed or done.
+    """Where a durable run stands. `state` is running, waiting, answered (run its program again), interrupted, failed or
+    done.
 
     `effects` is how many calls, tools and answers are recorded. `again` were in flight when the run was cut off, and
     were sent again: they may have been paid twice. `usd` is what its model calls cost so far.
@@ -54,7 +56,8 @@ def questions(*, store: Store | Path | str | None = None) -> list[Status]:
 
 
 def answer(id: str, text: str, *, store: Store | Path | str | None = None) -> Status:
-    """Give the answer that the run with this id waits for; it goes on when it is run again.
+    """Give the answer that the run with this id waits for; it goes on when it is run again. Until then another answer
+    takes its place.
 
     Raises UsageError where it asks nothing, or for an answer that is none of its choices; StoreBusy while it runs.
     """
@@ -63,16 +66,17 @@ def answer(id: str, text: str, *, store: Store | Path | str | None = None) -> St
         at = _status(db, run)
         if at.state == "running":
             raise StoreBusy(f"{at.run} is running", hint="answer once it has stopped at its question")
-        if at.question is None:
+        asked = _asked(run, load(db, run.id))
+        if asked is None:
             raise UsageError(f"{at.run} asks nothing: it is {at.state}", hint="suffice questions lists those that do")
-        if at.choices and text not in at.choices:
+        told: Any = json.loads(asked.arguments)
+        if told["choices"] and text not in told["choices"]:
             raise UsageError(
-                f"{one_line(text[:60])!r} is no answer to: {one_line(at.question)}",
-                hint=f"one of: {', '.join(at.choices)}",
+                f"{one_line(text[:60])!r} is no answer to: {one_line(told['question'])}",
+                hint=f"one of: {', '.join(told['choices'])}",
             )
-        number = next(e.number for e in load(db, run.id) if e.kind == "question" and e.state == "open")
         with transaction(db) as connection:
-            connection.execute(ANSWER, (storable(text), time.time(), runs.run_number(run.id), number))
+            connection.execute(ANSWER, (storable(text), time.time(), runs.run_number(run.id), asked.number))
         return _status(db, _found(db, id))
 
 
@@ -96,17 +100,26 @@ def _status(db: Store, run: runs.Run) -> Status:
             "SELECT coalesce(sum(times - 1), 0) FROM effect WHERE run = ?", (runs.run_number(run.id),)
         ).fetchone()
     settings: Any = run.settings
-    asks = next((e.arguments for e in effects if e.kind == "question" and e.state == "open"), None)
-    told: Any = {} if asks is None else json.loads(asks)
-    waits = run.state == "interrupted" and asks is not None
+    asks = _asked(run, effects)
+    told: Any = {} if asks is None else json.loads(asks.arguments)
+    waits = asks is not None and asks.state == "open"
     return Status(
         run.id,
         settings["id"],
         settings["program"],
-        "waiting" if waits else run.state,
+        "waiting" if waits else "answered" if asks is not None else run.state,
         sum(e.state == "done" for e in effects),
         again,
         paid.usd,
         told["question"] if waits else None,
         tuple(told["choices"]) if waits else (),
     )
+
+
+def _asked(run: runs.Run, effects: Sequence[Recorded]) -> Recorded | None:
+    """The question that a stopped run asks, or the one that it had answered last, if it did nothing since."""
+    if run.state != "interrupted":
+        return None
+    still = next((e for e in effects if e.kind == "question" and e.state == "open"), None)
+    last = effects[-1] if effects and effects[-1].kind == "question" else None
+    return still or last
