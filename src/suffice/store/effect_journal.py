@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
@@ -22,7 +22,9 @@ from suffice.store.desks import Desks
 from suffice.store.runs import run_number
 from suffice.values import Json, storable
 
-State = Literal["open", "done", "failed"]
+State = Literal["open", "done", "failed", "retry", "cut"]
+"""Begun and not ended, done, ended in an error, in one that ended the run and is tried again, or cut off by the program
+(a time-out), which went on."""
 Places = tuple[tuple[int, int], ...]
 """An address without its names: lane and place at each level."""
 
@@ -36,6 +38,10 @@ BEGUN: Final = (
     " begun = excluded.begun"
 )
 ENDED: Final = "UPDATE effect SET state = ?, value = ?, ended = ? WHERE run = ? AND address = ?"
+RETRY: Final = (
+    "UPDATE effect SET state = 'retry' WHERE run = ? AND state = 'failed' AND (address = ? OR NOT EXISTS"
+    " (SELECT 1 FROM effect AS later WHERE later.run = effect.run AND later.begun > effect.ended))"
+)
 MADE: Final = (
     "INSERT INTO effect (run, address, number, name, kind, arguments, begun, ended, state, value)"
     " VALUES (?, ?, ?, ?, ?, '{}', ?, ?, 'done', ?)"
@@ -72,6 +78,8 @@ class Effects:
         self.recorded = {effect.places: effect for effect in load(store, run)}
         self.asked: set[Places] = set()
         self._unwritten: list[Statement] = []
+        self._cut: list[Statement] = []
+        self._errors: list[tuple[BaseException, Places]] = []
         self.under_way: set[asyncio.Task[Any] | None] = set()
         self._shut = False
         self._next = max((e.number for e in self.recorded.values()), default=0) + 1
@@ -101,17 +109,30 @@ class Effects:
             raise _diverged(self.run, address, str(found), call_text(name, arguments))
         return found
 
-    def went_on(self, places: Places) -> bool:
-        """Whether the recorded program did something after what it did there: then how that ended is final."""
-        return any(follows(other, places) for other in self.recorded)
-
     async def begin(self, address: Address, name: str, kind: str, arguments: Json) -> None:
         """Write an intent. Raises StoreError, also once the run has ended: nobody would hear of what a task that was
         left behind does."""
         if self._shut:
             raise StoreError(f"{self.run} has ended, and {call_text(name, arguments)} was not called")
         row = (self._number, _text(places_of(address)), self._count(), name, kind, storable(arguments), time.time())
-        await self._desks.here().write([*self._taken(), (BEGUN, row)])
+        cut, self._cut = self._cut, []
+        await self._desks.here().write([*cut, *self._taken(), (BEGUN, row)])
+
+    def raised(self, address: Address, error: BaseException) -> None:
+        """Remember what an effect ended in: an error that ends the run is tried again, any other is final."""
+        self._errors.append((error, places_of(address)))
+
+    def cut(self, address: Address, seconds: float) -> None:
+        """Note that the program cut it off after so long; that is final once something is begun after it."""
+        if not self._shut:
+            row = ("cut", storable(seconds), time.time(), self._number, _text(places_of(address)))
+            self._cut.append((ENDED, row))
+
+    async def ended_by(self, error: BaseException) -> None:
+        """Write that `error` ended the run: the effect that it came from, or nothing was begun after, is tried again.
+        Raises StoreError."""
+        places = next((p for one in _causes(error) for raised, p in self._errors if raised is one), ())
+        await self._desks.here().write([(RETRY, (self._number, _text(places)))])
 
     async def end(self, address: Address, state: State, value: Json) -> None:
         """Write how it ended. Raises StoreError."""
@@ -185,6 +206,17 @@ def call_text(name: str, arguments: Json) -> str:
     else:
         inside = json.dumps(arguments, ensure_ascii=False)
     return f"{name}({inside if len(inside) <= SHOWN else inside[:SHOWN] + '…'})"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error, those in a group, and what it was raised for."""
+    yield error
+    if isinstance(error, BaseExceptionGroup):
+        for one in cast("BaseExceptionGroup[BaseException]", error).exceptions:
+            yield from _causes(one)
+    why = error.__cause__ or error.__context__
+    if why is not None:
+        yield from _causes(why)
 
 
 def _diverged(run: str, address: Address, recorded: str, now: str) -> JournalDiverged:

@@ -5,13 +5,14 @@ An intent is on disk before anything is called, a result before it counts (`effe
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 import json
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, NoReturn, TypeVar
 
 from suffice import errors
 from suffice.errors import JournalDiverged, Stopped, StoreError, SufficeError
@@ -24,6 +25,7 @@ T = TypeVar("T")
 Repeat = Literal["safe", "never"]
 """Whether an effect that was begun, and of which no result is known, may simply be done again."""
 
+LONGEST_WAIT: Final = 60.0  # seconds for which a replay waits to be cut off again, at least
 DONE: Final = "done"
 NOT_DONE: Final = "not done"
 
@@ -54,9 +56,9 @@ async def effect(
     """Do what costs or changes something: `call()`, in a span of its own, once in the life of a durable run.
 
     Inside of one its result is recorded as `write` says, and at a replay is what `read` makes of that. What it raises
-    is recorded, and raised again where the program went on past it; elsewhere it is tried again. Of what was
-    begun and did not end, "safe" is called again and "never" stops the run until a person has said whether it was
-    done. Raises JournalDiverged, StoreError, Stopped, and what `call` raises.
+    is recorded and raised again, but where it ended the run: then it is tried again. What the program cut off is cut
+    off again. Of what was begun and did not end, "safe" is called again and "never" stops the run until a person has
+    said whether it was done. Raises JournalDiverged, StoreError, Stopped, and what `call` raises.
     """
     run = _run.get()
     with span(name, kind) as leaf:
@@ -66,9 +68,14 @@ async def effect(
         if known is not None and known.state == "done":
             leaf.cached = True
             return read(known.value)
-        if known is not None and known.state == "failed" and run.went_on(known.places):
+        if known is not None and known.state == "failed":
             leaf.cached = True
-            raise error_of_json(known.value)
+            error = error_of_json(known.value)
+            run.raised(leaf.address, error)
+            raise error
+        if known is not None and known.state == "cut":
+            leaf.cached = True
+            await _cut_off_again(run, known)
         if known is not None and known.state == "open" and repeat == "never":
             settled = await _settled(leaf, known, read)
             if settled is not None:
@@ -84,17 +91,32 @@ async def _recorded(
     call: Callable[[], Awaitable[T]],
     write: Callable[[T], Json],
 ) -> T:
-    await run.begin(leaf.address, leaf.name, leaf.kind, arguments)
     with run.working():
+        began = time.monotonic()
         try:
+            await run.begin(leaf.address, leaf.name, leaf.kind, arguments)
             value = await call()
         except (JournalDiverged, StoreError):
             raise
+        except asyncio.CancelledError:
+            run.cut(leaf.address, time.monotonic() - began)
+            raise
         except Exception as error:
+            run.raised(leaf.address, error)
             await run.end(leaf.address, "failed", error_json(error))
             raise
         await run.end(leaf.address, "done", write(value))
     return value
+
+
+async def _cut_off_again(run: Effects, known: Recorded) -> NoReturn:
+    """Wait to be cut off as before. Raises JournalDiverged where nobody does."""
+    seconds = float(known.value)
+    await asyncio.sleep(max(LONGEST_WAIT, 10.0 * seconds))
+    raise JournalDiverged(
+        f"{run.run} waits for {known} to be cut off, as it was after {seconds:.1f} s when it was recorded",
+        hint="undo the change of the program's time-outs, or begin a new run under another id",
+    )
 
 
 def noted_value(name: str, make: Callable[[], Json]) -> Json:
@@ -131,11 +153,27 @@ async def _settled(leaf: Span, known: Recorded, read: Callable[[Json], Any]) -> 
     told = f"{known} was begun at {when}, and nobody knows whether it was done. Was it?"
     if await asked(told, (DONE, NOT_DONE)) == NOT_DONE:
         return None
+    if _reads(read, None):
+        return (None,)
+    why = ""
+    while True:  # its type has no "nothing"
+        said = await asked(f"{why}What did {known} return, as JSON?")
+        try:
+            value = json.loads(said)
+        except ValueError:
+            why = f"{said[:40]!r} is no JSON (a text is in quotation marks). "
+            continue
+        if _reads(read, value):
+            return (value,)
+        why = f"{said[:40]} is not of its type. "
+
+
+def _reads(read: Callable[[Json], Any], value: Json) -> bool:
     try:
-        read(None)
-    except Exception:  # its type has no "nothing"
-        return (json.loads(await asked(f"What did {known} return, as JSON?")),)
-    return (None,)
+        read(value)
+    except Exception:  # whatever the type's validation raises
+        return False
+    return True
 
 
 def error_json(error: Exception) -> Json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -386,8 +387,103 @@ def test_wrong_uses_are_refused_before_anything_is_done(tmp_path: Path, monkeypa
 
 def test_the_same_run_twice_at_once_is_refused() -> None:
     async def program() -> str:
-        with pytest.raises(StoreBusy):
+        with pytest.raises(UsageError, match="another durable run"):
             await durable.run(program, id="one")
+        with pytest.raises(StoreBusy):
+            await asyncio.create_task(durable.run(program, id="one"), context=contextvars.Context())
         return "once"
 
     assert go(program) == "once"
+
+
+def test_an_error_in_a_task_that_the_program_went_on_past_is_final() -> None:
+    shop = Shop()
+    shop.fails = {"look 1": LookupError("no such order"), "refund 9": OSError("later")}
+
+    async def program() -> str:
+        done = await asyncio.gather(shop.look(1), shop.look(2), return_exceptions=True)
+        return await shop.refund(9) + f" after {done}"
+
+    with pytest.raises(OSError, match="later"):
+        go(program)
+    assert go(program) == "refunded 9 after [LookupError('no such order'), {'total': 4}]"
+    assert shop.done == ["look 1", "look 2", "refund 9", "refund 9"]
+
+
+def test_an_error_that_is_wrapped_is_tried_again_too() -> None:
+    shop = Shop()
+    shop.fails["look 1"] = LookupError("no such order")
+
+    async def program() -> str:
+        try:
+            await shop.look(1)
+        except LookupError as error:
+            raise RuntimeError("cannot go on") from error
+        return "found"
+
+    with pytest.raises(RuntimeError):
+        go(program)
+    assert go(program) == "found" and shop.done == ["look 1", "look 1"]
+
+
+@pytest.mark.parametrize("repeat", ["safe", "never"])
+@pytest.mark.parametrize("how", ["wait_for", "timeout"])
+def test_what_the_program_cut_off_is_cut_off_again_and_not_called(how: str, repeat: str) -> None:
+    shop, slow = Shop(), [True]
+    shop.fails["refund 1"] = OSError("later")
+
+    @tool(repeat=repeat)  # type: ignore[call-overload]
+    async def primary() -> str:
+        """The answer, in its own time."""
+        shop.note("primary")
+        await asyncio.sleep(5 if slow[0] else 0)
+        return "primary"
+
+    async def program() -> str:
+        try:
+            if how == "wait_for":
+                via = await asyncio.wait_for(primary(), 0.05)
+            else:
+                async with asyncio.timeout(0.05):
+                    via = await primary()
+        except TimeoutError:
+            via = "fallback"
+        return f"{via}: {await shop.refund(1)}"
+
+    with pytest.raises(OSError, match="later"):
+        go(program)
+    slow[0] = False
+    assert go(program) == "fallback: refunded 1"
+    assert shop.done == ["primary", "refund 1", "refund 1"]
+
+
+def test_a_result_that_a_person_gives_is_asked_for_until_it_fits(home: Path) -> None:
+    shop = Shop()
+    shop.fails["refund 1"] = SystemExit  # as a kill: nobody knows whether it was done
+
+    async def program() -> str:
+        return await shop.refund(1)
+
+    with pytest.raises(SystemExit):
+        go(program)
+    for said, asked in (("done", "Was it?"), ("paid-4711", "What did refund"), ("17", "is no JSON"), ('"ok"', "type")):
+        with pytest.raises(Waiting) as stop:
+            go(program)
+        assert asked in stop.value.question
+        durable.answer("one", said)
+    assert go(program) == "ok" and shop.done == ["refund 1"]
+
+
+def test_a_solution_that_is_evaluated_cannot_start_one() -> None:
+    import suffice as sf
+
+    async def program(text: str) -> str:
+        return "a"
+
+    async def solution(text: str) -> str:
+        return await durable.run(program, text, id=text)
+
+    rows = [{"text": f"case number {i}", "label": "ab"[i % 2]} for i in range(40)]
+    task = sf.Task(rows, inputs=["text"], expected="label", bar=0.5)
+    report = sf.run(sf.evaluate(task, solution))
+    assert len(report.errors) == report.n and "durable run cannot be part" in str(report)

@@ -22,7 +22,7 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from suffice.arguments import Rule, check
 from suffice.errors import SolutionError, UsageError, Waiting
-from suffice.models.belonging import Belonging, belonging
+from suffice.models.belonging import Belonging, belonging, current
 from suffice.models.concerns.budget import Budget
 from suffice.models.places.opened import opened
 from suffice.programs.annotations import annotations_of
@@ -61,6 +61,12 @@ async def run(
     recorded, StoreBusy while another process runs it, UsageError for other arguments under this id, StoreError, and
     what the program raises.
     """
+    if current() is not None:
+        raise UsageError(
+            "a durable run cannot be part of an evaluation, a climb or another durable run: it would record the cases, "
+            "the sealed ones, too",
+            hint="evaluate the program itself: what it asks is recorded there",
+        )
     write, read = _returned(program)
     with opened(store) as db:
         begun = _begun(db, program, args, kwargs, id)
@@ -118,6 +124,8 @@ async def _run(db: Store, run: str, program: Callable[..., Any], args: Any, kwar
                     return await _called(partial(program, *args, **kwargs), program)
                 except BaseException as error:
                     await _wind_up(effects, root, error)
+                    if isinstance(error, Exception):
+                        await effects.ended_by(error)
                     raise
     finally:
         effects.close()
