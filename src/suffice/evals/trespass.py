@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from suffice.errors import SealedError
-from suffice.evals.marks import telling_keys
+from suffice.evals.marks import passage_keys, telling_keys
 from suffice.evals.stream import Table, records
 from suffice.shown import counted
 from suffice.store import ledger
@@ -55,7 +55,7 @@ def _found(table: Table, inputs: Sequence[str], store: Store) -> list[str]:
 
 
 def _known_by(inputs: Json) -> set[str]:
-    return {case_key(inputs), *telling_keys(inputs).values()}
+    return {case_key(inputs), *telling_keys(inputs).values(), *passage_keys(inputs)}
 
 
 def asked(values: dict[str, Json], inputs: Sequence[str]) -> Json:
