@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import pytest
 
 import suffice as sf
 from suffice.arguments import AnyPath, Rule, check_fields, is_path, validated
-from suffice.errors import SufficeError, UsageError
+from suffice.errors import DataError, SufficeError, UsageError
 from suffice.evals.graders.grader import Grader
 from suffice.ladder.rung import Rung
 from suffice.values import Case, Score
@@ -175,6 +177,61 @@ def test_what_an_annotation_allows_reaches_the_function_as_it_was() -> None:
     assert function(7, word="blue", texts=("a",), table={"a": 2.0}, file="x") == 7
     with pytest.raises(TypeError, match="unexpected"):
         function(other=1)  # type: ignore[call-arg]
+
+
+NAN, INF, HUGE = float("nan"), float("inf"), 10**400
+WRONG: Sequence[Callable[[], Any]] = (
+    *[lambda value=value: sf.sequential.claim(bar=value) for value in (None, "x", NAN, HUGE)],
+    *[lambda value=value: sf.sequential.claim(0.9, tolerance=value) for value in (None, "x", NAN, HUGE)],
+    *[lambda value=value: sf.sequential.claim(0.9, of=value) for value in (NAN, INF, HUGE, 0, "x", 2.5)],
+    *[lambda value=value: sf.sequential.claim(0.9, error=value) for value in (None, 0, NAN)],
+    *[lambda value=value: sf.sequential.claim(0.9, of=1, judge=value) for value in (None, ["x"], [2.0], 3)],
+    *[lambda value=value: sf.sequential.claim(0.9, 0.1).add(value) for value in (None, "1", NAN, HUGE, [1], 1 + 0j)],
+    lambda: sf.sequential.claim(0.9, judge=True).add(1.0, judge=0.5, unlabelled=None),  # type: ignore[arg-type]
+    *[lambda value=value: sf.sequential.claim(0.9).bounds(value) for value in (None, 0, 1, NAN)],
+    *[lambda value=value: sf.sequential.bounds(value) for value in ([{}], [HUGE], 0, None, "1", ["1"], {"a": 1})],
+    *[lambda value=value: sf.sequential.bounds([1.0], value) for value in (None, 1.5)],
+    *[lambda value=value: sf.agent(tools=value) for value in (None, 3, "look_up", {})],
+    *[lambda value=value: sf.step(template=value) for value in (0, b"x", [], False)],
+    *[lambda value=value: sf.run(sf.evaluate(TASK, scored, store=value)) for value in (-1, "a\0b", b"x", True)],
+    *[lambda value=value: sf.models.record(value) for value in (None, 3, "a\0b")],
+    *[lambda value=value: sf.models.replay(value) for value in (None, 3, "a\0b")],
+    *[lambda value=value: sf.durable.status(value) for value in (None, ["x"], HUGE, "\ud800", "", "a" * 300)],
+    *[lambda value=value: sf.durable.answer(value, "yes") for value in (None, ["x"], HUGE, "\ud800")],
+    *[lambda value=value: sf.durable.answer("x", value) for value in (None, ["x"], HUGE)],
+    *[lambda value=value: sf.run(sf.durable.run(scored, id=value)) for value in (None, ["x"], HUGE, "\ud800")],
+    lambda: sf.durable.questions(store=-1),  # type: ignore[arg-type]
+)
+
+
+def test_what_is_of_a_wrong_type_is_refused_before_anything_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for number, wrong in enumerate(WRONG):
+        with pytest.raises(UsageError) as caught:
+            wrong()
+        assert caught.value.hint, f"{number}: {caught.value}"
+
+
+def test_a_score_may_be_a_bool_or_of_numpy() -> None:
+    scored = sf.sequential.claim(0.9, 0.1)
+    for score in (True, np.float32(1.0), np.int64(1), np.bool_(True)):
+        scored.add(score)  # type: ignore[arg-type]
+    assert scored.n == 4
+    assert sf.sequential.bounds(np.array([1, 0, 1])) == sf.sequential.bounds([1.0, 0.0, 1.0])  # type: ignore[arg-type]
+
+
+def test_a_folder_of_databases_is_looked_at_no_deeper_than_a_case_can_name_them(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there is no database in this folder"):
+        sf.grade.sql(tmp_path)
+    deep = tmp_path / "a" / "b"
+    deep.mkdir(parents=True)
+    (deep / "b.sqlite").write_bytes(b"x")
+    with pytest.raises(DataError, match="there is no database in this folder"):
+        sf.grade.sql(tmp_path)
+    (tmp_path / "a" / "a.sqlite").write_bytes(b"x")
+    assert sf.grade.sql(tmp_path).name == "sql"
 
 
 def test_a_grader_of_ones_own_is_checked_like_any_call() -> None:

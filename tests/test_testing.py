@@ -192,6 +192,56 @@ def test_the_sealed_gate_goes_through_the_ledger_and_shows_no_case(project: pyte
         assert len(runs.list_runs(store)) == 1  # the second one is a look-up
 
 
+LEFT_BEHIND = """
+import asyncio, threading, time, warnings
+
+class Dies:
+    def __init__(self, text):
+        self.text, self.me = text, self  # a circle: only the collector finds it
+
+    def __del__(self):
+        raise ValueError(f"HEARD {self.text}")
+
+def loud(text):
+    def late():
+        time.sleep(0.2)
+        raise ValueError(f"HEARD {text}")
+
+    def dies():
+        raise ValueError(f"HEARD {text}")
+
+    Dies(text)
+    threading.Thread(target=late).start()
+    thread = threading.Thread(target=dies)
+    thread.start(), thread.join()
+    warnings.warn(f"HEARD {text}")
+    return triage(text)
+
+@suffice("tickets.jsonl", bar=0.5, on="test")
+def test_release():
+    return loud
+
+def test_after():
+    time.sleep(0.5)  # those that raise late have done so
+    warnings.warn("OPEN warning")
+    thread = threading.Thread(target=lambda: 1 / 0)
+    thread.start(), thread.join()
+"""
+
+
+def test_what_sealed_runs_warn_or_leave_behind_is_not_in_the_summary_and_all_else_is(
+    project: pytest.Pytester,
+) -> None:
+    project.makeini("[pytest]\naddopts = --strict-markers -p no:cacheprovider")
+    project.makepyfile(test_it=SOLUTIONS + LEFT_BEHIND)
+    result = project.runpytest_subprocess("-rA")
+    result.assert_outcomes(passed=2)
+    said = result.stdout.str() + result.stderr.str()
+    heard = re.findall(r"HEARD (.* number \d+)", said)
+    assert heard and not sealed_in(project, heard)  # those of dev are
+    assert "OPEN warning" in said and "ZeroDivisionError" in said
+
+
 def test_a_sealed_gate_that_fails_inside_shows_no_case(project: pytest.Pytester) -> None:
     body = """
 def grade(output, case):

@@ -21,6 +21,7 @@ SufficeError                 what happened, to which case or call, what was kept
 │   ├── ConnectionLost       no connection, or it broke: try again
 │   ├── CallTimeout          no reply in time: try again, or allow more
 │   ├── MalformedReply       what came back is no reply: try again
+│   │   └── WebPage          it is a web page: the URL is probably wrong
 │   ├── Truncated            the reply ended at its output cap: raise the cap, or continue it
 │   ├── OutputError          the reply does not fit the type that was asked for
 │   ├── ContentFiltered      the model or its filter declined to answer
@@ -208,6 +209,10 @@ class MalformedReply(CallError):
 
     kind = "malformed"
     retryable = True
+
+
+class WebPage(MalformedReply):
+    """A web page came back where a reply belongs: the URL is probably wrong, or a proxy stands in between."""
 
 
 class Truncated(CallError):

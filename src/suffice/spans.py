@@ -41,7 +41,8 @@ class Span:
     """One thing that a program did. Times are seconds since the tree began; `seconds` is None while it goes on.
 
     `cost` is that of a model call, of others what they cost themselves. `cached`: nothing was done, the result was
-    recorded. `error` is the kind of what it raised. `note` is a short remark, never a text of the case.
+    recorded. `error` is the kind of what it raised. `note` is a short remark, never a text of the case; of the root of
+    a case's tree it is the case's id, and `source` its place ("mails.csv:3").
     """
 
     name: str
@@ -54,6 +55,7 @@ class Span:
     cached: bool = False
     error: str | None = None
     note: str | None = None
+    source: str | None = None
     children: list[Span] = field(default_factory=list["Span"])
     origin: float = field(default_factory=time.perf_counter)
     _lanes: dict[object, int] = field(default_factory=dict[object, int], repr=False)
@@ -176,6 +178,7 @@ def span_json(span: Span) -> Json:
         "cached": span.cached,
         "error": span.error,
         "note": span.note,
+        "source": span.source,
         "children": [span_json(child) for child in span.children],
     }
     return {name: value for name, value in made.items() if value is not None and value is not False and value != []}
@@ -198,6 +201,7 @@ def span_of_json(value: Json, parent: Span | None = None) -> Span:
         told.get("cached", False),
         told.get("error"),
         told.get("note"),
+        told.get("source"),
     )
     for child in told.get("children", ()):
         made.children.append(span_of_json(child, made))

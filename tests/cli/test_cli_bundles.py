@@ -154,3 +154,46 @@ def test_show_names_thresholds_models_and_functions_of_a_route(suffice: Command)
 def test_show_refuses_what_is_neither(suffice: Command) -> None:
     suffice("show", ".").refused("its manifest.json is missing", "")
     suffice("show", "nothing-7").refused("nothing-7", "suffice runs")
+
+
+# ---------------------------------------------------------------- what a climb writes over
+
+
+CLIMB = ("climb", "t.csv", "my.py:good")
+
+
+def test_the_same_climb_twice_leaves_the_same_bundle(suffice: Command) -> None:
+    assert suffice(*CLIMB, "--bar", ".8").code == 0
+    manifest = (suffice.folder / "t.suffice" / "manifest.json").read_bytes()
+    assert suffice(*CLIMB, "--bar", ".8").code == 0
+    assert (suffice.folder / "t.suffice" / "manifest.json").read_bytes() == manifest
+
+
+@pytest.mark.parametrize("named", [(), ("--out", "t.suffice")])
+def test_the_bundle_of_another_claim_is_not_written_over_unasked(suffice: Command, named: tuple[str, ...]) -> None:
+    assert suffice(*CLIMB, "--bar", ".8").code == 0
+    before = (suffice.folder / "t.suffice" / "manifest.json").read_bytes()
+    runs = suffice("runs").out
+    other = (*CLIMB, "--bar", ".85", *named)
+    suffice(*other).refused("t.suffice", "another claim", "--out", "--overwrite")
+    assert (suffice.folder / "t.suffice" / "manifest.json").read_bytes() == before
+    assert suffice("runs").out == runs  # nothing was begun, and no try was spent
+    assert suffice(*other, "--overwrite").code == 0
+    assert json.loads((suffice.folder / "t.suffice" / "manifest.json").read_text("utf-8"))["claim"]["bar"] == 0.85
+
+
+def test_a_bundle_of_another_task_and_one_without_a_claim_are_left_alone(suffice: Command) -> None:
+    save_bundle(constant_solution("billing"), suffice.folder / "t.suffice")
+    suffice(*CLIMB, "--bar", ".8").refused("--overwrite")
+    assert suffice(*CLIMB, "--bar", ".8", "--out", "mine.suffice").code == 0
+    suffice.write("u.csv", table(300, seed=5))
+    suffice("climb", "u.csv", "my.py:good", "--bar", ".8", "--out", "mine.suffice").refused("--overwrite")
+
+
+def test_climbing_on_dev_alone_writes_no_bundle_and_minds_none(suffice: Command) -> None:
+    assert suffice(*CLIMB, "--bar", ".8", "--out", "a.suffice").code == 0
+    assert suffice(*CLIMB, "--bar", ".8", "--dev").code == 0  # its verdict is known
+    assert not (suffice.folder / "t.suffice").exists()
+    before = (suffice.folder / "a.suffice" / "manifest.json").stat().st_mtime_ns
+    assert suffice(*CLIMB, "--bar", ".85", "--dev", "--out", "a.suffice").code == 0
+    assert (suffice.folder / "a.suffice" / "manifest.json").stat().st_mtime_ns == before

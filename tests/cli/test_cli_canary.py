@@ -177,6 +177,7 @@ def test_the_daily_commands_and_a_loud_solution_let_nothing_out(sealed: Command)
     runs = [line.split()[0] for line in silent(sealed("runs"), 0).out.splitlines()]
     for run in (runs[0], next(r for r in runs if r.startswith("climb"))):
         silent(sealed("show", run), 0)
+        silent(sealed("show", run, "--json"), 0)
         silent(sealed("report", run), 0)
     assert len(list(sealed.folder.glob("*.html"))) == 2 and list(sealed.folder.glob("*.suffice/*.npz"))
     assert left_behind(sealed) == []
@@ -232,6 +233,7 @@ def test_a_grader_that_gives_the_case_away_is_not_heard(sealed: Command, grader:
     if code == 2:
         ran.refused(f"grader grade.py:{grader} failed on a sealed case .*its text is held back", "suffice eval")
     silent(sealed("show", "climb-2"), 0)
+    silent(sealed("show", "climb-2", "--json"), 0)
     assert left_behind(sealed) == []
 
 
@@ -295,5 +297,6 @@ def test_what_is_expected_and_what_was_recorded_stay_sealed_too(sealed: Command)
     assert "valid only if nobody tuned" in ran.out and "not saved" in ran.err
     for run in ("climb-1", "climb-2"):
         silent(sealed("show", run), 0)
+        silent(sealed("show", run, "--json"), 0)
         silent(sealed("report", run), 0)
     assert [name for name in left_behind(sealed) if name != "free.py"] == []

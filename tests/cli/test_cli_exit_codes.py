@@ -107,8 +107,15 @@ def test_runs_are_listed_shown_and_made_into_pages(suffice: Command) -> None:
     [only] = map(json.loads, suffice("runs", "--kind", "eval", "--json").out.splitlines())
     assert only["run"] == "eval-1" and only["state"] == "done" and only["said"].startswith("middling: 0.")
     assert re.search(r"at 95%\), \d+ of (\d+) right$", only["said"])
-    shown = suffice("show", "climb-2").json
+    shown = suffice("show", "climb-2", "--json").json
     assert shown["settings"]["command"] == "suffice climb t.csv my.py:good --bar .9"
+    short = suffice("show", "climb-2").out
+    assert len(short.splitlines()) < 20 and "{" not in short
+    assert re.search(r"^command +suffice climb t.csv my.py:good --bar .9$", short, re.M)
+    assert re.search(r"^claim +bar 0.9, tolerance [\d.]+; \d+ sealed; error 0.025$", short, re.M)
+    assert re.search(r"^ended in +PASS: `good` suffices: ", short, re.M)
+    assert re.search(r"^rung +good: PASS; dev (\d+) right of \1; PASS after \d+ sealed cases$", short, re.M)
+    assert re.search(r"^ended in +middling: 0\.", suffice("show", "eval-1").out, re.M)
     for run in ("eval-1", "climb-2"):
         assert suffice("report", run).out == f"{run}.html\n"
     page = (suffice.folder / "climb-2.html").read_text(encoding="utf-8")

@@ -78,7 +78,7 @@ def test_a_trace_shows_what_a_case_took_and_only_dev_cases_have_one(
     lines = shown.stdout.splitlines()
     names = ["triage", "think", "m", "think", "m", "pick", "m"]
     assert all(f" {name} " in line for name, line in zip(names, lines, strict=True)), lines
-    assert lines[0].startswith("> triage") and lines[0].endswith(f"program, {dev[0]['id']}")
+    assert lines[0].startswith("> triage") and lines[0].endswith(f"program, {dev[0]['source']}, {dev[0]['id']}")
     tree = json.loads(suffice("trace", "climb-1", dev[0]["id"], "--json").stdout)
     assert [c["name"] for c in tree["children"]] == ["think", "think", "pick"] and "parcel" not in json.dumps(tree)
     sealed = {f"c{i}" for i in range(60)} - {c["id"] for c in dev}
@@ -114,3 +114,26 @@ def test_a_question_is_listed_answered_and_gone_on_from(place: Path) -> None:
 def test_what_is_not_there_is_said(place: Path, words: tuple[str, ...]) -> None:
     told = suffice(*words)
     assert told.returncode == 2 and "hint: " in told.stderr and "Traceback" not in told.stderr
+
+
+def test_a_case_is_traced_by_where_it_stands_in_its_file(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [json.dumps({"text": f"parcel {i} is late", "team": ("shipping", "returns")[i % 2]}) for i in range(40)]
+    (place / "plain.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    with upstream(always(Ok("billing"))) as up:
+        monkeypatch.setenv("SUFFICE_MODEL", f"{up.url}#m")
+        told = suffice("eval", "plain.jsonl", "my.py:triage").stdout
+        dev = json.loads(suffice("eval", "plain.jsonl", "my.py:triage", "--json").stdout)["cases"]
+    first = dev[0]
+    assert f"{first['source']} ({first['id']})  " in told
+    by_place, by_id = (suffice("trace", "eval-1", name) for name in (first["source"], first["id"]))
+    assert by_place.returncode == 0 and by_place.stdout == by_id.stdout
+    assert f"program, {first['source']}, {first['id']}" in by_place.stdout.splitlines()[0]
+    asked = suffice("trace", "eval-1").stderr
+    assert f"of eval-1 {len(dev)} cases have a trace" in asked and "hint: suffice trace eval-1 plain.jsonl:" in asked
+    wrong = suffice("trace", "eval-1", "plain.jsonl:999")
+    assert wrong.returncode == 2 and "eval-1 has no trace of 'plain.jsonl:999'" in wrong.stderr
+    assert "sealed" not in wrong.stderr and "hint: suffice trace eval-1 plain.jsonl:" in wrong.stderr
+    assert suffice("view", "eval-1").returncode == 0
+    assert f"{first['source']} ({first['id']})" in (place / "eval-1.cases.html").read_text(encoding="utf-8")
+    assert suffice("forget", "plain.jsonl", "--case", first["source"], "--yes").returncode == 0
+    assert suffice("trace", "eval-1", first["source"]).returncode == 2

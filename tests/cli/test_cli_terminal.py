@@ -127,6 +127,7 @@ def test_what_a_case_or_an_answer_says_never_drives_the_terminal(hostile: Comman
         ["compare", "h.csv", "evil.py:some", "evil.py:right"],
         ["climb", "h.csv", "evil.py:raises", "evil.py:some", "--bar", ".9"],
         ["show", "climb-8"],
+        ["show", "climb-8", "--json"],
         ["runs"],
         ["unseal", "h.csv", "--yes"],
     ]

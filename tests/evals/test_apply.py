@@ -23,7 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import suffice as sf
-from suffice.errors import DataError, SolutionError, UsageError
+from suffice.errors import DataError, SolutionError, StoreBusy, UsageError
 from suffice.evals.answered import ADDED, added_names, is_formula
 from suffice.evals.apply import Applied, ApplyOptions, apply
 from suffice.evals.read import read_file
@@ -50,6 +50,31 @@ def team(text: str) -> Any:
     sort = {"nothing": None, "hard": ABSTAIN, "sure": Answer("billing", 0.123456789), "number": 3.5, "yes": True,
             "fields": {"team": "größe", "tags": ["a"]}, "formula": "=1+1"}  # fmt: skip
     return sort.get(text, text.upper())
+
+
+def test_two_processes_do_not_write_one_output(tmp_path: Path) -> None:
+    source, out = tmp_path / "new.csv", tmp_path / "out.csv"
+    source.write_text("text\na\nb\n", encoding="utf-8")
+    began, go = asyncio.Event(), asyncio.Event()
+
+    async def slow(text: str) -> str:
+        began.set()
+        await go.wait()
+        return text.upper()
+
+    async def main() -> None:
+        first = asyncio.create_task(apply(slow, source, out, store=tmp_path / "store"))
+        await began.wait()
+        (tmp_path / "same.csv").symlink_to(out)
+        for other in (out, tmp_path / "same.csv"):
+            with pytest.raises(StoreBusy, match=r"the output .*out\.csv is in use by process"):
+                await apply(slow, source, other, store=tmp_path / "store", options=ApplyOptions(overwrite=True))
+        go.set()
+        await first
+        await apply(slow, source, out, store=tmp_path / "store", options=ApplyOptions(overwrite=True))  # free again
+
+    asyncio.run(main())
+    assert [line.split(",")[1] for line in out.read_text(encoding="utf-8").splitlines()[1:]] == ["A", "B"]
 
 
 def applied(

@@ -222,6 +222,64 @@ def test_a_call_that_goes_on_after_its_time_is_not_heard_and_everyone_else_is(li
     assert state() == before
 
 
+def test_what_threads_and_finalizers_raise_is_not_told_not_even_late_and_that_of_others_is(
+    listen: Listen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = listen()
+    monkeypatch.setattr(threading, "excepthook", lambda told: print(told.exc_value, file=sys.stderr))
+    monkeypatch.setattr(sys, "unraisablehook", lambda told: print(told.exc_value, file=sys.stderr))
+    go = threading.Event()
+
+    class Dies:
+        def __init__(self) -> None:
+            self.me = self
+
+        def __del__(self) -> None:
+            raise ValueError(SECRET)
+
+    def dies() -> None:
+        go.wait(10)
+        raise ValueError(SECRET)
+
+    def falls() -> None:
+        raise ValueError("heard")
+
+    with hushed():
+        Dies()
+        threads = [threading.Thread(target=dies) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+    other = threading.Thread(target=falls)
+    other.start()
+    other.join()
+    assert heard() == "heard\n"
+    go.set()
+    for thread in threads:
+        thread.join()
+    assert heard() == ""
+
+
+def test_a_warning_of_a_late_call_is_in_nobody_elses_records() -> None:
+    go = threading.Event()
+
+    def late() -> None:
+        go.wait(10)
+        warnings.warn(SECRET, stacklevel=1)
+
+    async def main() -> None:
+        with hushed():
+            task = asyncio.create_task(in_thread(late))
+            await asyncio.sleep(0)
+        with warnings.catch_warnings(record=True) as records:
+            warnings.simplefilter("always")
+            go.set()
+            await task
+            warnings.warn("heard", stacklevel=1)
+        assert [str(record.message) for record in records] == ["heard"]
+
+    asyncio.run(main())
+
+
 # A whole sealed run in a process of its own: all of its cases hold the canary, and its solutions do what they can.
 CANARY = "Kanarienvogel-471108153926"
 PROGRAM = """

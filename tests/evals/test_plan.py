@@ -16,6 +16,7 @@ from suffice.evals.claim import Stated
 from suffice.evals.plan import Plan, plan_of, refuse_hopeless
 from suffice.evals.seal import Sealed, choose_block, sealed_blocks
 from suffice.evals.task import Task
+from suffice.ladder.climb import plan as climb_plan
 from suffice.stats.claim import Claim
 from suffice.stats.ledger import TOTAL, alpha_of_try
 from suffice.stats.plan import cases_needed, certifiable, default_tolerance, largest_claim, least_right, power
@@ -93,10 +94,13 @@ def test_the_unit_and_a_default_tolerance_are_named() -> None:
 def test_with_coverage_the_figures_are_those_of_the_answered_cases() -> None:
     plan = plan_for(0.95, 0.05, sealed(240), coverage=0.6)
     claim = Claim(0.95, 0.05, 144, 0.025)
-    assert plan.least == least_right(claim) and plan.odds[-1].passes == power(claim, plan.odds[-1].rate).passes
+    assert plan.least == least_right(claim)
+    shown = power(Claim(0.6, 0.05, 240, 0.025), 0.8).passes
+    assert plan.odds[-1].passes == power(claim, plan.odds[-1].rate).passes * shown
     assert "of the answered inputs" in line(plan, "claim")
     assert line(plan, "coverage") == (
-        "at least 55% answered must be shown, too (asked 60%); the figures below are for 144 answered cases"
+        "at least 55% answered must be shown, too (asked 60%); the figures below are for 144 answered cases, "
+        "and the chances where 80% are answered, which shows it in 100%"
     )
     few = plan_for(0.9, 0.1, sealed(40), coverage=0.1)
     assert line(few, "to pass") == "more than 4 answered cases, even were all of them right"
@@ -227,6 +231,43 @@ def test_a_stated_claim_is_plain_json_with_its_bound() -> None:
         "kind": "population", "bar": 0.9, "tolerance": 0.1, "coverage": 0.6, "per": "customer", "grader": "label",
         "labels": "f00d",
     }  # fmt: skip
+
+
+# ---------------------------------------------------------------- coverage
+
+
+def covered(coverage: float, n: int) -> None:
+    refuse_hopeless(stated(0.8, 0.1, n, coverage), sealed(n))
+
+
+@pytest.mark.parametrize(("coverage", "n"), [(0.99, 50), (0.95, 20), (0.98, 40)])
+def test_a_coverage_that_the_cases_cannot_show_is_refused_with_what_would_do(coverage: float, n: int) -> None:
+    with pytest.raises(BarError, match=f"with {n} sealed cases no coverage of") as caught:
+        covered(coverage, n)
+    hint = caught.value.hint or ""
+    assert "leave --coverage out where every input must be answered" in hint
+    [most] = re.findall(r"--coverage (0\.\d+) is the most", hint)
+    covered(float(most), n)
+    with pytest.raises(BarError):
+        covered(round(float(most) + 0.005, 10), n)
+    [more] = re.findall(r"add about ([\d,]+) test cases", hint)
+    covered(coverage, n + int(more.replace(",", "")))
+
+
+def test_the_chance_to_pass_counts_that_of_showing_the_share_answered() -> None:
+    easy, sharp = plan_for(0.8, 0.1, sealed(100), coverage=0.5), plan_for(0.8, 0.1, sealed(70), coverage=0.99)
+    assert easy.likely_share is not None and easy.likely_share > 0.99
+    assert sharp.likely_share is not None and sharp.likely_share < 0.9
+    for odds in sharp.odds:
+        assert odds.passes <= sharp.likely_share and odds.passes + odds.fails <= 1
+    assert plan_for(0.8, 0.1, sealed(100)).likely_share is None
+    assert plan_for(0.8, 0.1, sealed(100), coverage=0.0).likely_share is None
+
+
+def test_a_coverage_of_all_is_a_claim_about_all_inputs(store: Store) -> None:
+    task = Task([{"text": f"ticket {i}", "team": "ab"[i % 2]} for i in range(80)], bar=0.8)
+    every, said = (climb_plan(task, coverage=c, store=store) for c in (1.0, None))
+    assert every == said and every.coverage is None and "coverage" not in str(every)
 
 
 # ---------------------------------------------------------------- time limits

@@ -16,6 +16,7 @@ from suffice.errors import DataError, UsageError
 from suffice.evals.json_rows import line_rows
 from suffice.evals.python_rows import table_of
 from suffice.evals.read import missing, read_file, read_folder, spelled
+from suffice.evals.stream import scan
 
 
 def _file(folder: Path, name: str, data: str | bytes) -> Path:
@@ -263,3 +264,30 @@ def test_any_line_is_a_row_or_a_reason(text: str) -> None:
         assert isinstance(row, str | dict)
         if isinstance(row, dict):
             assert json.loads(json.dumps(row)) == row
+
+
+def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    for name in ("t.csv", "t.parquet"):
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(DataError, match="not a regular file|no such file"):
+            read_file(tmp_path / name)
+    with pytest.raises(DataError, match="this is not a regular file"):
+        scan(tmp_path / "t.csv")
+
+
+def test_a_pipe_that_a_shell_hands_over_is_read(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    with os.fdopen(write, "w", encoding="utf-8") as file:
+        file.write("text,label\na,b\n")
+    try:
+        assert [row.values for row in read_file(Path(f"/dev/fd/{read}")).rows] == [{"text": "a", "label": "b"}]
+    finally:
+        os.close(read)
+
+
+def test_a_link_to_nothing_says_where_it_points_to(tmp_path: Path) -> None:
+    link = tmp_path / "t.csv"
+    link.symlink_to("moved.csv")
+    for reading in (read_file, scan):
+        with pytest.raises(DataError, match="is a link to moved.csv, which is not there"):
+            reading(link)

@@ -16,6 +16,7 @@ from upstream_faults import Asked, Fault, Ok, Status
 
 import suffice as sf
 from suffice.errors import BudgetError, MissingExtra, NoEndpoint, UsageError
+from suffice.evals.recalled import recalled
 from suffice.ladder import rung
 from suffice.ladder.halving import halved, most_calls
 from suffice.ladder.prompt_search import Bounds, halves
@@ -24,7 +25,7 @@ from suffice.programs.bundle import load
 from suffice.programs.contents import contents_lines
 from suffice.store import calls
 from suffice.store.database import open_store
-from suffice.store.runs import list_runs
+from suffice.store.runs import get_run, list_runs
 from upstream import Upstream, upstream
 
 Team = Literal["billing", "shipping", "returns", "orders"]
@@ -319,6 +320,52 @@ def test_evaluate_searches_on_train_once_and_reports_dev(tmp_path):
                 sf.evaluate(task_of(), sf.rung.search(), store=tmp_path / "b", model=on(up), budget=sf.Budget(calls=5))
             )
         assert len(up.log.served) == n + 5
+
+
+def test_evaluate_counts_what_the_search_asked_and_says_what_it_takes_and_found(tmp_path):
+    heard: list[tuple[int, str]] = []
+    with upstream(model(POOR, GOOD)) as up:
+
+        def on_line(line: str) -> None:
+            heard.append((len(up.log.served), line))
+
+        report = sf.run(sf.evaluate(task_of(), sf.rung.search(), store=tmp_path, model=priced(up), on_line=on_line))
+        n = len(up.log.served)
+        assert report.spent.attempts == n > report.n and report.cost.n == report.n
+        assert heard[0][0] == 0 and heard[0][1].startswith("search: at most ")
+        assert f"search: {report.notes[0]}" in [line for _, line in heard]
+        assert report.notes[0].startswith("a proposed instruction, ") and report.notes[1] == f"its instruction: {GOOD}"
+        assert f"note       its instruction: {GOOD}" in str(report)
+        with open_store(tmp_path) as db:
+            assert calls.spent(db, report.run).attempts == n
+
+
+def test_every_case_of_an_evaluated_search_is_found_again(tmp_path):
+    path = tmp_path / "t.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows(train=60, dev=30, test=10)))
+    with upstream(model(GOOD)) as up:
+        task = sf.Task.load(path, kind="label")
+        report = sf.run(sf.evaluate(task, sf.rung.search(), store=tmp_path / "s", model=on(up)))
+        with open_store(tmp_path / "s") as db:
+            found = recalled(db, get_run(db, report.run))
+        assert found["n"] == report.n == 30 and found["right"] == sum(o.right for o in report.outcomes)
+        assert found["notes"] == list(report.notes)
+
+
+def test_an_evaluation_of_a_search_that_was_cut_off_goes_on_in_its_run_and_its_budget(tmp_path):
+    def once(**how: object) -> sf.Report:
+        return sf.run(sf.evaluate(task_of(), sf.rung.search(), store=tmp_path, model=on(up), **how))
+
+    with upstream(model(POOR, GOOD)) as up:
+        with pytest.raises(BudgetError):
+            once(budget=sf.Budget(calls=40))
+        with pytest.raises(BudgetError):
+            once(budget=sf.Budget(calls=45))
+        assert len(up.log.served) == 45
+        report = once(budget=sf.Budget(calls=10_000))
+        assert report.spent.attempts == len(up.log.served)
+        with open_store(tmp_path) as db:
+            assert [run.id for run in list_runs(db)] == [report.run]
 
 
 @pytest.mark.parametrize(

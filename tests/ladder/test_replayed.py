@@ -109,6 +109,16 @@ def test_what_was_sealed_in_another_task_is_said_to_count_no_longer(tmp_path: Pa
     assert any("19 cases here are sealed in tickets" in line for line in lines if line)
 
 
+@pytest.mark.parametrize("claim", [{}, {"bar": 0.85, "tolerance": 0.9}, {"bar": 1.0, "tolerance": 0.001}])
+def test_a_climb_of_runs_that_is_refused_costs_other_tasks_nothing(tmp_path: Path, claim: dict[str, float]):
+    asyncio.run(climb(tickets(), ["constant"], store=tmp_path, dev_only=True))
+    task, rungs, _ = task_of_runs([str(RUNS / "promptfoo.json")])
+    with pytest.raises(UsageError):
+        asyncio.run(climb(task, rungs, store=tmp_path, **claim))
+    with open_store(tmp_path) as store:
+        assert sealed_count(store, tickets()) == len(tickets().sealed())
+
+
 def test_cases_that_were_dev_here_cannot_be_untouched(tmp_path: Path):
     asyncio.run(climb(tickets(), ["constant"], store=tmp_path, dev_only=True))
     with pytest.raises(UsageError, match=r"looked at here \(dev of tickets\)"):
@@ -163,8 +173,9 @@ def of_promptfoo(path: Path, inputs: list[Any]) -> None:
 
 
 def of_pydantic_evals(path: Path, inputs: list[Any]) -> None:
-    cases = [{"name": f"{i}", "inputs": given, "expected_output": "a", "output": "a",
-              "assertions": {"Equals": {"name": "Equals", "value": i > 0}}} for i, given in enumerate(inputs)]  # fmt: skip
+    said = [{"Equals": {"name": "Equals", "value": i > 0}} for i in range(len(inputs))]
+    cases = [{"name": f"{i}", "inputs": given, "expected_output": "a", "output": "a", "assertions": said[i]}
+             for i, given in enumerate(inputs)]  # fmt: skip
     path.write_text(json.dumps({"name": "r", "failures": [], "cases": cases}))
 
 

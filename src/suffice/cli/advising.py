@@ -139,11 +139,14 @@ def _typed(task: Any) -> str:
 
 def _noise(store: Any, task: Any) -> Any:
     from suffice.cli.screen import console
-    from suffice.evals.seal import dev_cases
+    from suffice.evals.seal import cases_for_looking, look
     from suffice.ladder.noise import label_noise
     from suffice.programs.bridge import run
 
-    cases = (*task.train, *dev_cases(store, task))
+    note = look(store, task)
+    if note is not None:
+        talk(f"note: {note}")
+    cases = (*task.train, *cases_for_looking(store, task))
     with console() as screen, screen.status("asking the rungs that learn, out of fold"):
         return run(label_noise(task, cases))
 

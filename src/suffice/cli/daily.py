@@ -56,9 +56,9 @@ def eval_command(
     with aside():
         rung = rung_of(solution, loaded, calls)
 
-    def call(on_done: Any) -> Any:
-        options = {"repeats": repeats, **how.options(), **paid}
-        return evaluate(loaded, rung, split=split, on_done=on_done, **options)  # type: ignore[arg-type]
+    def call(**heard: Any) -> Any:
+        options = {"repeats": repeats, **how.options(), **paid, **heard}
+        return evaluate(loaded, rung, split=split, **options)  # type: ignore[arg-type]
 
     report = counted_run(call, loaded, [rung] * repeats, split)
     for path in save or []:
@@ -90,21 +90,29 @@ def compare_command(
     with aside():
         both = [rung_of(text, loaded, calls) for text in (before, after)]
 
-    def call(on_done: Any) -> Any:
-        return compare(loaded, *both, on_done=on_done, **how.options(), **paid)
+    def call(**heard: Any) -> Any:
+        return compare(loaded, *both, **how.options(), **paid, **heard)
 
     data(str(counted_run(call, loaded, both, "dev")))
 
 
 def counted_run(call: Any, task: Any, rungs: list[Any], split: str) -> Any:
-    """The result of `call(on_done)`, awaited under a progress bar over the split's cases, once for each rung."""
+    """The result of `call(on_done=, on_line=)`, awaited under a progress bar over the split's cases, once for each
+    rung; lines are printed above it."""
+    from rich.text import Text
+
     from suffice.cli.forgetting import say_keep
     from suffice.cli.guest import aside
     from suffice.cli.screen import console, counting
     from suffice.programs.bridge import run
+    from suffice.shown import harmless
 
     say_keep()
     with aside(), console() as screen:
+
+        def line(text: str) -> None:
+            screen.print(Text(harmless(text)), soft_wrap=True)
+
         total = {"dev": len(task.dev), "train": len(task.train)}.get(split)
         with counting(screen, " and ".join(dict.fromkeys(r.name for r in rungs)), total and total * len(rungs)) as done:
-            return run(call(done))
+            return run(call(on_done=done, on_line=line))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -54,10 +55,11 @@ def climb_command(
     dev: Annotated[bool, typer.Option("--dev", help="Stop before the sealed test: spends nothing.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Decide earlier: fewer calls, more misses.")] = False,
     untouched: Annotated[
-        bool, typer.Option("--untouched", help="Nobody tuned on, or picked by, the cases of --replay.")
+        bool, typer.Option("--untouched", help="Nobody tuned on or picked by --replay's cases.")
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Only go on with an interrupted climb.")] = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Bundle folder (default: TASK.suffice).")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the bundle of another claim.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The decision on stdout as JSON.")] = False,
     *,
     claim: ClaimFlags,
@@ -71,7 +73,7 @@ def climb_command(
     test, else 3. The same command again goes on, or looks its verdict up.
     """
     from suffice.cli.guest import aside
-    from suffice.cli.places import check_bundle
+    from suffice.cli.places import check_bundle, check_own
 
     check_bundle(out, "-o")
     say_keep()
@@ -85,8 +87,14 @@ def climb_command(
             rungs = _rungs(loaded, path, named, replays, calls)
     options: dict[str, Any] = {**claim.asked(), **how.options(), **paid, "dev_only": dev, "quick": quick}
     options |= {"resume": resume, "untouched": untouched, "command": shlex.join(["suffice", *sys.argv[1:]])}
+    bundle = place / (out or f"{plain_name(loaded.name)}.suffice")
+    if not (dev or overwrite):
+        options["on_claim"] = partial(check_own, bundle, loaded.name)
     decision = _watched(loaded, rungs, claim, options)
-    _say(decision, out, place, as_json=as_json)
+    _say(decision, as_json=as_json)
+    if not dev:
+        _saved(decision, out, place)
+    _say_run(decision)
     ready = any(row.state == "to test" or row.tested is not None for row in decision.rungs)
     raise typer.Exit((0 if ready else EXIT["UNPROVEN"]) if dev else EXIT[decision.verdict])
 
@@ -108,15 +116,18 @@ def _watched(loaded: Any, rungs: list[Any], claim: ClaimFlags, options: dict[str
             return run(climb(loaded, rungs or None, watch=ladder.watch, **options))
 
 
-def _say(decision: Any, out: Path | None, place: Path, *, as_json: bool) -> None:
-    """Print the decision, save what it decided on, and say what was spent."""
+def _say(decision: Any, *, as_json: bool) -> None:
+    """Print the decision."""
     from suffice.ladder.closing import to_json_decision
 
     if as_json:
         data_json(to_json_decision(decision))
     else:
         data("\n".join([f"{decision.verdict}: {decision.sentence}", *decision.advice]))
-    _saved(decision, out, place)
+
+
+def _say_run(decision: Any) -> None:
+    """Say what was spent, and where more of it stands."""
     if decision.spent_line:
         talk(decision.spent_line)
     talk(f"run {decision.run}: suffice report {decision.run} makes a page of it")
@@ -200,10 +211,10 @@ def gate_command(
     if against is not None and on == "dev":
         report = against
 
-        def call(on_done: Any) -> Any:
+        def call(**heard: Any) -> Any:
             sealed = shlex.join(["suffice", "gate", solution, str(task)])
-            options: dict[str, Any] = {"margin": margin, "instead": sealed, **how.options(), **paid}
-            return gate_dev(loaded, rung, report, on_done=on_done, **options)
+            options: dict[str, Any] = {"margin": margin, "instead": sealed, **how.options(), **paid, **heard}
+            return gate_dev(loaded, rung, report, **options)
 
         gated = counted_run(call, loaded, [rung], "dev")
     else:
@@ -222,6 +233,9 @@ def gate_command(
 def unseal_command(
     task: TaskPath,
     cases: Annotated[int | None, typer.Option("--cases", help="How many; default all.", min=1)] = None,
+    elsewhere: Annotated[
+        bool, typer.Option("--elsewhere", help="Instead: give up what other flags or tasks seal of train and dev.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     *,
     what: TaskFlags,
@@ -235,20 +249,49 @@ def unseal_command(
     from suffice.store.database import open_store
 
     loaded = task_of(task, what)
+    if elsewhere and cases is not None:
+        raise UsageError("--elsewhere gives up all that is sealed elsewhere", hint="leave --cases out")
     with open_store() as store:
+        if elsewhere:
+            _give_up(store, loaded, yes=yes)
+            return
         there = sealed_count(store, loaded)
         many = there if cases is None else min(cases, there)
         retires = f"{many} of {there} sealed cases for good: no claim will use them again"
-        if there and not yes:
-            if not sys.stdin.isatty():
-                raise UsageError(f"this retires {retires}", hint="add --yes to do it")
-            if not typer.confirm(f"This retires {retires}. Go on?", err=True):
-                talk("nothing was unsealed")
-                return
+        if there and not _agreed(retires, yes=yes):
+            return
         shown = unseal(store, loaded, cases)
         for case in shown:
             data_json({"id": case.id, "inputs": case.inputs, "expected": case.expected, "source": case.source})
     talk(f"retired {len(shown)} of {there} sealed cases for good: no claim will use them again")
+
+
+def _give_up(store: Any, task: Any, *, yes: bool) -> None:
+    """Let train and dev of the task be looked at, whatever is sealed of them elsewhere; shows nothing."""
+    from suffice.evals.elsewhere import sealed_elsewhere
+    from suffice.evals.seal import give_up_elsewhere
+
+    found = sealed_elsewhere(store, task)
+    if found is None:
+        talk("no case to look at here is sealed elsewhere")
+        return
+    if _agreed(f"{found.cases} cases for good: {found.told()}", yes=yes):
+        give_up_elsewhere(store, task)
+        talk(f"given up: {found.told()}; no claim will use them again")
+
+
+def _agreed(retires: str, *, yes: bool) -> bool:
+    """Whether whoever typed the command wants to retire these cases. Raises UsageError where nobody can be asked."""
+    from suffice.errors import UsageError
+
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise UsageError(f"this retires {retires}", hint="add --yes to do it")
+    agreed = typer.confirm(f"This retires {retires}. Go on?", err=True)
+    if not agreed:
+        talk("nothing was unsealed")
+    return agreed
 
 
 def _write(path: Path, text: str) -> None:

@@ -40,7 +40,7 @@ def forget_command(
     task: Annotated[
         Path | None, typer.Argument(metavar="TASK", help="Where --case is: a file of examples or a task folder.")
     ] = None,
-    case: Annotated[list[str] | None, typer.Option("--case", help="A case of TASK by its id; repeatable.")] = None,
+    case: Annotated[list[str] | None, typer.Option("--case", help="A case: FILE:LINE, or its id; repeatable.")] = None,
     older: Annotated[
         str | None, typer.Option("--older", help="Everything recorded longer ago than this: 30d, 12h, 8w.")
     ] = None,

@@ -43,13 +43,14 @@ def runs_command(
 
 def show_command(
     what: Annotated[str, typer.Argument(metavar="RUN|BUNDLE", help="climb-7 of `suffice runs`, or a bundle's folder.")],
-    as_json: Annotated[bool, typer.Option("--json", help="A bundle as JSON; a run always is.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, all that is recorded.")] = False,
 ) -> None:
     """Show what is recorded of a run, or what a bundle is.
 
-    A run as JSON, of sealed cases counts and verdicts alone. Of a bundle: its claim, members, thresholds and models, on
-    how many cases it was fitted, and versions. Nothing of it is run.
+    Of a run: what was asked, what it ended in, its rungs; of sealed cases counts and verdicts alone. Of a bundle: its
+    claim, members, thresholds and models, on how many cases it was fitted, and versions. Nothing of it is run.
     """
+    from suffice.cli.run_lines import run_lines
     from suffice.programs.contents import contents_json, contents_lines
     from suffice.store.database import open_store
     from suffice.store.runs import get_run
@@ -63,8 +64,11 @@ def show_command(
     run = what
     with open_store() as store:
         found = get_run(store, run)
-    shown = {"run": found.id, "state": found.state, "settings": found.settings, "result": found.result}
-    data_json(shown, indent=1)
+    if as_json:
+        shown = {"run": found.id, "state": found.state, "settings": found.settings, "result": found.result}
+        data_json(shown, indent=1)
+        return
+    data("\n".join(run_lines(found, said(found.result))))
 
 
 def report_command(

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from suffice.errors import BundleError, UsageError
+
+if TYPE_CHECKING:
+    from suffice.evals.claim import Stated
 
 
 def check_file(path: Path | None, flag: str) -> None:
@@ -37,3 +41,24 @@ def check_bundle(path: Path | None, flag: str) -> None:
     except (BundleError, OSError) as error:
         said = error if isinstance(error, BundleError) else BundleError(f"cannot be used: {error.strerror}")
         raise UsageError(said.message, hint=said.hint or f"{flag} NAME.suffice", where=str(path)) from None
+
+
+def check_own(path: Path, task: str, claim: Stated) -> None:
+    """Raise UsageError where a bundle at `path` was made by another claim than this one on the task of this name."""
+    from suffice.programs.manifest import is_bundle, read_manifest
+
+    if not is_bundle(path):
+        return
+    try:
+        found = read_manifest(path).claim or {}
+    except BundleError:
+        found = {}
+    mine = {"task": task, **claim.to_json()}
+    if {name: found.get(name) for name in mine} == mine:
+        return
+    made = f" (task {found['task']}, bar {found['bar']:g})" if "task" in found and "bar" in found else ""
+    raise UsageError(
+        f"the bundle here was made by another claim{made}; it was left as it is, and nothing was run",
+        hint="--out OTHER.suffice, or --overwrite to replace it where this climb passes",
+        where=str(path),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +18,9 @@ WIDE = 52  # characters of a span's name with the lines of the tree before it
 
 def trace_command(
     run: Annotated[str, typer.Argument(metavar="RUN", help="An eval, a climb, or a durable run: its id.")],
-    case: Annotated[str | None, typer.Argument(metavar="CASE", help="A dev case of an eval or a climb.")] = None,
+    case: Annotated[
+        str | None, typer.Argument(metavar="CASE", help="A dev case of an eval or a climb: FILE:LINE, or its id.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Print what a program did: a tree with times and costs.
@@ -94,7 +97,7 @@ def _figures(span: Span) -> str:
     usd = "" if spent == NO_COST or spent.usd is None else f"${spent.usd:.6f}"
     words += ["recorded"] if span.cached else []
     words += [span.error] if span.error else []
-    words += [span.note] if span.note else []
+    words += [word for word in (span.source, span.note) if word]
     return f"{time:>10} {tokens:>15} {usd:>11}  {', '.join(words)}"
 
 
@@ -102,6 +105,7 @@ def _trees(store: Any, run: str, case: str | None) -> list[Span]:
     """The trees that are meant. Raises UsageError where there are none, with the run that has some."""
     from suffice.errors import UsageError
     from suffice.programs.durable.questions import found_run
+    from suffice.shown import brief, counted
     from suffice.store.runs import get_run
     from suffice.store.traces import runs_with, traces
 
@@ -111,18 +115,30 @@ def _trees(store: Any, run: str, case: str | None) -> list[Span]:
         if every:
             return every
         raise UsageError(f"{at.id} has done nothing yet", hint="run its program")
-    cases = sorted({root.note or "" for root in every})
     if case is None:
-        some = f"suffice trace {at.id} {cases[0]}" if cases else "a program has several steps; a single call has none"
-        raise UsageError(f"of {at.id} {len(cases):,} cases have a trace: name one", hint=some)
-    found = [root for root in every if root.note == case]
+        many = len({root.note for root in every})
+        raise UsageError(f"of {at.id} {counted(many, 'case')} {_kept(many)}: name one", hint=_first(at.id, every))
+    found = [root for root in every if case in (root.note, root.source)]
     if not found:
         others = [n for n in runs_with(store, case) if not at.id.endswith(f"-{n}")]
-        other = f"suffice trace {_name(store, others[0])} {case}" if others else f"suffice view {at.id} lists its cases"
+        other = f"suffice trace {_name(store, others[0])} {shlex.quote(case)}" if others else _first(at.id, every)
         raise UsageError(
-            f"{at.id} has no trace of {case}: it asked nothing there, or one call, or it is sealed", hint=other
+            f"{at.id} has no trace of {brief(case)}: one is kept of a dev case where a program made several calls",
+            hint=other,
         )
     return found
+
+
+def _kept(many: int) -> str:
+    return "has a trace" if many == 1 else "have a trace"
+
+
+def _first(run: str, every: list[Span]) -> str:
+    """What to type for the first case that has a tree, by its place where that is known."""
+    named = [root.source or root.note or "" for root in every]
+    if not named:
+        return "a single call has none: suffice trace is for programs of several steps"
+    return f"suffice trace {run} {shlex.quote(named[0])}"
 
 
 def _name(store: Any, number: int) -> str:

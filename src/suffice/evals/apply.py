@@ -10,8 +10,8 @@ that cannot be resumed (standard output).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import aclosing, nullcontext, suppress
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from contextlib import aclosing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -33,6 +33,7 @@ from suffice.shown import counted, listed
 from suffice.store import calls, runs
 from suffice.store.calls import Spent
 from suffice.store.database import Store, chunks
+from suffice.store.lease import lease
 from suffice.values import Case, Json, Outcome, Score, content_hash
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ async def apply(
     {"abstain": true}; in a CSV the answer is empty unless the status is "answered". The same call again asks for the
     rows that failed. `on_rows` hears once how many rows there are, `on_done` how many are done. Raises DataError for a
     file that cannot be read or written, UsageError where `out` must not be replaced, SealedError for a file of sealed
-    test cases, SolutionError where calls keep failing, StoreError.
+    test cases, SolutionError where calls keep failing, StoreBusy while another process writes `out`, StoreError.
     """
     how = options or ApplyOptions()
     if how.budget is not None and not how.journal:
@@ -115,7 +116,7 @@ async def apply(
     layout = Layout(table, added_names(table.names), solved.name, how.exact)
     notes += layout.notes
     mark = {"solution": solved.identity, "source": table.sha256, "inputs": list(inputs), "exact": how.exact}
-    with nullcontext() if solved.free or not how.journal else opened(store) as home:
+    with _home(solved, how, store, path) as home:
         before = Kept(0, 0, Counter())
         if path is not None:
             done = not how.fresh and await _done_before(solved, inputs, path, layout, how, home)
@@ -127,9 +128,9 @@ async def apply(
             written.rest()
         finally:
             target.close()
-    counts = written.statuses
-    if path is not None:
-        ended(path, mark, counts["failed"])
+        counts = written.statuses
+        if path is not None:
+            ended(path, mark, counts["failed"])
     notes += _paid_twice(again)
     return Applied(
         rows=table.rows,
@@ -143,6 +144,19 @@ async def apply(
         notes=tuple(notes),
         spent=spent,
     )
+
+
+@contextmanager
+def _home(
+    solution: Solution, how: ApplyOptions, store: Store | Path | str | None, out: Path | None
+) -> Generator[Store | None]:
+    """The store where calls are recorded, None where none are; the output belongs to this process meanwhile. Raises
+    StoreBusy while another one writes it."""
+    if solution.free or not how.journal:
+        yield None
+        return
+    with opened(store) as home, nullcontext() if out is None else lease(home, f"the output {out.resolve()}"):
+        yield home
 
 
 def _paid_twice(calls: int) -> list[str]:

@@ -38,6 +38,8 @@ def is_arrow(path: Path) -> bool:
     if path.suffix.lower() in SUFFIXES:
         return path.is_file()
     try:
+        if not path.is_file():  # a pipe can be read only once, or never ends
+            return False
         with path.open("rb") as file:
             return file.read(6).startswith(MAGIC)
     except (OSError, ValueError):

@@ -14,6 +14,7 @@ from suffice.evals.report import Report, figure, shortened
 from suffice.evals.task import Task
 from suffice.models.places.opened import opened
 from suffice.programs.using import maybe_using
+from suffice.shown import one_line
 from suffice.stats.intervals import exact_sign_test, tango
 from suffice.store.database import Store
 from suffice.values import ABSTAIN, Cost, Json, to_json
@@ -54,6 +55,7 @@ class Comparison:
     costs: tuple[PerCase | None, PerCase | None] = (None, None)  # before, after; None where no model was called
     fitted: tuple[int, int] = (0, 0)
     unfitted: Comparison | None = None
+    notes: tuple[str, ...] = ()  # as in the two reports
 
     def __str__(self) -> str:
         out = [
@@ -67,6 +69,7 @@ class Comparison:
             out.insert(3, f"  cost       {new} against {old}")
         if any(self.fitted):
             out.insert(3, f"  fitted on  {self.flattery()}")
+        out += [f"  note       {one_line(note)}" for note in self.notes]
         for mark, flips in (("+", self.gained), ("-", self.lost)):
             out += [
                 f"    {mark} {f.source}  {_text(f.before)} -> {_text(f.after)}  | {shortened(f.inputs)}" for f in flips
@@ -112,7 +115,7 @@ async def compare(
         reports = [await evaluated(db, task, solution, how) for solution in (before, after)]
     for report in reports:
         refuse_stopped(report)
-    return paired(*reports)
+    return replace(paired(*reports), notes=tuple(note for report in reports for note in report.notes))
 
 
 def paired(before: Report | Mapping[str, Any], after: Report | Mapping[str, Any]) -> Comparison:

@@ -14,12 +14,14 @@ from typing_extensions import Unpack
 from suffice.errors import SealedError, SolutionError, StoreBusy, StoreError, UsageError
 from suffice.evals.barred import ENOUGH, barred_by
 from suffice.evals.cost import costs_nothing, count_before
+from suffice.evals.elsewhere import refuse_claimed
 from suffice.evals.fitted import fitted_ids
 from suffice.evals.recalled import reading_of
 from suffice.evals.repeats import Samples, by_case, checked_repeats, merged, sampled
 from suffice.evals.report import Report
 from suffice.evals.runner import Job, Tally, outcomes
-from suffice.evals.seal import dev_cases
+from suffice.evals.seal import cases_for_looking, look
+from suffice.evals.searching import Search, SearchRun, instruction_of
 from suffice.evals.task import Task
 from suffice.evals.thinning import shift_of
 from suffice.evals.units import counted_per_cluster
@@ -27,7 +29,7 @@ from suffice.models.belonging import Belonging, belonging
 from suffice.models.places.opened import opened
 from suffice.programs.learned import learned_from
 from suffice.programs.solution import Solution, check_inputs, from_function
-from suffice.programs.using import NO_MODEL, maybe_using, none_named
+from suffice.programs.using import NO_MODEL, maybe_using, model_here, none_named
 from suffice.shown import brief
 from suffice.store import calls, journal, runs
 from suffice.store.calls import CallJournal
@@ -63,6 +65,7 @@ class How:
     on_done: Callable[[Outcome], None] | None = None
     budget: Budget | None = None
     repeats: int = 1
+    on_line: Callable[[str], None] = lambda line: None
 
 
 class Calling(TypedDict, total=False):
@@ -70,7 +73,8 @@ class Calling(TypedDict, total=False):
 
     `fresh` asks again for what is recorded. `model` is what steps call that say none, `budget` what all model calls
     may cost together. `on_done` hears of each outcome. `repeats` asks each case so many times: its score is the mean,
-    and the report says how much the answers vary.
+    and the report says how much the answers vary. `on_line` hears, in sentences, of a search, and of cases that are
+    sealed elsewhere.
     """
 
     concurrency: int
@@ -80,6 +84,7 @@ class Calling(TypedDict, total=False):
     model: str | Model | None
     budget: Budget | None
     repeats: int
+    on_line: Callable[[str], None]
 
 
 async def evaluate(
@@ -96,9 +101,9 @@ async def evaluate(
     asked for again unless `fresh`; calls that failed are. `how` is described at Calling. An interrupted evaluation
     goes on where it was, and what it had spent counts against `budget`.
 
-    Raises SealedError for the test split, UsageError for options that make no sense and for a
-    rung that does not suit the task, SolutionError for a solution
-    whose parameters do not fit, StoreError when answers cannot be recorded: those that were are kept.
+    Raises SealedError for the test split and for cases that a claim was made on under other flags, UsageError for
+    options that make no sense and for a rung that does not suit the task, SolutionError for a solution whose
+    parameters do not fit, StoreError when answers cannot be recorded: those that were are kept.
     """
     check_task(task)
     refuse_sealed(task, split)
@@ -110,16 +115,14 @@ async def evaluated(db: Store, task: Task, solution: Any, how: How) -> Report:
     """`evaluate` on an open store."""
     refuse_sealed(task, how.split)
     checked_repeats(how.repeats)
-    cases = _looked_at(db, task, how.split)
-    with _recorded(db, how):
-        solved, fitted_on = await _solution(task, solution)
-    check_inputs(solved, task.columns.inputs)
-    repeats = checked_repeats(how.repeats, solved)
-    run = _begun(db, task, solved, how.split)
-    count_before(db, run, how.budget)
+    cases = _to_look_at(db, task, how.split)
+    refuse_claimed(db, task)
     tally = Tally()
+    made = await _made(db, task, solution, how, tally)
+    solved, run = made.solution, made.run
+    repeats = checked_repeats(how.repeats, solved)
     try:
-        job = Job(solved, task.grader, db, run, how.concurrency, how.timeout, how.fresh, retry=True, budget=how.budget)
+        job = _job(db, task, solved, run, how)
         done, samples, stopped = await _asked(job, repeats, cases, how.on_done, tally)
         if solved.free and solved.batch is not None:  # the runner notes only what may cost
             journal.record_many(db, run, solved.identity, map(_as_recorded, done))
@@ -140,7 +143,7 @@ async def evaluated(db: Store, task: Task, solution: Any, how: How) -> Report:
         run=run,
         possibly_paid_twice=max(tally.sent_again, spent.open),  # at the last kill, at all of them
         stopped=stopped,
-        fitted_on=fitted_on,
+        fitted_on=made.fitted_on,
         fitted=fitted_ids(task, solved.learned, [o.case for o in done]),
         confidence_from=solved.confidence_from,
         free=costs_nothing(solved),
@@ -148,6 +151,7 @@ async def evaluated(db: Store, task: Task, solution: Any, how: How) -> Report:
         samples=samples,
         most=most,
         shift=shift_of(done, most),
+        notes=made.notes,
     )
     runs.finish_run(db, run, "done", report.to_record())
     return report
@@ -166,6 +170,11 @@ def check_task(task: Any) -> None:
     """Raise UsageError for what is no task, with the line that makes one."""
     if not isinstance(task, Task):
         raise UsageError(f"this is no task but a {type(task).__name__}", hint='task = sf.Task.load("tickets.jsonl")')
+
+
+def _job(db: Store, task: Task, solution: Solution, run: str, how: How) -> Job:
+    timeout, fresh = how.timeout, how.fresh
+    return Job(solution, task.grader, db, run, how.concurrency, timeout, fresh, retry=True, budget=how.budget)
 
 
 async def _asked(
@@ -203,15 +212,74 @@ def _as_recorded(outcome: Outcome) -> tuple[str, journal.Recorded]:
     return outcome.case.inputs_hash, call
 
 
-def _begun(db: Store, task: Task, solution: Solution, split: Split) -> str:
-    """A new run, or the same evaluation's last one where it was cut off: then it is known which calls it had begun."""
-    identity = content_hash(["eval", task.fingerprint, solution.identity, split])
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What is to be evaluated, in which run, and what is to be said of it."""
+
+    solution: Solution
+    run: str
+    fitted_on: str = ""
+    notes: tuple[str, ...] = ()
+
+
+async def _made(db: Store, task: Task, given: Any, how: How, tally: Tally) -> _Made:
+    """The solution that `given` is or makes; train and dev count as shown once nothing can refuse any more."""
+    search: Search | None = getattr(given, "search", None)
+    if search is not None and isinstance(given, Learner):
+        return await _found(db, task, given, search, how, tally)
+    with _recorded(db, how):
+        solved, fitted_on = await _solution(task, given)
+    check_inputs(solved, task.columns.inputs)
+    checked_repeats(how.repeats, solved)
+    notes = _look(db, task, how)
+    run = _begun(db, task, solved.name, solved.identity, how)
+    return _Made(solved, run, fitted_on, notes)
+
+
+async def _found(db: Store, task: Task, rung: Learner, search: Search, how: How, tally: Tally) -> _Made:
+    """What a rung finds by asking on train: its calls are part of the run, so that they are in its figures."""
+    _refuse_unsuited(task, rung)
+    notes = _look(db, task, how)
+    run = _begun(db, task, rung.name, content_hash([getattr(rung, "identity", ""), model_here()]), how)
+
+    async def put(solution: Solution, cases: Sequence[Case]) -> list[Outcome]:
+        return [o async for o in outcomes(_job(db, task, solution, run, how), cases, tally=tally)]
+
+    try:
+        with _recorded(db, how, run):
+            found = await search(task, SearchRun(put, lambda line: how.on_line(f"{rung.name}: {line}")))
+        check_inputs(found.solution, task.columns.inputs)
+    except BaseException as error:
+        with suppress(StoreError):
+            runs.finish_run(db, run, "failed" if isinstance(error, Exception) else "interrupted", None)
+        raise
+    how.on_line(f"{rung.name}: {found.note}")
+    said = instruction_of(found.solution)
+    return _Made(found.solution, run, notes=(*notes, found.note, *([f"its instruction: {said}"] if said else ())))
+
+
+def _look(db: Store, task: Task, how: How) -> tuple[str, ...]:
+    note = look(db, task)
+    if note is None:
+        return ()
+    how.on_line(f"note: {note}")
+    return (note,)
+
+
+def _begun(db: Store, task: Task, name: str, solution: str, how: How) -> str:
+    """A new run, or the same evaluation's last one where it was cut off: then it is known which calls it had begun, and
+    what they cost counts against the budget. `solution` is the identity of what is evaluated, or of what finds it."""
+    identity = content_hash(["eval", task.fingerprint, solution, how.split])
     last = runs.latest(db, "eval", identity)
+    run = None
     if last is not None and last.state in ("interrupted", "failed"):
         with suppress(StoreBusy):  # another process was faster: both go on, each with a run of its own
-            return runs.resume_run(db, last.id).id
-    settings = {"split": split, "solution": solution.name, "identity": solution.identity, **reading_of(task)}
-    return runs.start_run(db, "eval", task.name, settings, identity=identity)
+            run = runs.resume_run(db, last.id).id
+    if run is None:
+        settings = {"split": how.split, "solution": name, "identity": solution, **reading_of(task)}
+        run = runs.start_run(db, "eval", task.name, settings, identity=identity)
+    count_before(db, run, how.budget)
+    return run
 
 
 def refuse_sealed(task: Task, split: Split) -> None:
@@ -230,19 +298,18 @@ def _instead(task: Task) -> str:
     return f"decide on them with `{climb}`, or look at some for good with `suffice unseal {path}`"
 
 
-def _looked_at(db: Store, task: Task, split: Split) -> Sequence[Case]:
-    dev = dev_cases(db, task)
-    cases = task.train if split == "train" else dev
+def _to_look_at(db: Store, task: Task, split: Split) -> Sequence[Case]:
+    cases = task.train if split == "train" else cases_for_looking(db, task)
     if not cases:
         raise UsageError(f"{task.name} has no {split} cases", hint="add cases, or give a dev file")
     return cases
 
 
 @contextmanager
-def _recorded(db: Store, how: How) -> Generator[None]:
-    """Let model calls that a rung makes to be fitted be recorded and looked up, within the budget. They are made before
-    it is known which run this is, and are in no run's figures."""
-    journaled = CallJournal(db, None)
+def _recorded(db: Store, how: How, run: str | None = None) -> Generator[None]:
+    """Let model calls that a rung makes to be fitted be recorded and looked up, within the budget. Where they are made
+    before it is known which run this is, they are in no run's figures."""
+    journaled = CallJournal(db, run)
     try:
         with belonging(Belonging(journaled, fresh=how.fresh, budget=how.budget)):
             yield
@@ -255,13 +322,17 @@ async def _solution(task: Task, solution: Any) -> tuple[Solution, str]:
         return cast("Solution", solution), ""
     if not isinstance(solution, Learner):
         return from_function(solution), ""
-    unsuited: Callable[[Task], str | None] | None = getattr(solution, "unsuited", None)
-    reason = unsuited(task) if unsuited is not None else None
-    if reason == NO_MODEL:
-        raise none_named(solution.name, task.name)
-    if reason is not None:
-        raise UsageError(f"{solution.name} cannot be tried on {task.name}: {reason}", hint="bring another solution")
+    _refuse_unsuited(task, solution)
     fitted = await solution.fit(task, task.train)
     if not getattr(solution, "learns", True):
         return fitted, ""
     return learned_from(fitted, (c.key for c in task.train)), f"{len(task.train)} train cases"
+
+
+def _refuse_unsuited(task: Task, rung: Learner) -> None:
+    unsuited: Callable[[Task], str | None] | None = getattr(rung, "unsuited", None)
+    reason = unsuited(task) if unsuited is not None else None
+    if reason == NO_MODEL:
+        raise none_named(rung.name, task.name)
+    if reason is not None:
+        raise UsageError(f"{rung.name} cannot be tried on {task.name}: {reason}", hint="bring another solution")

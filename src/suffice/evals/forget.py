@@ -38,17 +38,21 @@ class Quoted:
 
 
 def case_of(task: Task, name: str) -> Quoted:
-    """The case of `task` with this id, also a sealed one: it is looked for, not shown. Raises UsageError."""
+    """The case of `task` with this id or at this place ("mails.csv:3"), also a sealed one: it is looked for, not shown.
+
+    Raises UsageError.
+    """
     cases: tuple[Case, ...] = (*task.train, *task.dev, *task.sealed())
-    found = next((c for c in cases if c.id == name), None)
-    if found is None:
-        near = difflib.get_close_matches(name, [c.id for c in cases], n=1)
+    found = {c.source: c for c in cases} | {c.id: c for c in cases}
+    if name not in found:
+        near = difflib.get_close_matches(name, found, n=1)
         hint = f"did you mean {near[0]}?" if near else "its row must still be in the file: its texts are looked for"
         raise UsageError(f"{task.name} has no case {brief(name)}", hint=hint)
-    parts = tuple(dict.fromkeys(_leaves(found.inputs)))
+    case = found[name]
+    parts = tuple(dict.fromkeys(_leaves(case.inputs)))
     longest = max(parts, key=len, default="")
     telling = tuple(p for p in parts if len(p) >= LONG or (p == longest and len(p) >= LEAST))
-    return Quoted(task.name, found, parts, telling)
+    return Quoted(task.name, case, parts, telling)
 
 
 def forget_case(store: Store, quoted: Quoted, *, really: bool) -> Forgotten:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import gc
 import logging
 import os
 import sys
 import threading
+import warnings
 import weakref
 from collections import deque
 from collections.abc import Callable, Generator
@@ -15,6 +17,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, Final, TextIO, cast
 
+OWN: Final = "suffice-"  # threads of Suffice itself, which serve others later, and raise nothing
+HOOKS: Final = ((warnings, "_showwarnmsg"), (threading, "excepthook"), (sys, "unraisablehook"))
+"""Who is told of a warning, and of what nobody catches. (`showwarning` is anyone's: `catch_warnings` puts it back.)"""
 KEPT: Final = 64  # covers that live on, one for each stream; a process has two, a test runner a few more
 
 
@@ -23,6 +28,8 @@ class _Mark:
 
 
 _sealed: ContextVar[_Mark | None] = ContextVar("suffice_sealed", default=None)
+_left: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+"""Threads that began inside, and went on."""
 
 
 @contextmanager
@@ -32,17 +39,23 @@ def hushed() -> Generator[None]:
     Everything that this process, its threads and its children write to stdout and stderr meanwhile is dropped, and
     nothing is logged; a caller who has something to say keeps a duplicate of the descriptor. A call that outlives its
     time-out, and the end of this block, goes on in its thread: then what it prints, warns or logs is still dropped,
-    while everyone else is heard again. (Not so what its own threads say by then, or its writes to a descriptor.)
-    Nor is it told what a task raised that a solution started and left behind.
+    while everyone else is heard again. (Not so what its own threads print by then, or its writes to a descriptor.)
+    Nor is it told what a task, a thread or an object raised that a solution left behind: Python's hooks may keep it for
+    a summary, as pytest's do.
     """
     mark = _Mark()
     weakref.finalize(mark, _process.forget).atexit = False
+    before = set(threading.enumerate())
     _process.enter()
     token = _sealed.set(mark)
     try:
         with _tasks_left_alone():
             yield
     finally:
+        gc.collect()  # objects that raise when they die do so here
+        for thread in set(threading.enumerate()) - before:
+            if not thread.name.startswith(OWN):
+                _left.add(thread)
         _sealed.reset(token)
         _process.leave()
         del mark
@@ -110,6 +123,18 @@ class _Muted:
         return made
 
 
+class _Untold:
+    """One of HOOKS in front of another: it tells nothing of sealed cases. It stays there, for threads that go on."""
+
+    def __init__(self, plain: Callable[[Any], None]) -> None:
+        self.plain = plain
+
+    def __call__(self, told: Any) -> None:
+        left = getattr(told, "thread", None) in _left
+        if not (left or _process.inside or _sealed.get() is not None):
+            self.plain(told)
+
+
 class _Process:
     """What there is one of in a process, however many hush it at once: two streams, two descriptors, the logging."""
 
@@ -156,6 +181,10 @@ class _Process:
             muted = _Muted(plain)
             logging.setLogRecordFactory(muted)
             self.covered.callback(_unmute, muted)
+        for module, name in HOOKS:
+            hook = getattr(module, name)
+            if not isinstance(hook, _Untold):
+                setattr(module, name, _Untold(hook))
 
     def _front(self, behind: TextIO) -> TextIO:
         """The cover of a stream, always the same one."""

@@ -13,7 +13,7 @@ from suffice.evals.report import rate
 from suffice.evals.seal import Sealed
 from suffice.shown import counted
 from suffice.stats.betting_plan import equal_chance, smallest_margin
-from suffice.stats.claim import Claim
+from suffice.stats.claim import SHARE_TOLERANCE, Claim
 from suffice.stats.engine import Engine
 from suffice.stats.ledger import TOTAL, alpha_of_try
 from suffice.stats.plan import (
@@ -21,6 +21,7 @@ from suffice.stats.plan import (
     Power,
     cases_needed,
     certifiable,
+    comfortable,
     largest_claim,
     least_right,
     pairs_needed,
@@ -77,6 +78,7 @@ class Plan:
     equal: tuple[tuple[float, float], ...] = ()  # where it differs on so many cases, the chance of an equal solution
     finite: bool = False  # the claim is about these cases alone
     note: str | None = None  # on cases that no longer count
+    likely_share: float | None = None  # with a coverage, the chance to show it where `comfortable` many are answered
     shift: str | None = None  # what thinning clusters did to a score on dev
 
     @property
@@ -95,6 +97,8 @@ def plan_of(stated: Stated, sealed: Sealed, tries: Sequence[Try], default: bool)
     asked = stated.numbers(sealed.alpha)
     claim, timing = replace(asked, n=answered, coverage=None), asked.timing
     middle, relative = (1 + bar) / 2, stated.within is not None
+    sharing = asked.sharing
+    shares = None if sharing is None else power(sharing, comfortable(sharing.bar))
     below = bar - (middle - bar) if stated.finite else bar - tolerance
     rates = {round(r, 3) for r in (below, bar - tolerance / 2, bar, middle, (1 + middle) / 2)}
     equal = [(d, equal_chance(stated.within or 0.0, sealed.n, sealed.alpha, d)) for d in DIFFERING]
@@ -107,7 +111,7 @@ def plan_of(stated: Stated, sealed: Sealed, tries: Sequence[Try], default: bool)
         alpha=sealed.alpha,
         total=TOTAL,
         least=least_right(claim) if claim.exact else None,
-        odds=() if relative else tuple(_odds(claim, rate) for rate in sorted(rates) if rate < 1),
+        odds=() if relative else tuple(_odds(claim, rate, shares) for rate in sorted(rates) if rate < 1),
         tries=tuple(tries),
         fresh=None if relative or stated.finite else _fresh(claim),
         default=default,
@@ -117,6 +121,7 @@ def plan_of(stated: Stated, sealed: Sealed, tries: Sequence[Try], default: bool)
         unit=stated.unit,
         p95=stated.p95,
         in_time=least_right(timing) if timing is not None and timing.exact else None,
+        likely_share=None if shares is None else shares.passes,
         likely_in_time=None if timing is None else power(timing, ON_TIME).passes,
         within=stated.within,
         of=stated.of,
@@ -134,6 +139,7 @@ def refuse_hopeless(stated: Stated, sealed: Sealed) -> None:
         return _refuse_unlikely(stated, sealed)
     claim, bar = replace(stated.numbers(sealed.alpha), coverage=None), stated.bar
     _refuse_slow(stated, sealed)
+    _refuse_wide(stated, sealed)
     tries = f"{len(sealed.passed)} {'try' if len(sealed.passed) == 1 else 'tries'}"
     if certifiable(claim):
         middle = (1 + bar) / 2
@@ -184,6 +190,22 @@ def _refuse_slow(stated: Stated, sealed: Sealed) -> None:
         )
 
 
+def _refuse_wide(stated: Stated, sealed: Sealed) -> None:
+    """Raise BarError for a coverage that these cases cannot show, not even were every one of them answered."""
+    sharing = stated.numbers(sealed.alpha).sharing
+    if sharing is None or certifiable(sharing):
+        return
+    best = largest_claim(sealed.n, sealed.alpha, exact=sharing.exact).possible or 0.0
+    said = f"--coverage {best + SHARE_TOLERANCE:g} is the most that they show, " if best else ""
+    needed = cases_needed(sharing.bar, sharing.tolerance, comfortable(sharing.bar), alpha_of_try([]))
+    more = "" if needed is None else f", or {_add(needed, sealed)}"
+    raise BarError(
+        f"with {counted(sealed.n, f'sealed {stated.unit}')} no coverage of {rate(sharing.bar)} can be shown (at least "
+        f"{rate(sharing.bound)} answered), not even were every one answered",
+        hint=f"{said}leave --coverage out where every input must be answered{more}",
+    )
+
+
 def _more(claim: Claim, sealed: Sealed) -> str:
     """How many more test cases would give a solution halfway between bar and 1 an 80% chance."""
     needed = _fresh(claim)
@@ -202,8 +224,12 @@ def _add(needed: int, sealed: Sealed) -> str:
     return f"add about {needed - sealed.n:,} test cases"
 
 
-def _odds(claim: Claim, rate: float) -> Odds:
+def _odds(claim: Claim, rate: float, shares: Power | None) -> Odds:
+    """At this rate among the answered, and with the share answered that `shares` is about, where one is demanded."""
     most = MOST_POWER_CASES if claim.exact else MOST_SIMULATED
     small = claim if claim.n <= most else replace(claim, n=most)
     what: Power = power(small, rate)
-    return Odds(rate, what.passes, what.fails, what.cases)
+    if shares is None:
+        return Odds(rate, what.passes, what.fails, what.cases)
+    fails = what.fails + shares.fails - what.fails * shares.fails
+    return Odds(rate, what.passes * shares.passes, fails, what.cases)

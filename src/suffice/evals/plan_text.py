@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from suffice.evals.report import rate
 from suffice.stats.claim import SHARE_TOLERANCE
-from suffice.stats.plan import ON_TIME
+from suffice.stats.plan import ON_TIME, comfortable
 
 if TYPE_CHECKING:
     from suffice.evals.plan import Plan
@@ -23,11 +23,7 @@ def plan_lines(plan: Plan) -> list[str]:
     if plan.p95 is not None:
         out.append(f"time       {_timed(plan)}")
     if plan.coverage:
-        out.append(
-            f"coverage   at least {plan.coverage - SHARE_TOLERANCE:.0%} answered must be shown, too "
-            f"(asked {plan.coverage:.0%}); the figures below are for {round(plan.n * plan.coverage)} answered "
-            f"{plan.unit}s"
-        )
+        out.append(f"coverage   {_answered(plan, plan.coverage)}")
     ledger = f"ledger     {_ledger(plan)}"
     if plan.within is not None:
         return [*out, ledger, *_equal(plan)]
@@ -56,6 +52,15 @@ def _timed(plan: Plan) -> str:
         f"95% of the calls within {plan.p95:g} s must be shown, too: {at_least}where {ON_TIME:.0%} are, that is shown "
         f"in {plan.likely_in_time or 0:.0%}; the chances below are those of the answers alone"
     )
+
+
+def _answered(plan: Plan, coverage: float) -> str:
+    of = f"the figures below are for {round(plan.n * coverage)} answered {plan.unit}s"
+    said = f"at least {coverage - SHARE_TOLERANCE:.0%} answered must be shown, too (asked {coverage:.0%}); {of}"
+    if plan.likely_share is None:
+        return said
+    many = f"{comfortable(coverage):.1%}".replace(".0%", "%")
+    return f"{said}, and the chances where {many} are answered, which shows it in {plan.likely_share:.0%}"
 
 
 def _to_pass(plan: Plan) -> str:

@@ -19,6 +19,7 @@ from suffice.evals.json_rows import MAX_COLUMNS, array_rows, line_rows, starts_l
 from suffice.shown import counted, listed, one_line, shown
 from suffice.values import Json, Split
 
+STREAMS = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", *arrow.SUFFIXES)
 _BOMS = (  # UTF-32 first: its mark begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -143,9 +144,22 @@ def inside(folder: Path, name: str) -> Path:
     return root / name
 
 
+def is_stream(path: Path) -> bool:
+    """Whether this is a pipe that this process was given: standard input, or a shell's `<(…)`. A named pipe is none:
+    it may wait for ever for somebody who writes to it."""
+    return str(path).startswith(STREAMS) and path.is_fifo()
+
+
+def irregular(path: Path) -> DataError:
+    """The error for what can be read only once, or is no file at all."""
+    return DataError("this is not a regular file", where=str(path), hint="save it as a file, and give that")
+
+
 def missing(path: Path) -> DataError:
-    """The error for a path that is not there, with the near names of its folder."""
+    """The error for a path that is not there, with the near names of its folder; for a link, where it points to."""
     folder = path.parent
+    if path.is_symlink():
+        return DataError(f"is a link to {path.readlink()}, which is not there", where=str(path), hint="mend the link")
     if not folder.is_dir():
         return DataError(f"no such folder: {folder}", where=str(path), hint="check the path")
     names = [p.name for p in folder.iterdir()]
@@ -192,10 +206,8 @@ def gather(items: Iterable[Row | Bad]) -> Table:
 def _text(path: Path, encoding: str | None) -> str:
     """The decoded text of a file: by its byte order mark, else `encoding`, else UTF-8."""
     try:
-        if not path.is_file():
-            if path.exists():
-                raise DataError("this is not a regular file", where=str(path))
-            raise missing(path)
+        if not path.is_file() and not is_stream(path):
+            raise irregular(path) if path.exists() else missing(path)
         data = path.read_bytes()
     except OSError as e:
         raise DataError(f"cannot be read: {e.strerror or e}", where=str(path)) from None

@@ -81,7 +81,7 @@ def recalled(store: Store, run: Run, *, trust: bool = False) -> dict[str, Json]:
     )
     changed = task.fingerprint != record["fingerprint"]
     notes = _notes(run.id, record, report, missing, changed)
-    return {**report.to_json(), "spent": record.get("spent"), "notes": notes}
+    return {**report.to_json(), "spent": record.get("spent"), "notes": [*record.get("notes", []), *notes]}
 
 
 def _finished(run: Run) -> Mapping[str, Any]:
@@ -104,7 +104,7 @@ def _samples(
 ) -> tuple[list[tuple[Outcome, ...]], list[Case]]:
     """What the journal has of the solution on each of `cases`, graded, and the cases of which it has nothing."""
     hashes = [c.inputs_hash for c in cases]
-    names = [sample_identity(run.settings["identity"], k) for k in range(repeats)]
+    names = [sample_identity(_finished(run)["identity"], k) for k in range(repeats)]
     passes = [journal.lookup(store, name, hashes, run=run.id) for name in names]
     found: list[tuple[Outcome, ...]] = []
     for case in cases:

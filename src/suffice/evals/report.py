@@ -16,8 +16,8 @@ from suffice.evals.cost import PerCase, cost_text, per_case, spent_json, spent_t
 from suffice.evals.export import save_report
 from suffice.evals.latency import latency_text, seconds_of
 from suffice.evals.repeats import Samples, passes, repeats_json, repeats_text
-from suffice.evals.report_rows import row_of, row_of_samples
-from suffice.shown import with_first
+from suffice.evals.report_rows import called, row_of, row_of_samples
+from suffice.shown import one_line, with_first
 from suffice.stats.clusters import Shift
 from suffice.stats.intervals import score_interval
 from suffice.stats.selective import Cells, Curve, abstention_cells, coverage_curve
@@ -58,6 +58,7 @@ class Report:
     samples: Samples = field(default=(), repr=False)  # each case's calls, where it was asked several times
     most: int = 1  # cases of a cluster that count in a claim
     shift: Shift | None = None  # what that does to the score, where it moves it
+    notes: tuple[str, ...] = ()  # of cases that are sealed elsewhere, and of what a search found
 
     @property
     def n(self) -> int:
@@ -215,6 +216,7 @@ class Report:
             "confidence_from": self.confidence_from,
             "shift": None if self.shift is None else {"most": self.most, **self.shift._asdict()},
             "repeats": repeats_json(self.samples) if self.samples else None,
+            "notes": list(self.notes),
         }
 
 
@@ -248,22 +250,23 @@ def lines(report: Report, failures: int = 5) -> list[str]:
     if report.abstained:
         answered = answered_of(report.outcomes)
         out.append(f"  handed on  {len(report.abstained)} of {report.n}; of those answered {rate_text(answered)}")
-    if report.confidence_from:
-        out.append(f"  confidence {report.confidence_from}")
+    out += [f"  confidence {report.confidence_from}"] if report.confidence_from else []
     out += _coverage_lines(replace(report, outcomes=report.unfitted))
     out.append(f"  latency    {latency_text(report.asked)}")
     if report.cost is not None and not report.free:
         out.append(f"  cost       {cost_text(report.cost)}")
         out += [f"  spent      {spent_text(report.spent)}"] if report.spent is not None else []
+    out += [f"  note       {one_line(note)}" for note in report.notes]
     if report.possibly_paid_twice:
         out.append(f"  note       {report.possibly_paid_twice} calls of an interrupted run were possibly paid twice")
-    if report.stopped:
-        out.append(f"  stopped    {report.stopped}")
+    out += [f"  stopped    {report.stopped}"] if report.stopped else []
     if report.failures:
         out.append(f"  failures   {with_first(len(report.failures), failures)}")
         for outcome in report.failures[:failures]:
             reason = shortened(outcome.score.reason, 200) if outcome.score else ""
-            out.append(f"    {outcome.case.source}  {reason}  | {shortened(outcome.case.inputs)}")
+            out.append(
+                f"    {called(outcome.case.source, outcome.case.id)}  {reason}  | {shortened(outcome.case.inputs)}"
+            )
     return out
 
 

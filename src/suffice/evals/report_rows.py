@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 
 from suffice.values import Json, Outcome, to_json
+
+MADE = re.compile(r"[0-9a-f]{12}(#\d+)?")
+"""An id of a row that brought none: the start of a hash of its inputs."""
+
+
+def called(source: str, id: str) -> str:
+    """ "mails.csv:3", with its id where that was made here and so stands in no file. Commands take either."""
+    return f"{source} ({id})" if MADE.fullmatch(id) else source
 
 
 def row_of(outcome: Outcome) -> dict[str, Json]:

@@ -228,7 +228,7 @@ def _tree(job: Job, case: Case, writer: journal.Writer | None) -> Generator[None
         yield
         return
     with tree(job.solution.name) as root:
-        root.note = case.id
+        root.note, root.source = case.id, case.source
         yield
     if any(below.children for below in root.children) or len(root.children) > 1:
         writer.commits.hand_in([(KEEP, trace_row(job.run, root, job.solution.identity, case.inputs_hash))])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Final
 
 from suffice.errors import UsageError
+from suffice.evals.elsewhere import marks_of, refuse_claimed
 from suffice.evals.fitted import fitted_clusters
 from suffice.evals.hush import hushed as hushed
 from suffice.evals.task import Task
@@ -71,7 +72,7 @@ def sealed_blocks(
     UsageError where that leaves none.
     """
     test = task.sealed()
-    shown = shown_keys(store, test)
+    shown = shown_keys(store, task)
     used = {c.cluster for c in test if c.key in shown} | fitted_clusters(learned, test)
     most = counted_per_cluster(task)
     found: list[Sealed] = []
@@ -92,33 +93,59 @@ def sealed_blocks(
 
 
 def dev_cases(store: Store, task: Task) -> tuple[Case, ...]:
-    """The cases for looking: the task's dev, and test cases that were unsealed.
+    """The cases for looking, as `cases_for_looking` has them, noted as looked at (`look`)."""
+    look(store, task)
+    return cases_for_looking(store, task)
 
-    From now on train and dev count as shown, and the store knows the sealed cases. Raises StoreError.
-    """
-    ledger.seal(store, _marks(task.sealed()), task.name)
-    ledger.expose(store, _marks((*task.train, *task.dev)), why=f"dev of {task.name}")
+
+def cases_for_looking(store: Store, task: Task) -> tuple[Case, ...]:
+    """The task's dev, and test cases that were unsealed. Nothing is noted: who shows them calls `look` first."""
     known = {c.key for c in (*task.train, *task.dev)}
-    shown = shown_keys(store, task.sealed())
+    shown = shown_keys(store, task)
     retired = (c for c in task.sealed() if c.key in shown and c.key not in known)
     return (*task.dev, *(Case(**{f.name: getattr(c, f.name) for f in fields(Case)}) for c in retired))
 
 
-def open_cases(store: Store, task: Task, *, untouched: bool) -> str | None:
-    """Note for ever that the cases of a task which is open to others were shown; what to say of cases among them that
-    are sealed in another task here.
+def look(store: Store, task: Task) -> str | None:
+    """Note for ever that train and dev were shown, and what is sealed; to be called before the first of them is shown.
 
-    Raises UsageError where they are said to be `untouched` and were dev here, StoreError.
+    Gives back what to say of cases among them that are sealed elsewhere: under other flags, or in another task. Raises
+    SealedError where a claim was made on these (`evals.elsewhere`), StoreError.
     """
-    marks = {mark for known in task.known_as.values() for mark in known}
+    found = refuse_claimed(store, task)
+    seal_cases(store, task)
+    ledger.expose(store, marks_of((*task.train, *task.dev)), why=f"dev of {task.name}")
+    recorded = _open_cases(store, task) if task.known_as else None
+    return recorded if found is None else f"{found.told()}: they no longer count there"
+
+
+def seal_cases(store: Store, task: Task) -> None:
+    """Let the store know the sealed cases, so that nobody shows them without a word. Raises StoreError."""
+    ledger.seal(store, marks_of(task.sealed()), task.name)
+
+
+def give_up_elsewhere(store: Store, task: Task) -> None:
+    """What `suffice unseal --elsewhere` does: train and dev may be looked at, whatever is sealed of them under other
+    flags or in another task. Raises StoreError."""
+    ledger.retire(store, marks_of((*task.train, *task.dev)))
+
+
+def refuse_touched(store: Store, task: Task) -> None:
+    """Raise UsageError where cases of a task which is open to others are said to be untouched and were dev here."""
     tested = {mark for c in task.sealed() for mark in task.known_as.get(c.key, ())}
     looked = {why for why in ledger.shown_for(store, tested).values() if not why.startswith(RECORDED)}
-    if untouched and looked:
+    if looked:
         raise UsageError(
             f"some of these cases were looked at here ({listed(sorted(looked))}), so nobody can say that they are "
             "untouched",
             hint="leave --untouched out, or decide on fresh cases: suffice climb TASK SOLUTION",
         )
+
+
+def _open_cases(store: Store, task: Task) -> str | None:
+    """Note for ever that the cases of a task which is open to others were shown; what to say of cases among them that
+    are sealed in another task here."""
+    marks = {mark for known in task.known_as.values() for mark in known}
     sealed = ledger.still_sealed(store, marks)
     ledger.expose(store, marks, why=f"{RECORDED} as {task.name}")
     if not sealed:
@@ -130,17 +157,12 @@ def open_cases(store: Store, task: Task, *, untouched: bool) -> str | None:
     )
 
 
-def shown_keys(store: Store, cases: Sequence[Case]) -> set[str]:
-    """The keys of those of `cases` that were shown: as they are, or under other input columns (`evals.marks`).
-
-    Raises StoreError.
-    """
-    marks = ledger.exposed(store, _marks(cases))
-    return {c.key for c in cases if marks.intersection(_marks([c]))}
-
-
-def _marks(cases: Iterable[Case]) -> list[str]:
-    return [mark for c in cases for mark in (c.key, *c.marks)]
+def shown_keys(store: Store, task: Task) -> set[str]:
+    """The keys of those of the task's test cases that were shown, or are the same as a train or dev case: as they are,
+    or under other input columns (`evals.marks`). Raises StoreError."""
+    test = task.sealed()
+    marks = ledger.exposed(store, marks_of(test)).union(marks_of((*task.train, *task.dev)))
+    return {c.key for c in test if not marks.isdisjoint({c.key, *c.marks})}
 
 
 def looked_at_note(store: Store, task: Task) -> str | None:
@@ -157,7 +179,7 @@ def looked_at_note(store: Store, task: Task) -> str | None:
 def fitted_note(store: Store, task: Task, learned: frozenset[str]) -> str | None:
     """What to say where sealed cases are left out because a solution `learned` from them; None where none is."""
     test = task.sealed()
-    shown, fitted = shown_keys(store, test), fitted_clusters(learned, test)
+    shown, fitted = shown_keys(store, task), fitted_clusters(learned, test)
     lost, there = sum(c.cluster in fitted and c.key not in shown for c in test), sum(c.key not in shown for c in test)
     return f"{lost} of {there} sealed cases are left out: a solution here was fitted on them" if lost else None
 
@@ -180,13 +202,13 @@ def unseal(store: Store, task: Task, most: int | None = None) -> tuple[Case, ...
             break
         chosen |= {mate.id: mate for mate in mates[case.cluster]}
     keys = {c.key for c in chosen.values()}
-    ledger.retire(store, _marks(chosen.values()))
-    return tuple(c for c in dev_cases(store, task) if c.key in keys)
+    ledger.retire(store, marks_of(chosen.values()))
+    return tuple(c for c in cases_for_looking(store, task) if c.key in keys)
 
 
 def sealed_count(store: Store, task: Task) -> int:
     """How many of the task's test cases are still sealed. Raises StoreError."""
-    shown = shown_keys(store, task.sealed())
+    shown = shown_keys(store, task)
     return sum(c.key not in shown for c in task.sealed())
 
 
@@ -212,7 +234,7 @@ def choose_block(blocks: Sequence[Sealed], bar: float, *, graded: bool = False, 
 def _blocks(store: Store, task: Task) -> list[tuple[ledger.Block, list[Case]]]:
     """The task's sealed cases by block, the fresh block last."""
     by_key: dict[str, list[Case]] = {}
-    shown = shown_keys(store, task.sealed())
+    shown = shown_keys(store, task)
     for case in task.sealed():
         if case.key not in shown:
             by_key.setdefault(case.key, []).append(case)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Annotated, Any, Final, Literal
 
+from suffice.arguments import Count, Rule, check, validated
 from suffice.errors import BarError, UsageError
 from suffice.evals.report import rate
+from suffice.numbers import is_number
 from suffice.shown import brief, counted
 from suffice.stats.betting import BettingTest
 from suffice.stats.claim import ALPHA_FAIL
@@ -23,6 +25,24 @@ from suffice.stats.ledger import TOTAL
 from suffice.stats.sequences import Bounds, confidence_sequence
 
 LEVEL: Final = 0.95
+
+
+def _is_score(value: Any) -> bool:
+    """Also a bool, and the numbers of numpy."""
+    try:
+        return not isinstance(value, str | bytes) and 0.0 <= float(value) <= 1.0
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
+def _are_scores(value: Any) -> bool:
+    """A list, a tuple, an array."""
+    return hasattr(value, "__len__") and hasattr(value, "__getitem__") and all(map(_is_score, value))
+
+
+SCORE: Final = Rule(_is_score, "a score between 0 and 1", "add(1.0) for right")
+SCORES: Final = Rule(_are_scores, "a list of scores between 0 and 1", "[1.0, 0.0, 1.0]")
+SURE: Final = Rule(lambda v: is_number(v, 0.0, 1.0) and 0.0 < v < 1.0, "a number between 0 and 1", "bounds(level=.95)")
 
 
 @dataclass(slots=True)
@@ -68,6 +88,7 @@ class Sequential:
 
     def bounds(self, level: float = LEVEL) -> Bounds:
         """Between which the mean lies: they hold at every number of scores at once, with probability `level`."""
+        check("level", level, SURE)
         if not self.scores:
             return Bounds(0.0, 1.0)
         last = confidence_sequence(self.scores, level, self.of, self.of is not None)[-1]
@@ -85,10 +106,9 @@ class Sequential:
         return f"{self.verdict} after {counted(self.settled_after or 0, 'score')}: {said} ({asked}); {between}"
 
     def _seen(self, score: float, judge: float | None, unlabelled: Sequence[float]) -> float:
-        given = [score, *([] if judge is None else [judge]), *unlabelled]
-        for value in given:
-            if not 0.0 <= value <= 1.0:
-                raise UsageError(f"a score lies between 0 and 1, not {brief(value)}", hint="add(1.0) for right")
+        check("score", score, SCORE)
+        check("judge", 0.0 if judge is None else judge, SCORE)
+        check("unlabelled", unlabelled, SCORES)
         if self.engine.name == "exact spending" and score not in (0.0, 1.0):
             raise UsageError(f"this claim is about right and wrong, and {brief(score)} is neither", hint="graded=True")
         if (judge is not None) != self.judged:
@@ -115,14 +135,17 @@ class Sequential:
         return mean * (1.0 + 2.0 * WEIGHT) - WEIGHT
 
 
+@validated
 def claim(
     bar: float,
     tolerance: float = 0.0,
     *,
-    of: int | None = None,
+    of: Count | None = None,
     graded: bool = False,
-    error: float = TOTAL,
-    judge: Sequence[float] | bool = False,
+    error: Annotated[float, SURE] = TOTAL,
+    judge: Annotated[Any, Rule(lambda v: isinstance(v, bool) or _are_scores(v), "a list of scores, True or False")] = (
+        False
+    ),
 ) -> Sequential:
     """The claim "the mean score is at least bar - tolerance" (PASS, at `error`), against "it is below the bar" (FAIL,
     at .2), on scores that are added one by one.
@@ -135,11 +158,9 @@ def claim(
     """
     if not (0.0 < bar <= 1.0 and 0.0 <= tolerance < bar):
         raise BarError(f"no score can be at least {bar!r:.20} - {tolerance!r:.20}", hint="claim(bar=.9, tolerance=.05)")
-    if not 0.0 < error < 1.0 or (of is not None and of < 1):
-        raise UsageError(f"impossible: an error of {error:g}, {of} inputs", hint="claim(bar=.9, of=3000, error=.05)")
     judged, mean = judge is not False, None
     if not isinstance(judge, bool):
-        if of is None or len(judge) != of or not all(0.0 <= f <= 1.0 for f in judge):
+        if of is None or len(judge) != of:
             raise UsageError(
                 "a judge's scores are one of each input there is, between 0 and 1", hint="judge=True without `of`"
             )
@@ -162,12 +183,9 @@ def bounds(scores: Sequence[float], level: float = LEVEL) -> list[Bounds]:
 
     Raises UsageError for what is no score.
     """
-    try:
-        return confidence_sequence(scores, level)
-    except ValueError as error:
-        raise UsageError(
-            f"no bounds: {error}", hint="scores lie between 0 and 1, a level as well: bounds(scores, .95)"
-        ) from None
+    check("scores", scores, SCORES)
+    check("level", level, SURE)
+    return confidence_sequence(scores, level)
 
 
 def _null(bound: float, of: int | None, judged: bool, mean: float | None) -> Null:

@@ -21,7 +21,7 @@ from suffice.evals.python_rows import row_of
 from suffice.evals.read import (
     _BOMS as MARKS,  # pyright: ignore[reportPrivateUsage]
 )
-from suffice.evals.read import PACKED, Bad, missing, not_text
+from suffice.evals.read import PACKED, Bad, irregular, missing, not_text
 from suffice.evals.read import (
     _delimiter as delimiter_of,  # pyright: ignore[reportPrivateUsage]
 )
@@ -253,7 +253,7 @@ def _codec(path: Path, encoding: str | None) -> tuple[str, bytes]:
     """How the text is encoded, and the byte order mark before it. Raises DataError where there is no file."""
     try:
         if not path.is_file():
-            raise missing(path) if not path.exists() else DataError("this is not a regular file", where=str(path))
+            raise irregular(path) if path.exists() else missing(path)
         with path.open("rb") as file:
             head = file.read(4)
     except OSError as error:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from suffice.evals.runner import outcomes
+from suffice.evals.searching import SearchRun
 from suffice.ladder.race import race, settled
 from suffice.ladder.rung import Rung
-from suffice.ladder.searching import SearchRun
 from suffice.ladder.state import Climb
 from suffice.programs.solution import Solution
 from suffice.values import Case, Outcome
@@ -15,6 +15,8 @@ from suffice.values import Case, Outcome
 
 async def chosen(c: Climb, k: int) -> tuple[Rung, int]:
     """Rung `k` as dev is to see it, and the calls that choosing it took."""
+    if c.rungs[k].family or c.rungs[k].search:
+        c.look()
     rung, lost = await race(c, c.rungs[k]) if c.rungs[k].family else (c.rungs[k], 0)
     if rung.search is None:
         return rung, lost

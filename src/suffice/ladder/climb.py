@@ -12,9 +12,10 @@ from typing import Any, Unpack
 from suffice.errors import BudgetError, UsageError
 from suffice.evals.claim import Stated
 from suffice.evals.cost import count_before
+from suffice.evals.elsewhere import refuse_claimed
 from suffice.evals.evaluate import check_task
 from suffice.evals.plan import Plan, plan_of, refuse_hopeless
-from suffice.evals.seal import Sealed, dev_cases, fitted_note, looked_at_note, open_cases
+from suffice.evals.seal import Sealed, cases_for_looking, fitted_note, looked_at_note, refuse_touched, seal_cases
 from suffice.evals.task import Task
 from suffice.evals.thinning import shift_note
 from suffice.ladder.barred import refuse_undecided
@@ -71,14 +72,16 @@ async def _climbed(task: Task, rungs: Any, claim: dict[str, Any], options: Optio
         raise none_named(", ".join(r.name for r in ladder), task.name)
     asked = replace(asked_of(task, ladder, claim, options), concurrency=options.get("concurrency", 8))
     with opened(options.get("store")) as store:
-        known = _opened(store, task, options)
-        dev = dev_cases(store, task)
+        _check_untouched(store, task, options)
+        refuse_claimed(store, task)
+        dev = cases_for_looking(store, task)
         every = [*ladder, asked.reference.rung] if asked.reference is not None else ladder
         learned = frozenset[str]().union(*(r.learned for r in every))
         stated, sealed = state_claim(store, task, asked, learned)
+        options.get("on_claim", lambda _: None)(stated)
         c = _begin(task, dev, ladder, stated, sealed, store, options)
         c.reference = asked.reference
-        for note in (known, looked_at_note(store, task), fitted_note(store, task, learned)):
+        for note in (looked_at_note(store, task), fitted_note(store, task, learned)):
             c.show(line=note)
         try:
             decision = await _climb(c)
@@ -90,14 +93,15 @@ async def _climbed(task: Task, rungs: Any, claim: dict[str, Any], options: Optio
     return decision
 
 
-def _opened(store: Store, task: Task, options: Options) -> str | None:
-    """Note that cases which others could look at were shown. Raises UsageError where these are not such cases."""
-    untouched = options.get("untouched", False)
-    if untouched and not task.known_as:
+def _check_untouched(store: Store, task: Task, options: Options) -> None:
+    """Raise UsageError where `untouched` speaks of cases that are sealed, or of some that were looked at here."""
+    if not options.get("untouched", False):
+        return
+    if not task.known_as:
         raise UsageError(
             "--untouched speaks of runs without a task; the test cases of a task are sealed", hint="leave it out"
         )
-    return open_cases(store, task, untouched=untouched) if task.known_as else None
+    refuse_touched(store, task)
 
 
 def plan(
@@ -111,6 +115,8 @@ def plan(
 ) -> Plan:
     """What a climb on this task could show now, what it takes to pass, what is left to spend. Runs nothing.
 
+    The store knows from then on which cases are sealed.
+
     `conditions` are described at Conditions. Raises UsageError without a bar or sealed cases, and BarError for a bar
     that they cannot show.
     """
@@ -120,6 +126,7 @@ def plan(
         asked = asked_of(task, [], claim, conditions)
         stated, sealed = state_claim(db, task, asked)
         refuse_hopeless(stated, sealed)
+        seal_cases(db, task)
         default = tolerance is None and task.tolerance is None
         made = plan_of(stated, sealed, ledger.tries(db, sealed.block), default)
         return replace(made, note=looked_at_note(db, task), shift=shift_note(db, task, stated.most))

@@ -86,6 +86,7 @@ async def run_reference(c: Climb) -> None:
     reference.tested = None if reference.rung.learns else solution
     check_inputs(solution, c.task.columns.inputs)
     cases = _counted(c, unfitted(c.task, solution.learned, c.dev))
+    c.look()
     done = [o async for o in outcomes(c.job(solution), cases, tally=c.tally)]
     reference.dev |= {o.case.id: o.score.value for o in done if o.score is not None}
     if paused(len(done) - len(reference.dev), len(done)) or not reference.dev:
@@ -105,6 +106,7 @@ async def _looked_up(c: Climb, k: int, rung: Rung) -> DevEnd:
     cases = _unfitted(c, k, solution)
     known = journal.lookup(c.store, solution.identity, [case.inputs_hash for case in cases])
     recorded = list(takewhile(lambda case: case.inputs_hash in known, cases))
+    c.look()
     done = [o async for o in outcomes(c.job(solution), recorded)]
     run = DevRun(rung, solution, _evidence(c, done), len(cases), solution.free)
     candidate = c.candidates[k] = Candidate((run,), measured([run.evidence], [None], c.claim()))
@@ -148,6 +150,7 @@ async def _out_of_fold(c: Climb, rung: Rung) -> Evidence:
     """What a rung that learns answers on train and dev, each case by a fit that has not seen it or its cluster."""
     assert rung.out_of_fold is not None
     cases = (*c.task.train, *c.dev)
+    c.look()
     answers = await rung.out_of_fold(c.task, cases)
     scores = await all_scored(c.task.grader, list(zip(answers, cases, strict=True)))
     done = {case.id: Outcome(case, a, score, None, None) for case, a, score in zip(cases, answers, scores, strict=True)}
@@ -161,6 +164,7 @@ async def _called(c: Climb, k: int, rung: Rung) -> tuple[DevRun, Judgement | Non
         raise UsageError(f"{c.task.name} has no dev cases to look at", hint="add cases, or give a dev file")
     cases = _unfitted(c, k, solution)
     job = c.job(solution)
+    c.look()
     if not cases:
         return DevRun(rung, solution, evidence_of([]), 0, solution.free), None
     if solution.free:

@@ -23,10 +23,10 @@ from typing import Any, Final
 
 from suffice.errors import MissingExtra, SolutionError, UsageError
 from suffice.evals.grading import graded
+from suffice.evals.searching import Searched, SearchRun
 from suffice.evals.task import Task
 from suffice.exchange import Message, Role
 from suffice.ladder.prompt_search import Bounds, halves
-from suffice.ladder.searching import Searched, SearchRun
 from suffice.models.model import Model
 from suffice.programs.learned import learned_from
 from suffice.programs.prompt import Example

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -19,7 +19,7 @@ from suffice.ladder.rule import Rule
 from suffice.ladder.rung import Rung, as_rung
 from suffice.programs.learned import case_mark
 from suffice.shown import harmless
-from suffice.values import Outcome, Verdict
+from suffice.values import Verdict
 
 SHARED = 0.9  # share of a report's cases that must still be dev, for a gate that pairs with it
 
@@ -78,7 +78,6 @@ async def gate_dev(
     against: str | Path,
     *,
     margin: float = 0.05,
-    on_done: Callable[[Outcome], None] | None = None,
     instead: str = "suffice gate BUNDLE TASK",
     **options: Any,
 ) -> Gated:
@@ -94,7 +93,7 @@ async def gate_dev(
     before = read_report(against)
     if before.get("identity") != getattr(solution, "identity", None) and _left(before, solution) < 2:
         raise _fitted(instead)  # before anything is called
-    report = await evaluate(task, solution, on_done=on_done, **options)
+    report = await evaluate(task, solution, **options)
     refuse_stopped(report)
     found = paired(before, report)
     if found.n < SHARED * len(before["cases"]):

@@ -26,13 +26,13 @@ from typing import Final
 from suffice.errors import UsageError
 from suffice.evals.barred import barred_by
 from suffice.evals.cost import money
+from suffice.evals.searching import Searched, SearchRun
 from suffice.evals.task import Task
 from suffice.evals.units import counted_per_cluster, flat, in_units
 from suffice.exchange import Usage
 from suffice.ladder.halving import halved, most_calls
 from suffice.ladder.proposing import CLIP, RIGHT, WRONG, instructions
 from suffice.ladder.race import LAP
-from suffice.ladder.searching import Searched, SearchRun
 from suffice.models.model import Model
 from suffice.models.places.prices import cost_of
 from suffice.models.tokens import count_tokens

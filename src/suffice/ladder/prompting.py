@@ -8,11 +8,11 @@ from typing import Any, Literal, Union
 
 from suffice.errors import NoModel
 from suffice.evals.answer_schema import field_names, schema_of
+from suffice.evals.searching import Searched, SearchRun, found_alone
 from suffice.evals.task import Task
 from suffice.ladder.dspy_adapter import Compiling, compiled, not_one_prompt, optimizer_class
 from suffice.ladder.prompt_search import Bounds, searched, too_few
 from suffice.ladder.rung import Rung
-from suffice.ladder.searching import Searched, SearchRun, found_alone
 from suffice.models.model import Model
 from suffice.models.output.from_schema import type_of_schema
 from suffice.models.output.typed import output_type

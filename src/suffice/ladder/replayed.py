@@ -238,10 +238,11 @@ def _row(case: RunCase, columns: Sequence[str], known: Collection[str], value: A
     Of a task with one input column, that may be all that the run has, the input of this name, or the only one: what is
     a case of the task, by the hashes `known` of its inputs.
     """
-    told = cast("dict[str, Json]", case.input) if isinstance(case.input, dict) else {}
+    given: Json = case.input
+    told = cast("dict[str, Json]", given) if isinstance(given, dict) else {}
     if len(columns) == 1:
         alone = list(told.values()) if len(told) == 1 else []
-        readings = [*(told[c] for c in columns if c in told), *alone, cast("Json", case.input)]
+        readings = [*(told[c] for c in columns if c in told), *alone, case.input]
         named = {columns[0]: next((r for r in readings if content_hash(r) in known), readings[-1])}
     else:
         named = {c: told[c] for c in columns} if all(c in told for c in columns) else {"id": case.id}

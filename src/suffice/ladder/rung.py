@@ -12,10 +12,10 @@ from typing import Annotated, Any
 from suffice.arguments import AnyPath, Count, NotNegative, Rule, Seed, check_fields, is_path, validated
 from suffice.errors import SolutionError, UsageError
 from suffice.evals.read import inside
+from suffice.evals.searching import Search
 from suffice.evals.task import Task
 from suffice.ladder import words as training
 from suffice.ladder.recording import read_recording, replay_solution
-from suffice.ladder.searching import Search
 from suffice.programs.constant import constant_solution
 from suffice.programs.identity import asks_around
 from suffice.programs.load import find

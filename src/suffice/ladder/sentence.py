@@ -102,6 +102,8 @@ def _basis(claim: Stated, tested: Tested, *, limit: bool = False) -> str:
         asked = f"within {rate(claim.within)} asked"
     if limit and claim.p95 is not None:
         asked += f", 95% of calls within {seconds(claim.p95)}, {claim.concurrency} side by side"
+    if limit and claim.coverage:
+        asked += f", coverage {claim.coverage:.0%}"
     return f"{asked}, error {percent(tested.alpha)}, {used(claim, tested)}"
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from suffice.evals.claim import Stated
 from suffice.evals.cost import PerCase, costs_nothing, per_case
 from suffice.evals.runner import Job, Tally
-from suffice.evals.seal import Sealed
+from suffice.evals.seal import Sealed, look
 from suffice.evals.task import Task
 from suffice.ladder.decision import Climbed
 from suffice.ladder.evidence import OUT, Evidence, Fit, Threshold, shared
@@ -55,6 +55,7 @@ class Options(TypedDict, total=False):
     claim is about these sealed inputs alone, not about future ones.
     `untouched` says of runs that were recorded elsewhere that nobody tuned on their cases or picked by them.
     `rule` replaces the rule of the climb. `command` is what was typed, for the page to say how to repeat it.
+    `on_claim` hears of the claim before anything runs; what it raises ends the climb.
     """
 
     concurrency: int
@@ -72,6 +73,7 @@ class Options(TypedDict, total=False):
     finite: bool
     rule: Rule | None
     command: str | None
+    on_claim: Callable[[Stated], None]
     model: str | Model | None
     budget: Budget | None
 
@@ -189,6 +191,7 @@ class Climb:
     tally: Tally = field(default_factory=Tally)
     settings: dict[str, Json] = field(default_factory=dict[str, Json])
     reference: Reference | None = None  # what candidates are compared with, where the bar is relative
+    looking: bool = False  # whether train and dev count as shown
 
     @property
     def alpha(self) -> float:
@@ -207,6 +210,12 @@ class Climb:
     def claim(self) -> Claim:
         """The claim at the alpha that the next try gets."""
         return self.stated.numbers(self.alpha)
+
+    def look(self) -> None:
+        """Note that train and dev are shown: before the first of them is put to anything, after all that can refuse."""
+        if not self.looking:
+            self.looking = True
+            self.show(line=look(self.store, self.task))
 
     def job(self, solution: Solution, sealed: bool = False) -> Job:
         """How this climb calls `solution`."""

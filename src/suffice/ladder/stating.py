@@ -138,4 +138,4 @@ def _coverage(said: float | str | None) -> float | None:
     if isinstance(said, str) or not 0 < said <= 1:
         told = f'a coverage is a share of inputs between 0 and 1, or "max", not {brief(said)}'
         raise BarError(told, hint="--coverage .6")
-    return float(said)
+    return None if said == 1 else float(said)  # every input: what a claim without coverage is about

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from suffice.evals.report_rows import called
 from suffice.ladder.page_text import clipped, named, number, parts, plain, printable, string
 from suffice.shown import shown
 from suffice.values import Json
@@ -57,7 +58,7 @@ def shown_cases(names: Sequence[str], pairs: Sequence[Rows]) -> Shown:
         counts[word] += 1
         graded = graded or any(number(row, "score") not in (None, 0.0, 1.0) for row in rows)
         sides = [_side(row, state, bound, entry, fields) for row, state in zip(rows, states, strict=True)]
-        source = clipped(string(last, "source") or "case", 120)
+        source = clipped(called(string(last, "source") or "case", string(last, "id")), 120)
         cases.append([source, _inputs(last.get("inputs"), bound), entry(last.get("expected")), *sides])
     data: dict[str, Json] = {
         "names": list(names),

@@ -21,13 +21,15 @@ class Flow:
     behind, so waiting for this endpoint is not worth it. `key` is the hash of the call's request, once it is known.
     `enough` are the output tokens that an answer of its type fits in, None where nobody knows. `budget` is the call's
     own, beside those of its model and its run. `asked` is when this exchange began, where the answer had begun before
-    (a repair). `waited` are the seconds in which nothing was under way: for a budget, a place at the limit, the disk.
+    (a repair). `causes` say in words what attempts failed by, for the error that all may end in. `waited` are the
+    seconds in which nothing was under way: for a budget, a place at the limit, the disk.
     """
 
     sink: Sink | None = None
     began: float = field(default_factory=time.perf_counter)
     deadline: float | None = None
     attempts: list[Attempt] = field(default_factory=list[Attempt])
+    causes: list[str] = field(default_factory=list[str])
     first_delta: float | None = None
     spare: bool = False
     key: str | None = None

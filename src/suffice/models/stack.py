@@ -18,6 +18,7 @@ from suffice.models.concerns.cap import Reasons, capped, reasons_of
 from suffice.models.concerns.fallback import fallback
 from suffice.models.concerns.hedge import Latencies, hedge
 from suffice.models.concerns.limit import Limiter, limit
+from suffice.models.concerns.modes import Modes, moded, modes_of
 from suffice.models.concerns.retry import Retry, retry
 from suffice.models.concerns.trace import trace
 from suffice.models.concerns.within import within
@@ -26,6 +27,7 @@ from suffice.models.flow import Call, Flow
 from suffice.models.output.strict import strict_schema, why_not_strict
 from suffice.models.places.endpoint import Address, Endpoint
 from suffice.models.places.policy import Policy
+from suffice.models.places.providers import PROVIDERS
 from suffice.models.sending.wire import wire
 from suffice.values import Json
 
@@ -102,18 +104,13 @@ def stack(
 
 
 def permitted(call: Call, leg: Leg, permit: Callable[[Leg], None]) -> Call:
-    """`call` with the request as this leg takes it, once the policy permits. `permit` raises PolicyError.
-
-    Its reply says what makes a value fit: which leg answers decides how it was asked.
-    """
+    """`call` with the request as this leg takes it, once the policy permits. `permit` raises PolicyError."""
+    with_output = moded(call, known_modes(leg.address), partial(asked_of, leg.address.endpoint))
 
     async def allowed(request: Request, flow: Flow) -> Reply[str]:
         permit(leg)
-        taken = _as_taken(request, leg.address)
-        reply = await call(taken, flow)
-        if taken.output is None:
-            return reply
-        return replace(reply, guarantee="native" if taken.output.mode == "schema" else "validated")
+        made = call if request.output is None else with_output
+        return await made(_as_taken(request, leg.address), flow)
 
     return allowed
 
@@ -129,15 +126,25 @@ def reasoning(address: Address) -> Reasons:
     return reasons_of(f"{endpoint.url} {address.model}", endpoint.quirks.reasons)
 
 
+def known_modes(address: Address) -> Modes:
+    """What is known of the ways in which the model there can be asked for an output."""
+    endpoint = address.endpoint
+    return modes_of(f"{endpoint.url} {address.model}", endpoint.provider in PROVIDERS)
+
+
 def key_of_request(address: Address) -> Callable[[Request], str]:
     """The hash of everything that can change the answer: where it is asked, and all of what is asked."""
     place = [address.endpoint.url, address.endpoint.dialect.name]
     return lambda request: blake2b(json_bytes([place, request_json(request)]), digest_size=16).hexdigest()
 
 
-def asked_of(endpoint: Endpoint, spec: OutputSpec) -> OutputSpec:
-    """How this endpoint is best asked for an output: by its own schema mode only where the schema fits that mode."""
-    return _asked(endpoint.quirks.modes, spec.name, json.dumps(dict(spec.schema)))  # its fields in their order
+def asked_of(endpoint: Endpoint, spec: OutputSpec, refused: frozenset[Mode] = frozenset()) -> OutputSpec:
+    """How this endpoint is best asked for an output: by its own schema mode only where the schema fits that mode.
+
+    Not in a mode that it `refused`; in words, "text", it can always be asked.
+    """
+    modes = tuple(mode for mode in endpoint.quirks.modes if mode not in refused)
+    return _asked(modes, spec.name, json.dumps(dict(spec.schema)))  # its fields in their order
 
 
 @lru_cache(maxsize=256)
@@ -150,10 +157,8 @@ def _asked(modes: tuple[Mode, ...], name: str, schema: str) -> OutputSpec:
 
 
 def _as_taken(request: Request, address: Address) -> Request:
-    quirks, spec = address.endpoint.quirks, request.output
-    if spec is None and request.model == address.model and quirks.sampling and not request.logprobs:
+    quirks = address.endpoint.quirks
+    if request.model == address.model and quirks.sampling and not request.logprobs:
         return request
-    output = None if spec is None else asked_of(address.endpoint, spec)
-    logprobs = request.logprobs and quirks.logprobs
-    made = replace(request, model=address.model, output=output, logprobs=logprobs)
+    made = replace(request, model=address.model, logprobs=request.logprobs and quirks.logprobs)
     return made if quirks.sampling else replace(made, temperature=None, top_p=None)

@@ -9,10 +9,11 @@ import typing
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
+from typing import Any, Final, Generic, ParamSpec, TypeVar, cast, overload
 
 from typing_extensions import Unpack
 
+from suffice.arguments import Rule, check, is_path
 from suffice.errors import UsageError
 from suffice.exchange import Image, Reply
 from suffice.models.model import Model
@@ -26,6 +27,10 @@ from suffice.programs.step_solution import Asking, named, step_solution, written
 from suffice.programs.using import model_for
 from suffice.spans import span
 from suffice.values import Answer, to_json
+
+TEMPLATE: Final = Rule(
+    lambda v: v is None or isinstance(v, str) or is_path(v), "a text, or the path of a file", 'template="prompt.j2"'
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -146,6 +151,7 @@ def step(function: Callable[..., Any] | None = None, /, *, template: str | Path 
     """
     if function is not None:
         return _made(function, None)
+    check("template", template, TEMPLATE)
     text = _template(template)
 
     def decorate(decorated: Callable[..., Any]) -> Any:
@@ -156,7 +162,7 @@ def step(function: Callable[..., Any] | None = None, /, *, template: str | Path 
 
 def _template(given: str | Path | None) -> str | None:
     """The text itself, or what stands in the file."""
-    if isinstance(given, str) and ("{" in given or "\n" in given or not Path(given).is_file()):
+    if isinstance(given, str) and ("{" in given or "\n" in given or not is_path(given) or not Path(given).is_file()):
         return given
     try:
         return None if given is None else Path(given).read_text(encoding="utf-8")

@@ -35,6 +35,7 @@ from suffice.models.output.typed import output_type
 from suffice.numbers import DAY, is_number, is_whole
 from suffice.programs.annotations import annotations_of
 from suffice.programs.docstring import read_docstring
+from suffice.programs.leaving import as_guest
 from suffice.programs.threads import in_thread
 from suffice.store.effects import Repeat, effect
 from suffice.values import Json
@@ -128,19 +129,19 @@ class CallableTool(Generic[P, R]):
     async def asked(self, arguments: Json, values: Mapping[str, Any]) -> Json:
         """The result, as JSON, of a call that a model asked for: its `arguments`, and what `read` made of them.
 
-        Raises what the function raises.
+        Raises what the function raises, and RuntimeError where it would end the program.
         """
-        return self.write(await self._done(arguments, values))
+        return self.write(await self._done(arguments, values, guest=True))
 
-    async def _done(self, told: Json, values: Mapping[str, Any]) -> R:
-        call = partial(self._in_time, values)  # so that what came too late is recorded as that
+    async def _done(self, told: Json, values: Mapping[str, Any], guest: bool = False) -> R:
+        call = partial(self._in_time, values, guest)  # so that what came too late is recorded as that
         return await effect(self.name, "tool", told, call, write=self.write, read=self.back, repeat=self.repeat)
 
-    async def _in_time(self, values: Mapping[str, Any]) -> R:
+    async def _in_time(self, values: Mapping[str, Any], guest: bool) -> R:
         limit = asyncio.timeout(self.timeout)
         try:
             async with limit:
-                return await self.call(values)
+                return await (as_guest(partial(self.call, values)) if guest else self.call(values))
         except TimeoutError:
             if not limit.expired():
                 raise  # its own

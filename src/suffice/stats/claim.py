@@ -84,6 +84,14 @@ class Claim:
         return Claim(self.fast, 0.0, self.n, self.alpha, alpha_fail=self.alpha_fail, most=self.most)
 
     @property
+    def sharing(self) -> Claim | None:
+        """The claim about the share answered alone: an answered case is right, an abstention wrong."""
+        if self.coverage is None or not self.share:
+            return None
+        said = self.coverage, SHARE_TOLERANCE
+        return Claim(*said, self.n, self.alpha, None, self.kind, self.alpha_fail, most=self.most)
+
+    @property
     def engine(self) -> Engine:
         """The engine that decides about the rate, and why."""
         pairs = self.margin > 0.0

@@ -141,6 +141,11 @@ ON_TIME = 0.99
 """The share of calls in time of a solution that is comfortably within its limit."""
 
 
+def comfortable(coverage: float) -> float:
+    """The share answered by a solution that is comfortably above a coverage: halfway to all."""
+    return (1.0 + coverage) / 2
+
+
 def cases_needed(
     bar: float,
     tolerance: float,

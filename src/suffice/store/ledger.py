@@ -126,6 +126,15 @@ def still_sealed(store: Store, keys: Iterable[str]) -> dict[str, str]:
     return {key: task for key, task in found.items() if key not in shown}
 
 
+def claimed(store: Store, keys: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """Those of `keys` that a claim was made on, with the number of their block and how many cases it had at first.
+
+    Raises StoreError.
+    """
+    query = "SELECT key, block.id, n FROM block_case JOIN block ON block.id = block WHERE key IN ({})"
+    return {key.hex(): (number, n) for key, number, n in select_in(store, query, keys)}
+
+
 def blocks(store: Store, keys: Iterable[str], marks: Mapping[str, Iterable[str]] = MappingProxyType({})) -> list[Block]:
     """The blocks of these sealed cases, each restricted to them, oldest first; last the cases no block has, id None.
 

@@ -32,7 +32,8 @@ def traces(store: Store, run: str) -> list[Span]:
 
 
 def runs_with(store: Store, case: str) -> list[int]:
-    """The numbers of the runs that have a tree of this case, the latest first. Raises StoreError."""
-    sql = "SELECT DISTINCT run FROM trace WHERE instr(tree, ?) ORDER BY run DESC"
+    """The numbers of the runs that have a tree of this case (id or place), the latest first. Raises StoreError."""
+    sql = "SELECT DISTINCT run FROM trace WHERE instr(tree, ?) OR instr(tree, ?) ORDER BY run DESC"
+    texts = f'"note":{storable(case)}', f'"source":{storable(case)}'
     with mapped(store.path):
-        return [number for (number,) in store.connection.execute(sql, (f'"note":{storable(case)}',))]
+        return [number for (number,) in store.connection.execute(sql, texts)]

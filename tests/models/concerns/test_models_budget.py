@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from upstream_faults import Asked, Fault, Hang, Html200, Ok, ResetBefore, Status, first, rate_limited
+from upstream_faults import Asked, Fault, Hang, Html200, Ok, ResetBefore, Status, WrongJson, always, first, rate_limited
 
 from suffice.errors import BudgetError, CallTimeout, PriceUnknown, SufficeError, UsageError
 from suffice.models.belonging import Belonging, belonging
@@ -44,6 +44,34 @@ async def tried(one: Model, n: int, **options: Any) -> list[Any]:
     ends = await asyncio.gather(*(one(f"call {i}", **options) for i in range(n)), return_exceptions=True)
     assert all(isinstance(e, SufficeError) or not isinstance(e, BaseException) for e in ends)
     return list(ends)
+
+
+def test_a_refusal_says_what_the_attempts_before_ended_in() -> None:
+    with upstream(always(WrongJson("{"))) as up:
+        error = asyncio.run(tried(model(up, budget=Budget(calls=3)), 1))[0]
+    assert isinstance(error, BudgetError)
+    assert "3 of 3 calls are spent; the last of 3 attempts failed: malformed (" in error.message
+    with upstream(always(Status(500, body="no room"))) as up:
+        error = asyncio.run(tried(model(up, budget=Budget(calls=1)), 1))[0]
+    assert "the attempt before failed: server error (the endpoint answered 500: `no room`)" in error.message
+    with upstream(always(Ok())) as up:
+        one = model(up, budget=Budget(calls=1))
+        error = asyncio.run(tried(one, 2))[1]
+    assert error.message.endswith("1 of 1 calls are spent")
+
+
+def test_a_refusal_on_sealed_cases_quotes_no_reply(tmp_path: Path) -> None:
+    async def main() -> BudgetError:
+        with open_store(tmp_path) as store:
+            journal = CallJournal(store, start_run(store, "climb", "t", {}))
+            with belonging(Belonging(journal, sealed=True)), pytest.raises(BudgetError) as caught:
+                await model(up, budget=Budget(calls=2))("hello")
+            journal.close()
+        return caught.value
+
+    with upstream(always(WrongJson('["a sealed case"]'))) as up:
+        error = asyncio.run(main())
+    assert error.message.endswith("the last of 2 attempts failed: malformed")
 
 
 def spending(seed: int) -> Any:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from upstream_faults import Asked, Fault, Hang, Ok, RateHeaders, capacity, drawn, first, rate_limited
+from upstream_faults import Asked, Fault, Hang, Ok, RateHeaders, Status, capacity, drawn, first, rate_limited
 
-from suffice.errors import RateLimited
+from suffice.errors import CallTimeout, RateLimited
 from suffice.models.concerns.limit import FLOOR, START, Limiter, Limits, Round
 from suffice.models.concerns.retry import Retry
 from suffice.models.model import Model
@@ -40,6 +40,26 @@ Endpoint, simulated, LATENCY = SIMULATION.Endpoint, SIMULATION.simulated, SIMULA
 def model(up: Upstream, **options: Any) -> Model:
     """A model at the upstream that waits little between attempts."""
     return Model(f"{up.url}#any", **{"retry": FAST, **options})
+
+
+def test_who_waits_for_another_models_pause_is_told_so() -> None:
+    async def main() -> str:
+        with pytest.raises(RateLimited):
+            await Model(f"{up.url}#busy", total=2.0)("hello")
+        with pytest.raises(CallTimeout) as caught:
+            await Model(f"{up.url}#healthy", total=0.2)("hello")
+        return caught.value.message
+
+    with upstream(first(rate_limited(86_400), then=Ok())) as up:
+        message = asyncio.run(main())
+    assert "all calls to this endpoint wait, because it asked for 86,400 s in an answer to one of them" in message
+    assert len(up.log.asked) == 1
+
+
+def test_a_total_that_is_over_says_what_the_last_attempt_failed_by() -> None:
+    with upstream(first(Status(503, body="no room"), then=Hang())) as up, pytest.raises(CallTimeout) as caught:
+        asyncio.run(model(up, total=0.5)("hello"))
+    assert "server error (the endpoint answered 503: `no room`)" in caught.value.message
 
 
 async def many(one: Model, n: int, at_once: int) -> list[Any]:

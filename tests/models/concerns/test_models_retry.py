@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from one_call import ask, model
+from one_call import FAST, ask, model
 from upstream_faults import (
     CutBody,
     ErrorInside,
@@ -28,7 +28,16 @@ from upstream_faults import (
     too_long,
 )
 
-from suffice.errors import CallError, CallTimeout, ConnectionLost, InputTooLong, RateLimited, RefusedError, ServerError
+from suffice.errors import (
+    CallError,
+    CallTimeout,
+    ConnectionLost,
+    InputTooLong,
+    RateLimited,
+    RefusedError,
+    ServerError,
+    WebPage,
+)
 from suffice.models.concerns.retry import Retry, waiting
 from suffice.models.model import Model
 from upstream import Upstream, upstream
@@ -240,3 +249,24 @@ def test_waits_grow_to_the_cap_and_are_drawn_in_full() -> None:
     how = Retry(base=0.5, cap=30.0)
     assert [waiting(how, n, lambda: 1.0) for n in (1, 2, 3, 7, 1000)] == [0.5, 1.0, 2.0, 30.0, 30.0]
     assert waiting(how, 5, lambda: 0.0) == 0.0
+
+
+@pytest.mark.parametrize("dialect", ["openai", "anthropic"])
+def test_a_web_page_is_asked_for_three_times_and_said_to_be_a_wrong_url(dialect: str) -> None:
+    with upstream(Html200()) as up:
+        with pytest.raises(WebPage, match="the URL is probably wrong") as caught:
+            ask(model(up, dialect))
+        assert len(up.log.asked) == len(caught.value.attempts) == 3
+        assert f"is {up.url if dialect == 'openai' else up.origin} the base URL" in (caught.value.hint or "")
+
+
+def test_a_page_at_a_url_without_its_version_says_which_was_meant() -> None:
+    page = WrongJson("\n<!doctype html><title>Welcome</title>")  # with a content type of JSON
+    with upstream(page) as up, pytest.raises(WebPage) as caught:
+        ask(Model(f"{up.origin}#any", retry=FAST))
+    assert caught.value.hint == f"did you mean {up.origin}/v1?"
+
+
+def test_a_page_now_and_then_is_a_proxy_and_no_end() -> None:
+    with upstream(first(Html200(), Html200(), Status(500), Html200(), Html200(), then=Ok("fine"))) as up:
+        assert ask(model(up)).value == "fine"

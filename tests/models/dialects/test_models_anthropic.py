@@ -350,3 +350,9 @@ def test_any_reply_is_the_same_streamed_and_whole(text: str, why: str, calls: li
     stream += event("message_delta", delta={"stop_reason": stop}, usage={"output_tokens": 4}) + event("message_stop")
     reply = whole(content, stop, id="m", usage={"input_tokens": 3, "output_tokens": 4})
     assert streamed(stream) == (reply, text, why)
+
+
+def test_a_text_that_is_none_is_malformed_and_not_empty() -> None:
+    told = {"content": [{"type": "text", "text": 42}], "stop_reason": "end_turn"}
+    with pytest.raises(MalformedReply, match="the content of the reply is no text: `42`"):
+        ANTHROPIC.decode(json.dumps(told).encode())

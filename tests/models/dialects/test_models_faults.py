@@ -49,8 +49,8 @@ TOO_LONG = "the request exceeds the available context size"
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        *[(s, RefusedError) for s in (400, 401, 402, 403, 404, 405, 410, 422, 451)],
-        *[(s, ServerError) for s in (408, 409, 425, 500, 502, 503, 504, 520, 529, 301, 204)],
+        *[(s, RefusedError) for s in (400, 401, 402, 403, 404, 405, 410, 422, 451, 301, 302, 307)],
+        *[(s, ServerError) for s in (408, 409, 425, 500, 502, 503, 504, 520, 529, 204)],
         (429, RateLimited),
         (413, InputTooLong),
     ],
@@ -187,6 +187,20 @@ DATE = format_datetime(NOW, usegmt=True)
 def test_the_wait_is_in_seconds_however_it_was_said(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after(headers) == seconds
     assert fault_of(429, headers, b"", where="x").retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("location", "host"),
+    [
+        ("https://sso.example.com/login?key=sk-secret", "It points to sso.example.com."),
+        ("//user:pass@other.example:8443/v1", "It points to other.example."),
+        ("/v1/chat/completions", None),
+        ("http://[broken", None),
+    ],
+)
+def test_a_redirect_says_the_host_that_it_points_to_and_no_more(location: str, host: str | None) -> None:
+    hint = fault(307, b"", location=location).hint
+    assert hint is not None and hint.endswith(host or "is the endpoint's URL right?")
 
 
 def test_a_date_is_against_our_clock_where_the_endpoint_does_not_tell_its_own() -> None:

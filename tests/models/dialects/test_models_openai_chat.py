@@ -159,6 +159,14 @@ def test_finish_reasons(told: object, finish: str) -> None:
     assert whole({"content": "a"}, told).finish_reason == finish
 
 
+@pytest.mark.parametrize("content", [42, True, {"text": "a"}, [{"type": "text", "text": 42}]])
+def test_a_content_that_is_no_text_is_malformed_and_not_empty(content: Any) -> None:
+    with pytest.raises(MalformedReply, match="the content of the reply is no text"):
+        whole({"content": content})
+    with pytest.raises(MalformedReply, match="the content of the reply is no text"):
+        streamed(chunk({"content": content}) + DONE)
+
+
 def test_content_may_be_null_or_parts_and_usage_and_id_may_be_missing() -> None:
     assert whole({"content": None}) == Reply(value="", text="")
     parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]

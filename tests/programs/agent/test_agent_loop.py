@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -23,14 +26,15 @@ from agent_samples import (
     told,
 )
 from program_samples import make_words
-from upstream_faults import Ok, Status
+from upstream_bodies import whole
+from upstream_faults import Ok, Status, WrongJson
 
 import suffice as sf
 from suffice.errors import BudgetError, ServerError, UsageError
 from suffice.programs.agent import agent
 from suffice.programs.tool import tool
 from suffice.spans import tree
-from upstream import upstream
+from upstream import Upstream, upstream
 
 both = pytest.mark.parametrize("dialect", DIALECTS)
 
@@ -205,6 +209,114 @@ def test_calls_beyond_the_most_at_once_are_not_made() -> None:
     with upstream(plays(calls(*[("count", {"n": n}) for n in range(40)]), Ok("done"))) as up:
         sf.run(agent(model(up), tools=[count])("go"))
     assert done == list(range(32)) and sum("error" in one for one in shown(up.log.asked[1])) == 8
+
+
+@tool
+def leaves(id: str) -> str:
+    """Find an order."""
+    raise SystemExit(f"no {id}")
+
+
+@tool
+async def leaves_at_once(id: str) -> str:
+    """Find an order."""
+    os._exit(int(id))
+
+
+@tool
+def leaves_in_a_thread(id: str) -> str:
+    """Find an order."""
+    os._exit(int(id))
+
+
+@tool
+async def awaits_what_was_cancelled(id: str) -> str:
+    """Find an order."""
+    raise asyncio.CancelledError(id)
+
+
+class Odd(BaseException):
+    """An error that is no Exception."""
+
+
+@tool
+async def odd(id: str) -> str:
+    """Find an order."""
+    raise Odd(id)
+
+
+def test_a_tool_that_would_end_the_program_has_failed() -> None:
+    tools = [leaves, leaves_at_once, leaves_in_a_thread, awaits_what_was_cancelled, odd]
+    wanted = calls(*[(one.name, {"id": "7"}) for one in tools])
+    with upstream(plays(wanted, Ok("done"))) as up:
+        assert sf.run(agent(model(up), tools=tools)("go")) == "done"
+        errors = [one["error"] for one in shown(up.log.asked[1])]
+    said = ["sys.exit('no 7')", "os._exit(7)", "os._exit(7)", "CancelledError: 7", "Odd: 7"]
+    assert [want in error and "(test_agent_loop.py:" in error for want, error in zip(said, errors, strict=True)] == (
+        [True] * 5
+    )
+    child = os.fork()  # os._exit is itself outside of a tool, and in what a tool forks
+    if not child:
+        os._exit(5)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5
+
+
+def test_a_tool_may_end_what_it_forks() -> None:
+    @tool
+    def forks() -> int:
+        """Fork."""
+        child = os.fork()
+        if not child:
+            os._exit(3)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    with upstream(plays(calls(("forks", {})), Ok("done"))) as up:
+        sf.run(agent(model(up), tools=[forks])("go"))
+    assert shown(up.log.asked[1]) == [{"result": 3}]
+
+
+def test_cancelling_a_run_ends_it_within_a_tool() -> None:
+    began = asyncio.Event()
+    ended: list[str] = []
+
+    @tool
+    async def waits() -> None:
+        """Wait."""
+        began.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append("waits")
+
+    async def main(up: Upstream) -> None:
+        run = asyncio.create_task(agent(model(up), tools=[waits])("go"))
+        await began.wait()
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+
+    with upstream(plays(calls(("waits", {})), Ok("done"))) as up:
+        asyncio.run(main(up))
+    assert ended == ["waits"] and len(up.log.asked) == 1
+
+
+@both
+def test_of_calls_with_one_id_only_the_first_is_made(dialect: str) -> None:
+    done: list[int] = []
+
+    @tool(repeat="never")
+    async def refund(amount: int) -> str:
+        """Refund."""
+        done.append(amount)
+        return "refunded"
+
+    wanted = [("refund", json.dumps({"amount": n})) for n in (1, 2, 3)]
+    made = re.sub(r"(call|toolu)_\d", "dup", whole(dialect, "any", "", (12, 3), "stop", wanted).decode())
+    with upstream(plays(WrongJson(made), Ok("done"))) as up:
+        assert sf.run(agent(model(up, dialect), tools=[refund])("go")) == "done"
+    first, *others = shown(up.log.asked[1])
+    assert done == [1] and first == {"result": "refunded"}
+    assert len(others) == 2 and all("same id" in one["error"] for one in others)
 
 
 def test_a_name_that_no_function_can_have_goes_back_as_one_that_can() -> None:

@@ -21,6 +21,7 @@ from suffice.shown import one_line, shown
 from suffice.values import Case, Json, Score, content_hash
 
 _FENCED = re.compile(r"(?s)```[^\n`]*\n(.*?)```")
+_PLACES = "NAME.sqlite or NAME/NAME.sqlite"
 _SUFFIXES = (".sqlite", ".db", ".sqlite3")
 
 
@@ -110,21 +111,32 @@ def _file(where: Path, case: Case, column: str) -> Path:
     raise DataError(
         f"there is no database {shown(name)} in {where}",
         where=case.source,
-        hint=f"the input {shown(column)} names NAME.sqlite or NAME/NAME.sqlite (column=...)",
+        hint=f"the input {shown(column)} names {_PLACES} (column=...)",
     )
 
 
 def _held(where: Path) -> str:
     """What stands for the content of a file, or of a folder by its names and sizes. Raises DataError if missing."""
     if where.is_dir():
-        files = sorted(p for p in where.rglob("*") if p.suffix in _SUFFIXES)
-        return content_hash([[str(p.relative_to(where)), p.stat().st_size] for p in files])
+        try:
+            sizes = [[str(p.relative_to(where)), p.stat().st_size] for p in _databases(where)]
+        except OSError as error:
+            raise DataError(f"cannot be read: {error.strerror}", where=str(error.filename or where)) from None
+        if not sizes:
+            raise DataError("there is no database in this folder", where=str(where), hint=_PLACES)
+        return content_hash(sizes)
     if not where.is_file():
         raise DataError("there is no such database", where=str(where), hint="the path of a SQLite file, or a folder")
     import hashlib
 
     with where.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _databases(where: Path) -> list[Path]:
+    """The files that a case can name: no folder is searched to its end, which may be a whole disk."""
+    found = [*where.iterdir(), *(p for folder in where.iterdir() if folder.is_dir() for p in folder.glob("*.*"))]
+    return sorted(p for p in found if p.suffix in _SUFFIXES and p.is_file())
 
 
 def _input(case: Case, column: str) -> str:

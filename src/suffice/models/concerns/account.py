@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from suffice.errors import CallError, CallTimeout, UsageError
+from suffice.errors import BudgetError, CallError, CallTimeout, UsageError
 from suffice.exchange import Attempt, Reply, Request, Usage
 from suffice.models.belonging import current
 from suffice.models.concerns.budget import Budget, Reservation
@@ -54,7 +54,7 @@ def account(call: Call, terms: Terms, budgets: Callable[[Budget | None], list[Bu
         paid = [] if is_replaying() else budgets(flow.budget)
         try:
             for budget in sorted(paid, key=id):  # in one order everywhere, so that nobody waits in a circle
-                await budget.reserve(held)
+                await _reserve(budget, held, flow)
                 reserved.append(budget)
             number = await _begun(terms, request, held, flow)
             began, sent = time.perf_counter(), True
@@ -63,6 +63,8 @@ def account(call: Call, terms: Terms, budgets: Callable[[Budget | None], list[Bu
                 reply = await in_time(call, request, flow, terms.timeout, late)
             except BaseException as error:
                 attempt = _failed(terms, error, held, began, flow)
+                if isinstance(error, CallError):
+                    flow.causes.append(_cause(error))
                 _ended(number, attempt)
                 raise
             attempt = _done(terms, reply, held, began, flow)
@@ -82,6 +84,25 @@ def account(call: Call, terms: Terms, budgets: Callable[[Budget | None], list[Bu
                     budget.release(held)
 
     return accounted
+
+
+async def _reserve(budget: Budget, held: Reservation, flow: Flow) -> None:
+    """Raises BudgetError, with what the attempts before came to: that they failed may be news."""
+    try:
+        await budget.reserve(held)
+    except BudgetError as error:
+        if not flow.causes:
+            raise
+        n = len(flow.attempts)
+        before = "the attempt before" if n == 1 else f"the last of {n} attempts"
+        message = f"{error.message}; {before} failed: {flow.causes[-1]}"
+        raise BudgetError(message, hint=error.hint, budget=error.budget, wanted=error.wanted) from None
+
+
+def _cause(error: CallError) -> str:
+    """What an attempt failed by, in words; of sealed cases without the endpoint's own, which may quote one."""
+    run = current()
+    return error.kind if run is not None and run.sealed else f"{error.kind} ({error.message})"
 
 
 def _late(seconds: float | None) -> CallTimeout:

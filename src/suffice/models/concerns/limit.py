@@ -63,7 +63,7 @@ class Limiter:
         self.window = _Window(float(said.concurrency) if said.concurrency else CEILING)
         self.in_flight = 0  # places taken
         self.pausing = 0  # of them, those who wait for time to pass
-        self.held_until = 0.0
+        self.held_until, self.asked = 0.0, 0.0  # when it ends, and the seconds that were asked for
         # Not a plain lock: a coroutine that is thrown away leaves whenever Python collects it, here inside, too.
         self.lock = threading.RLock()
         self.waiting: OrderedDict[Place, None] = OrderedDict()
@@ -122,6 +122,16 @@ class Limiter:
         if resets:
             self._hold(max(resets))
 
+    @property
+    def holds(self) -> str | None:
+        """Why nobody may go now, in words."""
+        with self.lock:
+            if self.held_until <= self.clock():
+                return None
+            return (
+                f"all calls to this endpoint wait, because it asked for {self.asked:,.0f} s in an answer to one of them"
+            )
+
     def alone(self) -> None:
         """In a forked process nobody is in flight, and who held the lock is not there."""
         self.lock, self.in_flight, self.pausing = threading.RLock(), 0, 0
@@ -130,7 +140,9 @@ class Limiter:
 
     def _hold(self, seconds: float) -> None:
         with self.lock:
-            self.held_until = max(self.held_until, self.clock() + min(seconds, HOLD))
+            until = self.clock() + min(seconds, HOLD)
+            if until >= self.held_until:
+                self.held_until, self.asked = until, seconds
 
     async def _handed(self, place: Place) -> None:
         try:
@@ -328,6 +340,10 @@ def limit(call: Call, limiter: Limiter, tokens: Callable[[Request], int]) -> Cal
         began = time.perf_counter()
         try:
             sent = await limiter.enter(tokens(request) if counts else 0)
+        except asyncio.CancelledError:
+            if why := limiter.holds:
+                flow.causes.append(f"not sent ({why})")
+            raise
         finally:
             flow.waited += time.perf_counter() - began
         try:

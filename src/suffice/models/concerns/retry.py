@@ -8,12 +8,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from suffice.errors import CallError, UsageError
+from suffice.errors import CallError, UsageError, WebPage
 from suffice.exchange import Reply, Request
 from suffice.models.flow import Call, Flow
 from suffice.numbers import DAY, is_number, is_whole
 
 SPARE: Final = 2  # times in a row that nobody is reached before a fallback is asked
+PAGES: Final = 3  # web pages in a row before the URL is taken to be wrong; a proxy sends one now and then
 LEAST: Final = 0.001  # seconds; a wait of 0 would never let another task run
 HINT: Final = "sf.models.Retry(attempts=5, base=0.5, cap=30)"
 
@@ -43,14 +44,15 @@ class Retry:
 def retry(call: Call, how: Retry, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> Call:
     """`call`, repeated while its error is retryable, nothing was delivered, and there is time left.
 
-    With a fallback behind it it gives up after the second time in a row that no connection can be made.
+    With a fallback behind it it gives up after the second time in a row that no connection can be made, and always
+    after the third web page in a row.
 
     Full jitter: a uniform wait between 0 and the bound (Brooker, "Exponential Backoff And Jitter", AWS 2015), and
     never less than the `retry_after` that the endpoint asked for; where that ends past the deadline, it gives up now.
     """
 
     async def again(request: Request, flow: Flow) -> Reply[str]:
-        unreached, patience = 0, min(how.unreached, SPARE) if flow.spare else how.unreached
+        pages, unreached, patience = 0, 0, min(how.unreached, SPARE) if flow.spare else how.unreached
         for n in range(1, how.attempts + 1):
             try:
                 return await call(request, flow)
@@ -58,7 +60,8 @@ def retry(call: Call, how: Retry, sleep: Callable[[float], Awaitable[None]] = as
                 if not error.retryable or flow.delivered or n == how.attempts:
                     raise
                 unreached = 0 if error.sent else unreached + 1
-                if unreached >= patience or (flow.spare and error.kind == "circuit open"):
+                pages = pages + 1 if isinstance(error, WebPage) else 0
+                if unreached >= patience or pages == PAGES or (flow.spare and error.kind == "circuit open"):
                     raise  # nobody is there, or somebody else can answer now
                 pause = max(waiting(how, n), error.retry_after or 0.0)
                 left = flow.left

@@ -46,8 +46,10 @@ def trace(call: Call, address: Address, operation: str = "chat") -> Call:
 
 
 def _late(flow: Flow) -> CallTimeout:
-    tried = f" ({len(flow.attempts)} attempts)" if flow.attempts else ""
-    return CallTimeout(f"no reply in the time that all attempts have together{tried}", hint="total=")
+    n = len(flow.attempts)
+    tried = f" ({n} {'attempt' if n == 1 else 'attempts'})" if n else ""
+    cause = f"; the last to fail: {flow.causes[-1]}" if flow.causes else ""
+    return CallTimeout(f"no reply in the time that all attempts have together{tried}{cause}", hint="total=")
 
 
 def whole(reply: Reply[str], flow: Flow) -> Reply[str]:

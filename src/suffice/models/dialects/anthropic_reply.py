@@ -20,6 +20,7 @@ from suffice.models.dialects.body import (
     objects,
     quoted,
     string,
+    text_of,
 )
 from suffice.models.dialects.faults import error_inside
 
@@ -142,7 +143,7 @@ class _Block:
 def _reply(told: dict[str, Any]) -> Reply[str]:
     blocks = objects(told.get("content"))
     finish = FINISHES.get(string(told.get("stop_reason")), "other")
-    text = "".join(string(b.get("text")) for b in blocks if b.get("type") == "text")
+    text = "".join(text_of(b.get("text")) for b in blocks if b.get("type") == "text")
     reasoning = "".join(string(b.get("thinking")) for b in blocks if b.get("type") == "thinking")
     written = [_written(b) for b in blocks if b.get("type") == "tool_use"]
     answers = [_same(arguments) for _, name, arguments in written if is_output_tool(name)]

@@ -93,6 +93,13 @@ def string(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
+def text_of(value: Any) -> str:
+    """A text that a model wrote, empty where there is none. Raises MalformedReply for what is no text."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    raise MalformedReply(f"the content of the reply is no text: {quoted(msgspec.json.encode(value))}")
+
+
 def named(value: Any) -> str:
     """A name that an endpoint gives something, as it may be shown and logged: one short line, "" where it is none."""
     text = string(value)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -92,7 +93,7 @@ def fault_of(status: int, headers: Mapping[str, str], body: bytes, *, where: str
         status=status,
         retry_after=retry_after(headers) if retry_after(headers) is not None else told.wait,
         where=where,
-        hint=_hint(status, told, key),
+        hint=_redirected(headers) if 300 <= status < 400 else _hint(status, told, key),
         request_id=named(headers.get("x-request-id") or headers.get("request-id") or told.request_id) or None,
     )
     if headers.get("x-should-retry", "").strip().lower() == "false":
@@ -129,9 +130,9 @@ def _typed(status: int, told: _Told) -> type[CallError]:
         return RateLimited
     if status in (408, 409, 425) or (status >= 500 and status != 501):
         return ServerError
-    if status >= 400:
-        return RefusedError
-    return ServerError  # 1xx, 3xx and odd good answers: not what a model's endpoint says, and it may pass
+    if status >= 300:
+        return RefusedError  # a redirect, too: it would send the data to another place than was said
+    return ServerError  # 1xx and odd good answers: not what a model's endpoint says, and it may pass
 
 
 def _too_long_in_words(status: int, told: _Told) -> bool:
@@ -156,11 +157,19 @@ def _hint(status: int, told: _Told, key: str) -> str | None:
         return "is the model's name right, and the endpoint's URL?"
     if status == 413 or told.codes & TOO_LONG or _too_long_in_words(status, told):
         return "shorten the input, or name a model with a larger window"
-    if 300 <= status < 400:
-        return "redirects are not followed: is the endpoint's URL right?"
     if status in (400, 422):
         return "the endpoint does not take this request: see its parameters, or name another model"
     return None
+
+
+def _redirected(headers: Mapping[str, str]) -> str:
+    """Where a redirect points to: the host, because the rest may hold a key."""
+    try:
+        host = urlsplit(headers.get("location", "")).hostname
+    except ValueError:
+        host = None
+    to = f" It points to {printable(host, SHOWN)}." if host else ""
+    return f"redirects are not followed: is the endpoint's URL right?{to}"
 
 
 def _message(start: str, status: int, told: _Told) -> str:

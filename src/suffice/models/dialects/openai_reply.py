@@ -22,6 +22,7 @@ from suffice.models.dialects.body import (
     objects,
     quoted,
     string,
+    text_of,
 )
 from suffice.models.dialects.faults import error_inside
 from suffice.models.dialects.openai_kept import EXTRA, WANTED, KeptPieces, kept_of
@@ -193,11 +194,12 @@ def _raise_error(told: dict[str, Any], arrived: Sequence[str] = ()) -> None:
 
 
 def _content(content: Any) -> tuple[str, str]:
-    """Text and reasoning of a content: a text, null, or parts of which Mistral's `thinking` hold parts in turn."""
+    """Text and reasoning of a content: a text, null, or parts of which Mistral's `thinking` hold parts in turn. Raises
+    MalformedReply."""
     if not isinstance(content, list):
-        return string(content), ""
+        return text_of(content), ""
     parts = objects(content)  # pyright: ignore[reportUnknownArgumentType]
-    text = "".join(string(p.get("text")) for p in parts if p.get("type", "text") in ("text", "output_text"))
+    text = "".join(text_of(p.get("text")) for p in parts if p.get("type", "text") in ("text", "output_text"))
     thought = "".join(_content(p.get("thinking"))[0] for p in parts if p.get("type") == "thinking")
     return text, thought
 

@@ -13,6 +13,7 @@ from typing import Any, cast
 from pydantic import ConfigDict, TypeAdapter, ValidationError, create_model
 
 from suffice.errors import OutputError, UsageError
+from suffice.models.output.bare import bare_labels, compared
 from suffice.models.output.faults import misfit
 from suffice.models.output.fields import field_validators
 from suffice.models.output.from_schema import type_of_schema
@@ -117,9 +118,12 @@ def _made(tp: Any) -> OutputType:
         adapter, schema = _described(around)
     names = frozenset(property_names(schema))
     validators = field_validators(adapter)
+    labels = bare_labels(mapping(mapping(schema["properties"])[ANSWER]), schema) if wrapped else dict[str, str]()
 
     def parse(text: str) -> Any:
         inner = unfenced(text)
+        label = labels.get(compared(inner)) if labels else None
+        inner = inner if label is None else json.dumps({ANSWER: label})
         given = json_value(inner)
         try:
             value = as_meant(given, schema, schema)

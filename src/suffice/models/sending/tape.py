@@ -18,6 +18,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
+from suffice.arguments import AnyPath, validated
 from suffice.errors import DataError, ReplayMiss
 from suffice.held import held
 from suffice.models import belonging
@@ -57,9 +58,11 @@ def is_replaying() -> bool:
     return isinstance(_running.get(), Player)
 
 
+@validated
 @contextmanager
-def record(path: str | Path) -> Generator[None]:
-    """Write what passes on the wire inside to the end of the file `path` (mode 0600). Raises DataError.
+def record(path: AnyPath) -> Generator[None]:
+    """Write what passes on the wire inside to the end of the file `path` (mode 0600). Raises DataError, and
+    UsageError for what is no path.
 
     It holds the texts of requests and answers: keep it as carefully as the data. Calls on sealed cases are left out.
     """
@@ -67,11 +70,12 @@ def record(path: str | Path) -> Generator[None]:
         yield
 
 
+@validated
 @contextmanager
-def replay(path: str | Path) -> Generator[None]:
+def replay(path: AnyPath) -> Generator[None]:
     """Answer every call made inside from the file `path`; nothing is sent. A request that is not in it: ReplayMiss.
 
-    Raises DataError with file and line for a file that is no tape.
+    Raises DataError with file and line for a file that is no tape, UsageError for what is no path.
     """
     with held(_running, Player(Path(path))):
         yield

@@ -8,9 +8,9 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Final, cast
 
-from suffice.errors import CallError
+from suffice.errors import CallError, WebPage
 from suffice.exchange import Delta, Reply, Request
-from suffice.models.dialects.body import named
+from suffice.models.dialects.body import named, quoted
 from suffice.models.dialects.dialect import StreamDecoder
 from suffice.models.dialects.faults import fault_of
 from suffice.models.dialects.sse import Events
@@ -63,6 +63,7 @@ async def post(endpoint: Endpoint, key: str | None, path: str, body: bytes, hear
         error = _fault(endpoint, path, answer)
         hide_in(error, target)
         raise error
+    _no_page(endpoint, path, answer)
     return answer.body
 
 
@@ -80,11 +81,27 @@ def _whole(out: Outgoing, answer: Answer, heard: Heard) -> Reply[str]:
     endpoint = out.target.endpoint
     if answer.status != 200:
         raise _fault(endpoint, endpoint.dialect.path, answer)
+    _no_page(endpoint, endpoint.dialect.path, answer)
     return _identified(endpoint.dialect.decode(answer.body), answer, out.target)
 
 
 def _fault(endpoint: Endpoint, path: str, answer: Answer) -> CallError:
     return fault_of(answer.status, answer.headers, answer.body, where=path, key=key_said(endpoint))
+
+
+def _no_page(endpoint: Endpoint, path: str, answer: Answer) -> None:
+    """Raise WebPage where a good answer is no JSON but a page, as a wrong path and captive portals give."""
+    html = answer.headers.get("content-type", "").partition(";")[0].strip().lower() == "text/html"
+    if (html or answer.body.lstrip()[:1] == b"<") and answer.body.lstrip()[:1] not in (b"{", b"["):
+        url = endpoint.url
+        versioned = url.endswith("/v1") or path.startswith("/v1/")
+        base = f"is {url} the base URL of the API?" if versioned else f"did you mean {url}/v1?"
+        raise WebPage(
+            f"a web page came back, not a reply: the URL is probably wrong ({quoted(answer.body)})",
+            status=answer.status,
+            where=path,
+            hint=base,
+        )
 
 
 async def _streamed(out: Outgoing, flow: Flow, heard: Heard) -> Reply[str]:

@@ -22,6 +22,9 @@ STOP: Final = "stop"
 CHOICES: Final = (YES, "no", STOP)
 ERROR_CHARS: Final = 2_000
 AT_ONCE: Final = 32  # calls of one turn
+SAME_ID: Final = (
+    "not done: an earlier call of the same reply has the same id; make this one again in a reply of its own"
+)
 
 
 class Denied(Exception):
@@ -45,7 +48,11 @@ async def act(setup: Setup, calls: Sequence[ToolCall]) -> tuple[Acted, ...]:
 
     Raises Denied, and what must end everything: a spent budget, a policy, a store that cannot be written.
     """
-    settled = [_checked(setup, call) for call in calls[:AT_ONCE]]
+    ids = [call.id for call in calls]
+    settled = [
+        failed(call, "invalid", SAME_ID) if call.id in ids[:n] else _checked(setup, call)
+        for n, call in enumerate(calls[:AT_ONCE])
+    ]
     settled += [failed(call, "denied", f"not done: at most {AT_ONCE} calls at once") for call in calls[AT_ONCE:]]
     ready = [one if isinstance(one, Acted) else await _permitted(setup, one) for one in settled]
     return tuple(await side_by_side([_done(one) for one in ready]))

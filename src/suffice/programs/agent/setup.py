@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -68,6 +68,9 @@ _OPTIONS: Final[Mapping[str, Rule]] = {
     "instructions": rule_of(str),
     "name": rule_of(str),
 }
+_TOOLS: Final = Rule(
+    lambda v: isinstance(v, Iterable) and not isinstance(v, str | bytes | Mapping), "a list of tools", "tools=[look_up]"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,6 +125,7 @@ def checked_options(given: Mapping[str, Any]) -> Mapping[str, Any]:
 def checked_tools(given: Sequence[Callable[..., Any]], permissions: Mapping[str, Permission]) -> Mapping[str, Any]:
     """Tools by name. Raises UsageError for one that is none, and for names that are taken or not there."""
     made: dict[str, CallableTool[..., Any]] = {}
+    check("tools", given, _TOOLS)
     for one in map(as_tool, given):
         if one.name in made or one.name in (ANSWER_TOOL, PLAN_TOOL):
             raise UsageError(f"two tools are called {one.name}", hint="@tool(name=…) gives one another name")

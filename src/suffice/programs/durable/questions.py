@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from suffice.arguments import check, rule_of
 from suffice.errors import StoreBusy, UsageError
 from suffice.models.places.opened import opened
-from suffice.programs.durable.run import KIND
+from suffice.programs.durable.run import ID, KIND
 from suffice.shown import one_line
 from suffice.store import runs
 from suffice.store.calls import spent
@@ -44,6 +45,7 @@ class Status:
 
 def status(id: str, *, store: Store | Path | str | None = None) -> Status:
     """Where the run stands that has this id, or this name in `suffice runs`. Raises UsageError for none, StoreError."""
+    check("the id of a durable run", id, ID)
     with opened(store) as db:
         return _status(db, _found(db, id))
 
@@ -61,6 +63,8 @@ def answer(id: str, text: str, *, store: Store | Path | str | None = None) -> St
 
     Raises UsageError where it asks nothing, or for an answer that is none of its choices; StoreBusy while it runs.
     """
+    check("the id of a durable run", id, ID)
+    check("text", text, rule_of(str), 'sf.durable.answer("refund-17", "yes")')
     with opened(store) as db:
         run = _found(db, id)
         at = _status(db, run)

@@ -38,7 +38,9 @@ from suffice.values import Json
 
 KIND: Final = "program"
 ID: Final = Rule(
-    lambda v: isinstance(v, str) and 0 < len(v.strip()) and len(v) <= 200, "a short text", 'id="refund-17"'
+    lambda v: isinstance(v, str) and 0 < len(v.strip()) and len(v) <= 200 and v == v.encode("utf-8", "ignore").decode(),
+    "a short text",
+    'id="refund-17"',
 )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from suffice.evals.runner import Job, outcomes
 from suffice.evals.task import Task
@@ -41,3 +42,9 @@ async def found_alone(search: Search, task: Task) -> Solution:
         return [o async for o in outcomes(Job(solution, task.grader), cases)]
 
     return (await search(task, SearchRun(put))).solution
+
+
+def instruction_of(solution: Solution) -> str:
+    """The instruction of what was found, where it is a step; else ""."""
+    data: Mapping[str, Any] = {} if solution.form is None else solution.form.data
+    return str(data.get("instruction") or "")

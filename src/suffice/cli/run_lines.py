@@ -1,0 +1,69 @@
+"""What is recorded of a run, in a few lines: what was asked, what it ended in, and what to type to see more."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from suffice.shown import counted, one_line
+
+if TYPE_CHECKING:
+    from suffice.store.runs import Run
+
+
+def run_lines(run: Run, said: str) -> list[str]:
+    """The run as rows of a label and a text; `said` is what it ended in. The whole of it is `show --json`."""
+    result: Mapping[str, Any] = run.result or {}
+    rungs: list[Any] = [
+        rung for rung in result.get("rungs") or () if not isinstance(rung, str)
+    ]  # names of a failed one
+    settings: Mapping[str, Any] = run.settings or {}
+    rows = [
+        ("run", f"{run.id}, {run.state}, {time.strftime('%Y-%m-%d %H:%M', time.localtime(run.started))}"),
+        ("task", run.task),
+        ("command", settings.get("command")),
+        ("claim", _claimed(result.get("claim") or settings.get("claim"), result)),
+        ("ended in" if run.state == "done" else "so far", said),
+        *(("rung", _rung(rung)) for rung in rungs),
+        *(("advice", line) for line in result.get("advice") or ()),
+        *(("note", note) for note in result.get("notes") or ()),
+        ("more", _more(run, result)),
+    ]
+    return [f"{label:<10} {one_line(str(text))}" for label, text in rows if text]
+
+
+def _claimed(told: Mapping[str, Any] | None, result: Mapping[str, Any]) -> str:
+    """ "bar 0.9, tolerance 0.05, coverage 0.6; 300 sealed, one per customer; error 0.025"; "" where there is none."""
+    if not told:
+        return ""
+    named = [(name, told.get(name)) for name in ("bar", "tolerance", "coverage", "p95", "within", "of")]
+    if told.get("within") is not None:
+        named = named[3:]
+    said = ", ".join(
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in named
+        if value is not None
+    )
+    n = told.get("n")
+    per = f", one per {told['per']}" if told.get("per") and told.get("most", 1) == 1 else ""
+    error = f"; error {result['error']:g}" if isinstance(result.get("error"), float) else ""
+    return f"{said}{'' if n is None else f'; {n:,} sealed'}{per}{error}"
+
+
+def _rung(rung: dict[str, Any]) -> str:
+    """ "words > triage: to test; dev 179 right of 250 answered, 432 seen; PASS after 445 sealed"."""
+    tested: Mapping[str, Any] = rung.get("tested") or {}
+    seen, answered = rung.get("dev_seen") or 0, rung.get("dev_answered") or 0
+    among = f"{answered:,} answered, {seen:,} seen" if answered < seen else f"{seen:,}"
+    dev = f"; dev {rung.get('dev_right') or 0:,} right of {among}" if seen else ""
+    met = f"; {tested.get('verdict')} after {counted(tested['used'], 'sealed case')}" if "used" in tested else ""
+    note = f"; {rung['note']}" if rung.get("note") else ""
+    return f"{rung.get('candidate') or rung.get('name')}: {rung.get('state')}{dev}{met}{note}"
+
+
+def _more(run: Run, result: Mapping[str, Any]) -> str:
+    """What shows the rest of it."""
+    paged = bool({"suffice_decision", "suffice_report"} & result.keys())
+    page = f"suffice report {run.id} makes a page; suffice view {run.id} shows every dev case; " if paged else ""
+    return f"{page}suffice show {run.id} --json is all of it"
