@@ -691,6 +691,7 @@ def test_an_output_of_a_free_solution_is_known_by_its_very_rows(tmp_path: Path) 
 # Scale
 
 
+@pytest.mark.slow
 def test_many_rows_take_flat_memory_and_little_time(tmp_path: Path) -> None:
     free = route(constant_solution(ABSTAIN), constant_solution("billing"))
     peaks: list[int] = []

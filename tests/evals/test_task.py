@@ -379,6 +379,7 @@ def test_terminal_escapes_and_tags_in_names_stay_harmless() -> None:
     assert "\x1b" not in repr(Task(rows))
 
 
+@pytest.mark.slow
 def test_a_file_of_100_000_rows_loads_in_seconds(tmp_path: Path) -> None:
     path = _write(
         tmp_path / "t.csv",
