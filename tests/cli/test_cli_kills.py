@@ -65,6 +65,7 @@ def uninterrupted(suffice: Command, *command: str) -> tuple[Ran, list[str]]:
 CLIMB = ("climb", "t.csv", "slow.py:mixed", "--bar", ".85", "--concurrency", str(SIDE_BY_SIDE))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_a_climb_that_was_stopped_twice_decides_the_same(slowly: Command, how: signal.Signals) -> None:
     reference, made = uninterrupted(slowly, *CLIMB)

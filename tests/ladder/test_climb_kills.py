@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from climb_samples import a_task
 
 from suffice.store import journal
@@ -87,6 +88,7 @@ def acknowledged(store: Path, task) -> set[tuple[str, str]]:
     return found
 
 
+@pytest.mark.slow
 def test_a_climb_that_is_killed_at_random_instants_ends_as_if_it_had_not_been(tmp_path):
     task, dice = a_task(bar=0.85, dev=50, test=150), random.Random(20260301)
     whole = ended(start(tmp_path / "whole", tmp_path / "whole.txt"))

@@ -58,6 +58,7 @@ def test_the_reference_may_be_a_rung_of_the_ladder_by_name_and_may_learn(tmp_pat
     assert decision.verdict == "PASS" and decision.claim.of == "words" and decision.rungs[0].state == "PASS"
 
 
+@pytest.mark.slow
 def test_dev_evidence_of_a_rung_that_learns_is_paired_on_the_cases_that_the_reference_answered(tmp_path):
     task = a_task(train=100, test=400)
     decision = climbed(

@@ -56,6 +56,7 @@ def test_each_function_refuses_the_other_kind_of_claim():
         chance_coverage(6, 5, 10, COVERED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("right", "answered"), [(87, 93), (80, 84), (74, 78)])
 def test_with_coverage_the_chances_are_close_to_simulated_trials(right, answered):
     """400 trials drawn from the posterior of 120 dev cases: a margin of three standard errors plus the FAIL side."""

@@ -92,6 +92,7 @@ def test_a_finite_set_is_settled_after_the_documented_number_of_cases(rate, case
     assert got.unproven == pytest.approx(0.0, abs=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rate", "share"), [(0.95, 0.62), (0.9, 0.7), (0.85, 0.8)])
 def test_power_with_coverage_is_close_to_real_trials(rate, share):
     """300 real trials against the simulation: three standard errors of their difference."""

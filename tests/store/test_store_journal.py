@@ -272,6 +272,7 @@ def test_a_store_closed_under_the_writer_leaves_nobody_waiting(tmp_path: Path) -
     asyncio.run(main())
 
 
+@pytest.mark.slow
 def test_the_journal_of_100_000_short_cases_stays_below_three_times_their_texts(tmp_path: Path) -> None:
     draw = random.Random(7)
     texts = ["".join(draw.choices(string.ascii_lowercase + "  ", k=60)) for _ in range(100_000)]

@@ -52,7 +52,7 @@ def hushed() -> Generator[None]:
         with _tasks_left_alone():
             yield
     finally:
-        gc.collect()  # objects that raise when they die do so here
+        gc.collect(1)  # objects that raise when they die do so here
         for thread in set(threading.enumerate()) - before:
             if not thread.name.startswith(OWN):
                 _left.add(thread)
