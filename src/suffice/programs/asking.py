@@ -10,7 +10,7 @@ from typing import Final
 from suffice.arguments import Rule, check, rule_of
 from suffice.errors import UsageError
 from suffice.held import held
-from suffice.store.effects import asked, durable_run, effect
+from suffice.store.effects import asked, durable_run
 
 QUESTION: Final = Rule(lambda v: isinstance(v, str) and bool(v.strip()), "a text", 'ask_human("Refund 17?")')
 Person = Callable[[str, tuple[str, ...]], Awaitable[str]]
@@ -31,8 +31,7 @@ async def ask_human(question: str, choices: Sequence[str] = ()) -> str:
     options = tuple(choices)
     person = _person.get()
     if person is not None:
-        told = {"question": question, "choices": list(options)}
-        return await effect("question", "question", told, lambda: person(question, options), write=str, read=str)
+        return await asked(question, options, person)
     if durable_run() is None:
         raise UsageError(
             f"nobody can answer here: {question}",

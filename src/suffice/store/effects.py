@@ -135,14 +135,17 @@ def noted_value(name: str, make: Callable[[], Json]) -> Json:
     return value
 
 
-async def asked(question: str, choices: tuple[str, ...] = ()) -> str:
-    """A person's answer, once there is one. Raises Stopped until then; outside of a durable run always."""
+async def _nobody(question: str, choices: tuple[str, ...]) -> str:
+    raise Stopped(question, choices)
 
-    async def nobody() -> str:
-        raise Stopped(question, choices)
 
+async def asked(
+    question: str, choices: tuple[str, ...] = (), person: Callable[[str, tuple[str, ...]], Awaitable[str]] = _nobody
+) -> str:
+    """A person's answer, once there is one. Without a `person` to give it, raises Stopped until then; outside of a
+    durable run always."""
     told = {"question": question, "choices": list(choices)}
-    return await effect("question", "question", told, nobody, write=str, read=str)
+    return await effect("question", "question", told, lambda: person(question, choices), write=str, read=str)
 
 
 async def _settled(leaf: Span, known: Recorded, read: Callable[[Json], Any]) -> tuple[Json] | None:
