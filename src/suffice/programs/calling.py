@@ -18,16 +18,24 @@ def caller(function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
     A plain `def` runs on a daemon thread, so that it may block. Raises SolutionError for what takes no inputs.
     """
     named, _ = parameters_of(function)
-    called_async = inspect.iscoroutinefunction(_unwrapped(function)) or inspect.iscoroutinefunction(
-        type(function).__call__
-    )
+    on_loop = is_async(function)
 
     async def call(*given: Any) -> Any:
         made = _bound(function, given[0], named) if len(given) == 1 else functools.partial(function, *given)
-        value = await made() if called_async else await in_thread(made)
-        return await value if inspect.isawaitable(value) else value  # such as a lambda over an async function
+        return await awaited(made, on_loop)
 
     return call
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether calling it only makes something to await: it, or the `__call__` of its class, is an `async def`."""
+    return inspect.iscoroutinefunction(_unwrapped(function)) or inspect.iscoroutinefunction(type(function).__call__)
+
+
+async def awaited(call: Callable[[], Any], on_loop: bool) -> Any:
+    """What `call()` gives: called here where it is async (`on_loop`), else on a daemon thread."""
+    value = await call() if on_loop else await in_thread(call)
+    return await value if inspect.isawaitable(value) else value  # such as a lambda over an async function
 
 
 def parameters_of(function: Callable[..., Any]) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:

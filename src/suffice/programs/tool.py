@@ -34,9 +34,9 @@ from suffice.errors import OutputError, UsageError
 from suffice.models.output.typed import output_type
 from suffice.numbers import DAY, is_number, is_whole
 from suffice.programs.annotations import annotations_of
+from suffice.programs.calling import awaited, is_async
 from suffice.programs.docstring import read_docstring
 from suffice.programs.leaving import as_guest
-from suffice.programs.threads import in_thread
 from suffice.store.effects import Repeat, effect
 from suffice.values import Json
 
@@ -250,10 +250,7 @@ def _made(function: Callable[..., Any]) -> CallableTool[..., Any]:
 
 
 async def _called(function: Callable[..., Any], values: Mapping[str, Any]) -> Any:
-    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):
-        return await function(**values)
-    value = await in_thread(partial(function, **values))
-    return await value if inspect.isawaitable(value) else value
+    return await awaited(partial(function, **values), is_async(function))
 
 
 def _arguments(

@@ -26,7 +26,7 @@ from suffice.models.belonging import Belonging, belonging, current
 from suffice.models.concerns.budget import Budget
 from suffice.models.places.opened import opened
 from suffice.programs.annotations import annotations_of
-from suffice.programs.threads import in_thread
+from suffice.programs.calling import awaited, is_async
 from suffice.spans import Span, tree
 from suffice.store import runs
 from suffice.store.calls import CallJournal
@@ -123,7 +123,7 @@ async def _run(db: Store, run: str, program: Callable[..., Any], args: Any, kwar
         with _kept_tree(db, run, program) as root, recording(effects):
             with belonging(Belonging(calls, cache=False, budget=budget)):
                 try:
-                    return await _called(partial(program, *args, **kwargs), program)
+                    return await awaited(partial(program, *args, **kwargs), is_async(program))
                 except BaseException as error:
                     await _wind_up(effects, root, error)
                     if isinstance(error, Exception):
@@ -132,13 +132,6 @@ async def _run(db: Store, run: str, program: Callable[..., Any], args: Any, kwar
     finally:
         effects.close()
         calls.close()
-
-
-async def _called(call: Callable[[], Any], program: Callable[..., Any]) -> Any:
-    if inspect.iscoroutinefunction(program) or inspect.iscoroutinefunction(type(program).__call__):
-        return await call()
-    value = await in_thread(call)
-    return await value if inspect.isawaitable(value) else value
 
 
 async def _wind_up(effects: Effects, root: Span, error: BaseException) -> None:
