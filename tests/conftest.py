@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from suffice.programs.using import named_model
+from warm import Warm
 
 sys.path.append(str(Path(__file__).parent / "models"))
 
@@ -19,6 +21,14 @@ def no_model_of_the_callers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SUFFICE_MODEL", raising=False)
     monkeypatch.setenv("SUFFICE_TELEMETRY", "off")
     named_model.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    """The command line, loaded once for all tests."""
+    server = Warm(tmp_path_factory.mktemp("warm"))
+    yield server
+    server.close()
 
 
 # How long an example takes depends on who else uses the machine: no test is a timed one.

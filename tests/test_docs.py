@@ -13,11 +13,13 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from upstream_faults import Asked, Fault, Ok
 
 from upstream import upstream
+from warm import Warm
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -73,8 +75,11 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
-def test_what_a_page_shows_is_what_happens(page: Path, place: Path) -> None:
+def test_what_a_page_shows_is_what_happens(page: Path, place: Path, warm: Warm, tmp_path_factory: Any) -> None:
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "NO_COLOR": "1"}
+    if page.name != "README.md":  # there the command itself is started
+        warm.command(front := tmp_path_factory.mktemp("bin"))
+        environment["PATH"] = f"{front}:{environment['PATH']}"
     environment["PYTHONUNBUFFERED"] = "1"  # stdout and stderr in the order of a terminal
     with upstream(answering) as up:
         if page.name in ("models.md", "programs.md"):

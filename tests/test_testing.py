@@ -194,6 +194,7 @@ def test_the_sealed_gate_goes_through_the_ledger_and_shows_no_case(project: pyte
 
 LEFT_BEHIND = """
 import asyncio, threading, time, warnings
+import tracemalloc  # pytest imports it to tell of an object that died; while that import runs, no other may die
 
 class Dies:
     def __init__(self, text):

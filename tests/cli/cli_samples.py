@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from warm import COLD, Warm
+
 MAIN = [sys.executable, "-m", "suffice.cli.app"]
 
 SOLUTIONS = """
@@ -68,8 +70,8 @@ class Ran:
 class Command:
     """`suffice` in one folder with one store."""
 
-    def __init__(self, folder: Path, started: list[subprocess.Popen[str]]) -> None:
-        self.folder, self.started = folder, started
+    def __init__(self, folder: Path, started: list[subprocess.Popen[str]], warm: Warm) -> None:
+        self.folder, self.started, self.warm = folder, started, warm
         self.home = folder / "home"
         (folder / "t.csv").write_text(table(200), encoding="utf-8")
         (folder / "my.py").write_text(SOLUTIONS, encoding="utf-8")
@@ -88,18 +90,21 @@ class Command:
 
     def __call__(self, *arguments: object, stdin: str | None = None, timeout: float = 60, **extra: str) -> Ran:
         """Run one command to its end; upper-case keywords are environment variables."""
-        ran = subprocess.run(
-            [*MAIN, *map(str, arguments)],
-            cwd=self.folder,
-            env=self.environment(extra),
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
-            encoding="utf-8",
-            errors="surrogateescape",
-            timeout=timeout,
-            check=False,
-        )
+        words, environment = list(map(str, arguments)), self.environment(extra)
+        if any(name.startswith(COLD) for name in extra):
+            ran = subprocess.run(
+                [*MAIN, *words],
+                cwd=self.folder,
+                env=environment,
+                input=stdin or "",
+                capture_output=True,
+                encoding="utf-8",
+                errors="surrogateescape",
+                timeout=timeout,
+                check=False,
+            )
+        else:
+            ran = self.warm.run(words, self.folder, environment, stdin, timeout)
         return Ran(ran.returncode, ran.stdout, ran.stderr)
 
     def begin(self, *arguments: object, **extra: str) -> subprocess.Popen[str]:

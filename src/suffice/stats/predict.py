@@ -65,6 +65,10 @@ class Showing:
         return replace(self, totals=totals)
 
 
+_APART: Final = (
+    1.5  # numbers of cases with a table of their own; in between a chance is off by .01, near a bar of 1 by .06
+)
+
 NOTHING: Final = Showing(np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
 """Before anything was seen."""
 
@@ -98,16 +102,25 @@ def clocked(shown: Showing) -> Showing | None:
 def _betting(shown: Showing, claim: Claim) -> Chances:
     counted = shown.cases if claim.coverage is None else shown.answered
     moving = counted > 0
-    expected = claim.n * (int(moving.sum()) + 1) / (len(moving) + 1)
-    step = math.log(1.1)  # so that thresholds share their tables
-    moves = min(max(round(math.exp(step * round(math.log(expected) / step))), 1), claim.n)
     seen = moments_of(shown, claim, claim.bound)
     if claim.pass_null.finite:
         rate = settled_chance(seen, claim.bound, claim.n)
     else:
-        rate = predicted_chance(seen, claim.bound, moves, claim.alpha)
+        rate = _rate_chance(seen, claim, claim.n * (int(moving.sum()) + 1) / (len(moving) + 1))
     share = _share_chance(shown, claim) if claim.share is not None else 1.0
     return Chances(rate, share)
+
+
+def _rate_chance(seen: Moments, claim: Claim, moves: float) -> float:
+    """After `moves` cases that move the test; read between numbers of cases whose tables all thresholds share."""
+    moves = min(max(moves, 1.0), claim.n)
+    few = min(round(_APART ** math.floor(math.log(moves, _APART))), claim.n)
+    many = min(max(round(few * _APART), few + 1), claim.n)
+    least = predicted_chance(seen, claim.bound, few, claim.alpha)
+    if few >= many:
+        return least
+    most = predicted_chance(seen, claim.bound, many, claim.alpha)
+    return float(np.interp(math.log(moves), [math.log(few), math.log(many)], [least, most]))
 
 
 def moments_of(shown: Showing, claim: Claim, bound: float) -> Moments:
