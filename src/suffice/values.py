@@ -198,8 +198,10 @@ def canonical(value: Json) -> str:
 
 
 def storable(value: Json) -> str:
-    """`canonical`, with half surrogate pairs escaped as JSON escapes them: SQLite's UTF-8 cannot hold them."""
-    return canonical(value).encode("utf-8", "backslashreplace").decode()
+    """JSON as the store keeps it: in its order, which a program may show to a model, with half surrogate pairs escaped
+    as JSON escapes them: SQLite's UTF-8 cannot hold them."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=True)
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def content_hash(value: Json) -> str:

@@ -20,7 +20,7 @@ from suffice.store.commit import Statement
 from suffice.store.database import Store, mapped
 from suffice.store.desks import Desks
 from suffice.store.runs import run_number
-from suffice.values import Json, storable
+from suffice.values import Json, canonical, storable
 
 State = Literal["open", "done", "failed", "retry", "cut"]
 """Begun and not ended, done, ended in an error, in one that ended the run and is tried again, or cut off by the program
@@ -105,7 +105,7 @@ class Effects:
             other = next((e for e in self.recorded.values() if self._instead(e.places, places)), None)
             if other is not None:
                 raise _diverged(self.run, address, str(other), call_text(name, arguments))
-        elif (found.name, found.kind, found.arguments) != (name, kind, storable(arguments)):
+        elif (found.name, found.kind) != (name, kind) or canonical(json.loads(found.arguments)) != canonical(arguments):
             raise _diverged(self.run, address, str(found), call_text(name, arguments))
         return found
 

@@ -18,6 +18,7 @@ from suffice.errors import BudgetError, JournalDiverged, ServerError, StoreBusy,
 from suffice.models.concerns.budget import Budget
 from suffice.models.concerns.retry import Retry
 from suffice.programs import durable
+from suffice.programs.agent import agent
 from suffice.programs.asking import answered_by, ask_human
 from suffice.programs.tool import tool
 from suffice.store.database import open_store
@@ -60,6 +61,57 @@ class Shop:
 
 def go(program: Callable[..., Any], *args: Any, id: str = "one", **options: Any) -> Any:
     return asyncio.run(durable.run(program, *args, id=id, **options))
+
+
+def test_what_was_recorded_comes_back_in_its_order() -> None:
+    """A program shows its order to a model: another one would be another request."""
+
+    @tool
+    def rental(number: int) -> dict[str, int]:
+        """A rental."""
+        return {"rental": number, "paid": 1, "bike": 2}
+
+    heard: list[str] = []
+
+    async def program() -> dict[str, str]:
+        heard.append(str(await rental(7)))
+        await ask_human("Is it fine?")
+        return {"z": "last", "a": "first"}
+
+    with pytest.raises(Waiting):
+        go(program)
+    durable.answer("one", "yes")
+    assert list(go(program)) == list(go(program)) == ["z", "a"]
+    assert heard == ["{'rental': 7, 'paid': 1, 'bike': 2}"] * 2
+
+
+def test_an_agent_goes_on_whatever_order_its_tools_and_arguments_have() -> None:
+    paid: list[int] = []
+
+    @tool
+    def rental(number: int) -> dict[str, int]:
+        """A rental."""
+        return {"rental": number, "paid": 1, "bike": 2}
+
+    @tool(permission="ask", repeat="never")
+    def pay_back(rental: int, cents: int) -> str:
+        """Pay it back."""
+        paid.append(cents)
+        return f"paid {cents}"
+
+    def said(asked: Asked) -> Fault:
+        results = [m for m in asked.said["messages"] if m["role"] == "tool"]
+        if len(results) < 2:
+            called = [("rental", '{"number": 7}'), ("pay_back", '{"rental": 7, "cents": 250}')]
+            return Ok(tool=called[len(results)])
+        return Ok("done")
+
+    with upstream(said) as up:
+        bot = agent(f"{up.url}#m", tools=[rental, pay_back], instructions="Help.")
+        with pytest.raises(Waiting):
+            go(bot, "my bike is broken")
+        durable.answer("one", "yes")
+        assert go(bot, "my bike is broken") == "done" and paid == [250]
 
 
 def test_a_run_that_failed_goes_on_where_it_failed_and_a_finished_one_is_looked_up() -> None:
