@@ -145,6 +145,11 @@ def test_the_test_split_stays_sealed(tmp_path: Path) -> None:
     assert not (tmp_path / "store").exists()
 
 
+def test_what_is_no_task_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no task but a int"):
+        compared(5, str.upper, str.lower, tmp_path / "store")
+
+
 def test_reports_with_nothing_in_common_are_refused(tmp_path: Path) -> None:
     one = asyncio.run(evaluate(Task(rows()), constant_solution("billing"), store=tmp_path))
     others = [{"text": f"another thing {i}", "team": TEAMS[i % 3]} for i in range(90)]

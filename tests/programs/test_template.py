@@ -117,6 +117,8 @@ def test_what_is_no_template_or_no_input_of_it_is_refused_before_anything_is_sen
         with pytest.raises(UsageError, match="no hole 'anwser'"):
             fill.as_solution("anwser", model=f"{up.url}#m")
         assert up.log.asked == []
+    with pytest.raises(UsageError, match="text of a template is a text, not 5"):
+        template(5)  # pyright: ignore[reportArgumentType]
     with pytest.raises(UsageError, match="temprature"):
         template(TEXT, temprature=1)  # pyright: ignore[reportCallIssue]
 

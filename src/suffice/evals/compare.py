@@ -9,7 +9,7 @@ from typing import Any
 
 from suffice.errors import UsageError
 from suffice.evals.cost import PerCase, per_case, short_cost
-from suffice.evals.evaluate import How, evaluated, refuse_sealed, refuse_stopped
+from suffice.evals.evaluate import How, check_task, evaluated, refuse_sealed, refuse_stopped
 from suffice.evals.report import Report, figure, shortened
 from suffice.evals.task import Task
 from suffice.models.places.opened import opened
@@ -108,6 +108,7 @@ async def compare(
     Both meet the same cases, whichever of them learns. Raises as `evaluate`, and SolutionError where the calls of one
     kept failing.
     """
+    check_task(task)
     model = options.pop("model", None)
     how = How(**options)
     refuse_sealed(task, how.split)

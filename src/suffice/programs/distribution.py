@@ -89,7 +89,7 @@ def _read(reply: Reply[str], letters: Mapping[str, str]) -> Distribution:
         raise SolutionError(
             f"none of the labels is among the likeliest tokens of {reply.model or 'the model'}", hint=_HINT
         )
-    return Distribution({label: p / mass for label, p in found.items()}, mass, reply)
+    return Distribution({label: p / mass for label, p in found.items()}, min(mass, 1.0), reply)
 
 
 def _others_at(reply: Reply[str], spelled: Sequence[bytes], at: int | None) -> tuple[tuple[str, float], ...]:

@@ -9,6 +9,7 @@ from typing import Any, cast
 from pydantic import ConfigDict
 from typing_extensions import TypedDict, Unpack
 
+from suffice.arguments import check, rule_of
 from suffice.errors import UsageError
 from suffice.exchange import Reply
 from suffice.models.model import Model
@@ -91,6 +92,7 @@ def template(text: str, *, name: str = "template", **options: Unpack[CallOptions
 
     Raises UsageError, with line and column, for a text that is no such template; it needs an input and a hole.
     """
+    check("the text of a template", text, rule_of(str))
     said = checked(cast("Mapping[str, Any]", options), CallOptions)
     if "tools" in said:
         raise UsageError("a template calls no tools", hint="call a Model with tools=, or an agent")

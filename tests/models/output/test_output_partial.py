@@ -57,7 +57,7 @@ texts = st.builds(
 )
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(texts, st.data())
 def test_every_piece_of_a_document_only_adds_to_the_value(text: str, data: st.DataObject) -> None:
     if data.draw(st.booleans()):

@@ -262,7 +262,7 @@ def test_a_name_is_one_that_endpoints_take(tp: Any, name: str) -> None:
     assert output_type(tp).name == name
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(kinds(), st.data())
 def test_a_valid_answer_of_any_type_comes_back_and_its_strict_form_is_strict(kind: Kind, data: st.DataObject) -> None:
     output = output_type(kind.tp)
