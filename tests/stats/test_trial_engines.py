@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -44,6 +46,26 @@ def test_graded_scores_are_decided_by_betting_on_both_sides():
         if said:
             break
     assert trial.verdict == "PASS"
+
+
+@pytest.mark.parametrize(
+    "claim", [GRADED, CLUSTERED, Claim(0.8, 0.05, 120, 0.025), Claim(0.8, 0.05, 120, 0.025, coverage=0.5, most=2)]
+)
+def test_the_certified_bound_is_the_last_one_that_a_test_of_its_own_shows(claim):
+    rng = np.random.default_rng(5)
+    units = [
+        [Observed(s := float(rng.random() < 0.97), s, claim.coverage is None or rng.random() < 0.9)]
+        * (1 + i % claim.most)
+        for i in range(120)
+    ]
+    trial = fed(claim, units, free=True)
+
+    def shows(bound):
+        tested = replace(claim, bar=0.95, tolerance=0.95 - bound)
+        return fed(tested, units, free=True).verdict == "PASS"
+
+    certified = trial.certified().rate
+    assert certified > claim.bound + 0.02 and shows(certified) and not shows(certified + 0.005)
 
 
 def test_half_right_answers_are_half_as_good():

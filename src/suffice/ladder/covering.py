@@ -13,9 +13,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-Bools = NDArray[np.bool_]
+from suffice.stats.exact import Bools, Floats
+
 Ints = NDArray[np.intp]
-Floats = NDArray[np.float64]
 
 SEEDS: Final = 8  # rules that are tried with one more condition, at each step
 GAIN: Final = 0.1  # score that a further condition must bring

@@ -7,17 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from suffice.stats.claim import Claim
+from suffice.stats.exact import Bools, Floats, Ints
 from suffice.stats.intervals import mean_interval, wilson
 from suffice.stats.paired import paired_score
 from suffice.stats.predict import Showing, chances
 from suffice.values import Outcome
 
-Bools = NDArray[np.bool_]
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Threshold = float | None
 """The least confidence at which a member of a route answers; None: it answers whatever it does not hand on itself."""
 

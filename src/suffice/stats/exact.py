@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 Side = Literal["pass", "fail"]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 # The low end of the band is dropped where its mass, summed over all cases, stays below this part of alpha.
 # Dropped mass counts as spent, so the error never exceeds alpha.

@@ -12,13 +12,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from suffice.stats.betting import BettingTest
+import numpy as np
+
+from suffice.stats.betting import BettingTest, opening
 from suffice.stats.claim import Claim
 from suffice.stats.clusters import cluster_score
-from suffice.stats.exact import Null, Side, SpendingTest, needed
+from suffice.stats.exact import Bools, Floats, Null, Side, SpendingTest, needed
 from suffice.values import Verdict
 
 _STEP = 0.005  # the certified bound is found in steps of this size
+_AT_ONCE = 16  # so many of them together
 
 
 class Observed(NamedTuple):
@@ -73,8 +76,18 @@ class _Condition:
         self._feed(self.shown, part.low, part.counted)
         self._feed(self.refuted, part.high, part.counted)
 
-    def exceeds(self, bound: float) -> bool:
-        """Whether the same cases show this bound, too."""
+    def exceed(self, bounds: Floats) -> Bools:
+        """Which of these bounds the same cases show, too."""
+        if self.exact:
+            return np.array([self._exceeds(bound) for bound in bounds.tolist()])
+        wealth = opening(bounds, self.claim.n, self.claim.alpha, finite=self.shown_null.finite)
+        shown = np.zeros(len(bounds), dtype=np.bool_)
+        for part in self.path:  # all bounds at once
+            wealth = wealth.after(cluster_score(part.low, part.counted, self.claim.most, bounds))
+            shown |= wealth.rejected
+        return shown
+
+    def _exceeds(self, bound: float) -> bool:
         test = _test(self.exact, Null(bound, self.shown_null.finite), self.claim.n, self.claim.alpha)
         return any(self._feed(test, part.low, part.counted) for part in self.path)
 
@@ -172,12 +185,12 @@ class Trial:
         """
         if self.verdict != "PASS":
             raise ValueError("only a PASS certifies a bound")
-        rate = _highest(self.claim.bound, self._rate_exceeds)
+        rate = _highest(self.claim.bound, self._rate_exceed)
         share = fast = None
         if self._share is not None:
-            share = _highest(self.claim.share or 0.0, self._share.exceeds)
+            share = _highest(self.claim.share or 0.0, self._share.exceed)
         if self._fast is not None:
-            fast = _highest(self.claim.fast or 0.0, self._fast.exceeds)
+            fast = _highest(self.claim.fast or 0.0, self._fast.exceed)
         return Certified(rate, share, fast)
 
     def _rated(self, cases: Sequence[Observed]) -> _Part:
@@ -221,10 +234,11 @@ class Trial:
     def _most_said(self) -> int:
         return self._said + self.claim.n - self.used
 
-    def _rate_exceeds(self, bound: float) -> bool:
-        if self._settles and self._right >= needed(bound, self._most_said):
-            return True
-        return self._rate.exceeds(bound)
+    def _rate_exceed(self, bounds: Floats) -> Bools:
+        shown = self._rate.exceed(bounds)
+        if self._settles:
+            shown |= np.array([self._right >= needed(bound, self._most_said) for bound in bounds.tolist()])
+        return shown
 
 
 def _timed(cases: Sequence[Observed]) -> _Part:
@@ -244,8 +258,12 @@ def _test(exact: bool, null: Null, n: int, alpha: float, side: Side = "pass") ->
     return SpendingTest(null, n, alpha, side) if exact else BettingTest(null, n, alpha, side)
 
 
-def _highest(shown: float, exceeds: Callable[[float], bool]) -> float:
+def _highest(shown: float, exceed: Callable[[Floats], Bools]) -> float:
     """The last bound that still holds, going up from one that was shown."""
-    while (higher := round(shown + _STEP, 10)) <= 1.0 and exceeds(higher):
-        shown = higher
-    return shown
+    while True:
+        above = (round(shown + _STEP * i, 10) for i in range(1, _AT_ONCE + 1))
+        bounds = np.array([bound for bound in above if bound <= 1.0], dtype=np.float64)
+        held = int(exceed(bounds).cumprod().sum()) if len(bounds) else 0
+        shown = float(bounds[held - 1]) if held else shown
+        if held < _AT_ONCE:
+            return shown
