@@ -11,6 +11,7 @@ SufficeError                 what happened, to which case or call, what was kept
 │   └── PriceUnknown         a dollar budget over a price that nobody knows
 ├── DataError                mend the data: it names file and line
 ├── SolutionError            mend the solution: it cannot be loaded, called or saved
+│   ├── NotDone              what a tool raises to say that it has done nothing, and may be called again
 │   └── JournalDiverged      a durable program did something else than when it was recorded
 ├── Waiting                  a durable run waits for a person's answer
 ├── CallError                a model call gave no reply; `attempts` says what was tried
@@ -90,6 +91,11 @@ class SolutionError(SufficeError):
     """A solution cannot be loaded, called or saved."""
 
 
+class NotDone(SolutionError):
+    """A tool has done nothing. Raised by a tool with `repeat="never"`: when the durable run that it ended goes on, the
+    tool is called again, where after any other error a person is asked whether it was done."""
+
+
 class JournalDiverged(SolutionError):
     """A durable program, run again, asks for something else than was recorded; nothing was called or written."""
 
@@ -131,7 +137,7 @@ class CallError(SufficeError):
 
     `attempts` are the Attempt values of everything that was sent (they may have been billed), `status` is the HTTP
     status where there was one, `retry_after` the seconds the endpoint asked to wait, `sent` whether the request may
-    have reached a model, `partial` the text that had arrived.
+    have reached a model, `partial` the text that had arrived, `usage` the Usage that a reply which was none had said.
     """
 
     kind = "failed"
@@ -152,6 +158,7 @@ class CallError(SufficeError):
         self.sent = sent
         self.partial = partial
         self.attempts: tuple[object, ...] = ()
+        self.usage: object = None
 
     @property
     def unreached(self) -> bool:

@@ -60,11 +60,16 @@ class Span:
     origin: float = field(default_factory=time.perf_counter)
     _lanes: dict[object, int] = field(default_factory=dict[object, int], repr=False)
     _places: list[int] = field(default_factory=list[int], repr=False)
+    _aside: int = field(default=0, repr=False)
 
-    def turn(self, name: str) -> Turn:
-        """The next turn of whoever asks, a task or a thread, at this span."""
+    def turn(self, name: str, aside: bool = False) -> Turn:
+        """The next turn of whoever asks, a task or a thread, at this span. `aside`: in lane -1, so that the turns of
+        what is done inside are the same with it and without."""
         who = _who()
         with _lock:
+            if aside:
+                self._aside += 1
+                return Turn(-1, self._aside - 1, name)
             lane = self._lanes.setdefault(who, len(self._places))
             if lane == len(self._places):
                 self._places.append(0)
@@ -129,7 +134,7 @@ def tree(name: str) -> Generator[Span]:
 
 
 @contextmanager
-def span(name: str, kind: Kind) -> Generator[Span | None]:
+def span(name: str, kind: Kind, aside: bool = False) -> Generator[Span | None]:
     """What is done inside is a span of the tree that is grown here (None: there is none), and one of OpenTelemetry
     where the program has set that up. Model calls have an OpenTelemetry span of their own (`models/concerns/trace.py`).
     """
@@ -138,7 +143,7 @@ def span(name: str, kind: Kind) -> Generator[Span | None]:
         if parent is None:
             yield None
             return
-        made = grown(parent, name, kind)
+        made = grown(parent, name, kind, aside)
         token = _here.set(made)
         try:
             yield made
@@ -150,10 +155,10 @@ def span(name: str, kind: Kind) -> Generator[Span | None]:
             _here.reset(token)
 
 
-def grown(parent: Span, name: str, kind: Kind) -> Span:
+def grown(parent: Span, name: str, kind: Kind, aside: bool = False) -> Span:
     """A new child of `parent`, whose turn it is."""
     began = time.perf_counter() - parent.origin
-    made = Span(name, kind, (*parent.address, parent.turn(name)), parent, began, origin=parent.origin)
+    made = Span(name, kind, (*parent.address, parent.turn(name, aside)), parent, began, origin=parent.origin)
     parent.children.append(made)
     return made
 

@@ -192,6 +192,17 @@ def from_json(value: Json) -> Any:
     return found
 
 
+def in_order(value: Any) -> Any:
+    """`value` with its sets as sorted lists: they have another order in each process."""
+    if isinstance(value, set | frozenset):
+        return sorted(map(in_order, cast("set[Any]", value)), key=repr)
+    if isinstance(value, dict):
+        return {key: in_order(one) for key, one in cast("dict[Any, Any]", value).items()}
+    if type(value) in (list, tuple):  # pyright: ignore[reportUnknownArgumentType]
+        return [in_order(one) for one in cast("list[Any]", value)]
+    return value
+
+
 def canonical(value: Json) -> str:
     """One text for equal JSON values: sorted keys, no spaces, unicode as it is."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=True)

@@ -95,12 +95,26 @@ def test_everything_old_goes_with_0d(suffice: Command, model: Upstream) -> None:
     suffice("report", "eval-1").refused("forgotten")
 
 
+def test_one_run_is_forgotten_by_its_name_and_the_others_are_kept(suffice: Command, model: Upstream) -> None:
+    a_task(suffice)
+    suffice.write("more.jsonl", (suffice.folder / "t.jsonl").read_text().replace("screen is black", "mouse is dead"))
+    for file in ("t.jsonl", "more.jsonl"):
+        assert suffice("eval", file, "steps.py:triage", SUFFICE_MODEL=f"{model.url}#m").code == 0
+    assert b"screen is black" in stored(suffice) and b"mouse is dead" in stored(suffice)
+    ran = suffice("forget", "--run", "eval-1", "--yes")
+    assert "removed 20 answers, 20 cached replies, 1 run's texts" in ran.out, ran.err
+    assert b"screen is black" not in stored(suffice) and b"mouse is dead" in stored(suffice)
+    assert suffice("report", "eval-2").code == 0
+
+
 def test_wrong_uses_are_refused_with_the_line_to_type(suffice: Command) -> None:
     a_task(suffice)
     suffice("forget").refused("a case or an age", "--older 30d")
     suffice("forget", "--older", "30 moons").refused("hours, days or weeks", "--older 30d")
     suffice("forget", "--older", "30d").refused("no store here", "SUFFICE_HOME")
     suffice("eval", "t.csv", "my.py:good")
+    suffice("forget", "--run", "eval-1", "--older", "30d").refused("a case or an age, or a run", "--run")
+    suffice("forget", "t.jsonl", "--run", "eval-1").refused("--run is for what a run recorded")
     suffice("forget", "t.jsonl", "--case", "c33", "--yes").refused("no case 'c33'", "did you mean c3")
     suffice("forget", "--case", "c3").refused("one of a task")
     suffice.write("notes.txt", "not a tape")

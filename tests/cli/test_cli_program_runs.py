@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from cli_samples import Command
 from upstream_faults import Ok, always
 
+from suffice.errors import Waiting
+from suffice.programs import durable
+from suffice.programs.asking import ask_human
 from upstream import upstream
 
 PROGRAM = '''
@@ -137,3 +142,116 @@ def test_a_case_is_traced_by_where_it_stands_in_its_file(place: Path, monkeypatc
     assert f"{first['source']} ({first['id']})" in (place / "eval-1.cases.html").read_text(encoding="utf-8")
     assert suffice("forget", "plain.jsonl", "--case", first["source"], "--yes").returncode == 0
     assert suffice("trace", "eval-1", first["source"]).returncode == 2
+
+
+KILLED = '''
+import asyncio, os, sys
+import suffice as sf
+
+@sf.step
+async def think(text: str) -> str:
+    """Think about it."""
+    ...
+
+@sf.tool
+def look(order: int) -> int:
+    """The total."""
+    return 2 * order
+
+@sf.tool
+def ask_bank(order: int) -> int:
+    """A closed bank."""
+    raise LookupError("the bank is closed")
+
+@sf.tool(repeat="never")
+def refund(order: int) -> str:
+    """Pay it back."""
+    os.kill(os.getpid(), 9)
+
+async def program(order: int) -> str:
+    await think(f"of order {order}")
+    try:
+        await ask_bank(await look(order))
+    except LookupError:
+        return await refund(order)
+
+asyncio.run(sf.durable.run(program, 17, id="claim-R801"))
+'''
+
+
+def test_a_killed_run_shows_what_it_did_what_failed_and_what_is_open(suffice: Command) -> None:
+    file = suffice.write("killed.py", KILLED)
+    with upstream(always(Ok("well"))) as up:
+        settings = suffice.environment({"SUFFICE_MODEL": f"{up.url}#m"})
+        killed = subprocess.run([sys.executable, str(file)], env=settings, capture_output=True, check=False)
+    assert killed.returncode == -9
+    lines = suffice("trace", "claim-R801").out.splitlines()
+    assert lines[0].endswith("program, interrupted") and "not ended" in lines[0]
+    assert "─ m " in lines[2] and lines[2].endswith('model, "of order 17"')
+    assert lines[3].endswith("tool, look(order=17)")
+    assert lines[4].endswith("tool, LookupError, ask_bank(order=34)")
+    assert lines[5].endswith("tool, begun, no result known: refund(order=17)") and "not ended" in lines[5]
+    tree = suffice("trace", "program-1", "--json").json
+    assert [child["name"] for child in tree["children"]] == ["…", "look", "ask_bank", "refund"]
+    assert tree["children"][2]["error"] == "LookupError" and "seconds" not in tree["children"][3]
+    shown = suffice("show", "claim-R801", "--json").json
+    assert shown["effects"] == {"done": 2, "failed": 1, "open": 1} and shown["state"] == "interrupted"
+
+
+def test_a_waiting_run_is_shown_by_its_id_answered_and_abandoned(suffice: Command) -> None:
+    async def program(order: int) -> str:
+        return await ask_human(f"Refund {order}?", ["yes", "no"])
+
+    def go(order: int) -> str:
+        return asyncio.run(durable.run(program, order, id=f"claim-R{order}", store=suffice.home))
+
+    for order in (801, 802):
+        with pytest.raises(Waiting):
+            go(order)
+    told = suffice("show", "claim-R801").out
+    for line in (
+        "id         claim-R801",
+        "program    program",
+        "asks       Refund 801? (yes, no)",
+        "effects    1 open",
+    ):
+        assert line in told.splitlines()
+    assert "program-1, waiting" in told and "suffice answer program-1 ANSWER" in told
+    assert "  waiting     program  claim-R801: Refund 801?" in suffice("runs").out
+    assert "question, waits for an answer: Refund 801?" in suffice("trace", "claim-R801").out
+    assert suffice("answer", "claim-R801", "yes").code == 0
+    suffice("answer", "claim-R801", "no").refused("already answered: yes", "suffice answer program-1 no --replace")
+    shown = suffice("show", "program-1", "--json").json
+    assert (shown["state"], shown["questions"], shown["effects"]) == ("answered", [], {"done": 1})
+    assert suffice("answer", "claim-R801", "no", "--replace").code == 0 and go(801) == "no"
+    assert "result     no" in suffice("show", "claim-R801").out.splitlines()
+    assert "  done        program  claim-R801: no" in suffice("runs").out
+    suffice("report", "program-1").refused("durable run", "suffice trace program-1")
+
+    suffice("forget", "--run", "claim-R802").refused("removes 1 recorded effect, 1 run's texts", "--yes")
+    assert "removed 1 recorded effect, 1 run's texts;" in suffice("forget", "--run", "claim-R802", "--yes").out
+    assert suffice("questions").err.strip() == "nobody waits for an answer"
+    assert "program-2, forgotten" in suffice("show", "claim-R802").out
+    suffice("trace", "claim-R802").refused("forgotten", "new id")
+    suffice("forget", "--run", "claim-R803", "--yes").refused("is not a run|no run", "suffice runs")
+
+
+def test_what_was_recorded_earlier_leaves_no_trace_and_its_run_is_named(suffice: Command) -> None:
+    suffice.write("steps.py", PROGRAM)
+    with upstream(always(Ok("billing"))) as up:
+        settings = {"SUFFICE_MODEL": f"{up.url}#m"}
+        assert suffice("eval", "t.csv", "steps.py:triage", **settings).code == 0
+        assert suffice("climb", "t.csv", "steps.py:triage", "--bar", ".3", "--dev", **settings).code in (0, 3)
+        suffice("trace", "climb-2").refused("recorded earlier, by eval-1", "suffice trace eval-1 CASE")
+        assert suffice("eval", "t.csv", "steps.py:pick", **settings).code == 0
+        suffice("trace", "eval-3").refused("a single call has none")
+
+
+def test_the_trees_of_a_case_that_was_asked_several_times_are_one_list(suffice: Command) -> None:
+    suffice.write("steps.py", PROGRAM)
+    with upstream(always(Ok("billing"))) as up:
+        settings = {"SUFFICE_MODEL": f"{up.url}#m"}
+        assert suffice("eval", "t.csv", "steps.py:triage", "--repeats", "2", **settings).code == 0
+    case = suffice("trace", "eval-1").err.split()[-1]
+    trees = suffice("trace", "eval-1", case, "--json").json
+    assert [tree["name"] for tree in trees] == ["triage", "triage"]

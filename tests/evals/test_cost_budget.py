@@ -14,8 +14,8 @@ from upstream_faults import Ok, always
 
 import suffice as sf
 from suffice.errors import BudgetError
-from suffice.evals.cost import count_before
 from suffice.models.concerns.budget import Budget
+from suffice.models.spent_before import count_before
 from suffice.store.calls import CallJournal, Sent, Settled, spent
 from suffice.store.database import open_store
 from suffice.store.runs import start_run

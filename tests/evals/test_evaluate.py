@@ -120,6 +120,16 @@ def test_the_test_split_is_refused_with_lines_that_the_command_line_takes(tmp_pa
         assert name != "climb" or context.params["bar"] == (0.9 if bar is None else None)
 
 
+def test_cases_that_were_given_as_dev_and_went_to_splits_without_any_are_told_of(task: Task, store: Store) -> None:
+    given = Task([{"text": f"case {i}", "label": "ab"[i % 2], "split": "dev"} for i in range(12)])
+    report = report_of(given, lambda text: "a", store)
+    assert report.n < 12
+    told = [note for note in report.notes if "was drawn out of the given dev" in note]
+    assert [note.split()[0] for note in told] == ["train", "test"]
+    assert set(told) <= set(given.split_notes) and all(f"note       {note}" in str(report) for note in told)
+    assert report_of(task, lambda text: "a", store).notes == ()
+
+
 def test_the_test_split_of_rows_is_refused_with_a_line_of_python(task: Task, store: Store) -> None:
     with pytest.raises(SealedError, match=r"await sf\.climb\(task, \[solution\], bar=0\.9\)"):
         report_of(task, str.upper, store, split="test")

@@ -300,8 +300,12 @@ def test_what_the_store_keeps_is_small_whatever_was_answered() -> None:
     assert kept["n"] == 2_000 and kept["error_kinds"] == {"raised": 1_000}
     small = _mixed().to_record()
     assert small["failures"][0]["answer"] == "half \ud83d of it"
-    assert sum(n for _, _, n in small["confusion"]) == 5
-    assert ["a", "(error)", 1] in small["confusion"] and ["a", "(nothing)", 1] in small["confusion"]
+    assert small["confusion"] == []  # half right is no label
+    labels = report_of(
+        [outcome(0), outcome(1, failure="KeyError: 'a'"), abstained(2), outcome(3, 0.0, None)]
+    ).to_record()
+    assert sum(n for _, _, n in labels["confusion"]) == 4
+    assert ["a", "(error)", 1] in labels["confusion"] and ["a", "(nothing)", 1] in labels["confusion"]
 
 
 def test_a_frame_has_a_row_for_each_case() -> None:

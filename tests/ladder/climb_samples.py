@@ -154,6 +154,7 @@ def said(decision: Decision) -> dict[str, Any]:
     """The decision as JSON without what may differ when it is looked up: times, that it was, what was paid."""
     told = json.loads(json.dumps(to_json_decision(decision)))
     del told["spent"]
+    told["pages"].pop("recorded", None)
     told["advice"] = [a for a in told["advice"] if "Known: " not in a and "this verdict is" not in a]
     for row in told["rungs"]:
         if row["tested"]:

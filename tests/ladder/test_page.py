@@ -170,6 +170,16 @@ def test_a_solution_without_confidences_has_no_curve_and_is_told_so() -> None:
     assert "gives no confidence that tells one answer from another" in Reader(text).words
 
 
+def test_where_nothing_passed_inputs_cost_nothing_only_if_every_call_is_known_to_be_free() -> None:
+    decision = nothing_passed()
+    for rung in decision["rungs"]:
+        rung["cost"] = {"usd": 0.0, "n": 9}
+    assert "cost of 1,000 inputs $0.00" in Reader(page(decision)).words
+    for cost in (None, {"usd": None, "n": 9}, {"usd": 0.01, "n": 9}):
+        decision["rungs"][0]["cost"] = cost
+        assert "cost of 1,000 inputs unknown" in Reader(page(decision)).words
+
+
 def test_the_confusion_table_counts_every_case() -> None:
     decision = tickets()
     text = page(decision)

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from upstream_faults import Ok
+
+import suffice as sf
+from suffice.ladder.closing import to_json_decision
+from suffice.ladder.page import page
 from suffice.ladder.page_graph import program_section
 from suffice.ladder.program_graph import graphs
 from suffice.spans import Kind, Span
+from suffice.store.database import open_store
+from suffice.store.traces import traces
 from suffice.values import Cost
+from upstream import upstream
 
 
 def made(name: str, kind: Kind, began: float, seconds: float, *children: Span, usd: float = 0.0) -> Span:
@@ -51,6 +61,46 @@ def test_a_step_that_runs_twice_and_one_that_fails_are_counted() -> None:
     (top,) = graphs([twice, unpriced])
     ask = top.children["ask", "step"]
     assert (ask.runs, ask.cases, ask.failed, ask.usd, ask.critical) == (3, 2, 1, None, 2)
+
+
+def test_a_case_of_several_trials_is_one_case() -> None:
+    trees = [case("left"), case("left"), case("right"), case("left")]
+    for tree, of in zip(trees, ("c1", "c1", "c2", "c2"), strict=True):
+        tree.note = of
+    (top,) = graphs(trees)
+    assert (top.cases, top.trials, top.runs, top.critical) == (2, 4, 4, 4)
+    html = program_section([top])
+    assert html is not None and "2 cases, 4 trials" in html and "the mean time a trial" in html
+    assert "$10.00 / 1,000" in html and "×" not in html  # each step ran once a trial
+    (once,) = graphs(trees[1:3])
+    html = program_section([once])
+    assert html is not None and ", 2 cases<" in html and "trial" not in html
+
+
+def test_a_climb_whose_dev_answers_were_recorded_before_says_why_there_is_no_graph(tmp_path: Path) -> None:
+    rows = [{"ticket": f"the parcel {i}", "team": "shipping", "split": "dev"} for i in range(12)]
+    rows += [{"ticket": f"an invoice {i}", "team": "billing", "split": "test"} for i in range(60)]
+    task = sf.Task([*rows, {"ticket": "x", "team": "billing", "split": "train"}], inputs=["ticket"], expected="team")
+
+    @sf.step
+    async def triage(ticket: str) -> str:
+        """Which team should handle this ticket?"""
+        ...
+
+    def climbed(store: str, fresh: bool = False) -> str:
+        flow = sf.workflow.chain(triage, str, name="desk")
+        decision = sf.run(sf.climb(task, [flow], bar=0.8, dev_only=True, store=tmp_path / store, fresh=fresh))
+        with open_store(tmp_path / store) as db:
+            return page(to_json_decision(decision), graphs(traces(db, decision.run)))
+
+    with upstream(lambda asked: Ok("shipping")) as up, sf.using(model=f"{up.url}#m"):
+        sf.run(sf.evaluate(task, sf.workflow.chain(triage, str, name="desk"), store=tmp_path / "one"))
+        assert len(up.log.served) == 12
+        looked_up = climbed("one")
+        assert len(up.log.served) == 12
+        assert 'id="program"' in looked_up and "were recorded by an earlier run" in looked_up and "--fresh" in looked_up
+        for drawn in (climbed("two"), climbed("one", fresh=True)):
+            assert 'class="program"' in drawn and "were recorded by an earlier run" not in drawn
 
 
 def test_the_picture_says_what_it_shows_and_no_name_becomes_markup() -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import uvicorn
 from program_samples import make_words
-from upstream_faults import Ok
+from upstream_faults import Ok, Status
 
 import suffice as sf
 from suffice.errors import BudgetError, ConnectionLost, MissingExtra, UsageError
@@ -59,7 +59,7 @@ import asyncio
 from suffice.programs.mcp import serve_mcp
 from suffice.programs.tool import tool
 
-@tool(repeat="never", permission="ask")
+@tool(repeat="never")
 def add(a: int, b: int = 1) -> int:
     """Add.
 
@@ -68,6 +68,11 @@ def add(a: int, b: int = 1) -> int:
     """
     print("adding")  # stdout is the protocol's
     return a + b
+
+@tool(permission="ask")
+def pay_back(order: str) -> str:
+    """Pay it back."""
+    return f"paid {order}"
 
 @tool(permission="deny")
 def secret() -> str:
@@ -80,7 +85,7 @@ def parcel(id: str) -> dict[str, str]:
         raise LookupError("there is no x")
     return {"id": id}
 
-asyncio.run(serve_mcp(add, secret, parcel))
+asyncio.run(serve_mcp(add, secret, parcel, pay_back))
 '''
 
 
@@ -147,6 +152,38 @@ def test_a_server_that_is_none_is_said_so(tmp_path: Path) -> None:
         sf.run(go(""))
 
 
+def test_why_a_server_did_not_start_is_said_in_one_error_safe_for_a_terminal() -> None:
+    dies = (
+        "import os, sys; sys.stderr.write('x' * 9000 + '\\n'); "
+        "print('no \\x1b[31mmodel', os.environ['KEY'], file=sys.stderr); sys.exit(3)"
+    )
+
+    async def go() -> None:
+        async with tools_of_mcp([sys.executable, "-c", dies], env={"KEY": "sk-123456"}):
+            pass
+
+    with pytest.raises(ConnectionLost) as error:
+        sf.run(go())
+    assert error.value.message.endswith("x\nno \\x1b[31mmodel …") and len(error.value.message) < 2_500
+    assert error.value.hint is not None and "env={" in error.value.hint and error.value.__suppress_context__
+
+
+def test_headers_are_sent_and_are_in_no_error() -> None:
+    async def go(server: str, headers: Any) -> None:
+        async with tools_of_mcp(server, headers=headers) as tools:
+            assert not tools
+
+    with upstream(Status(401)) as up:
+        with pytest.raises(ConnectionLost) as error:
+            sf.run(go(f"{up.origin}/mcp", {"X-Shop": "sk-123456"}))
+        assert up.log.asked[0].headers["x-shop"] == "sk-123456"
+    assert "sk-123456" not in f"{error.value} {error.value!r}"
+    for server, wrong in ((up.origin, {"X-Shop": "sk-123456\n"}), ("python shop.py", {"X-Shop": "sk-123456"})):
+        with pytest.raises(UsageError) as refused:
+            sf.run(go(server, wrong))
+        assert "sk-123456" not in str(refused.value)
+
+
 def test_our_tools_are_served_to_its_client(tmp_path: Path) -> None:
     file = tmp_path / "ours.py"
     file.write_text(OURS, encoding="utf-8")
@@ -174,14 +211,67 @@ def test_our_tools_are_served_to_its_client(tmp_path: Path) -> None:
     sf.run(go())
 
 
+def test_a_tool_that_a_person_must_allow_is_served_only_where_that_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    paid: list[str] = []
+
+    @tool(permission="ask")
+    def pay_back(order: str) -> str:
+        """Pay it back."""
+        paid.append(order)
+        return "paid"
+
+    @tool
+    def look(order: str) -> str:
+        """Look it up."""
+        return "there"
+
+    async def go(**options: Any) -> tuple[set[str], bool]:
+        async with mcp.Client(mcp_server(pay_back, look, **options)) as client:
+            names = {one.name for one in (await client.list_tools()).tools}
+            return names, (await client.call_tool("pay_back", {"order": "o1"})).is_error
+
+    assert sf.run(go()) == ({"look"}, True) and paid == []
+    assert "pay_back" in caplog.text and "--allow pay_back" in caplog.text
+    assert sf.run(go(allow=["pay_back"])) == ({"look", "pay_back"}, False) and paid == ["o1"]
+    with pytest.raises(UsageError, match="nothing is left to offer") as error:
+        mcp_server(pay_back)
+    assert error.value.hint is not None and "--allow pay_back" in error.value.hint
+    with pytest.raises(UsageError, match="pay_bakc may not be allowed: it is no tool here"):
+        mcp_server(look, allow=["pay_bakc"])
+    with pytest.raises(UsageError, match="it is denied"):
+        mcp_server(look, pay_back.using(permission="deny"), allow=["pay_back"])
+
+
+def test_a_step_is_served_with_its_words_and_the_types_of_its_parameters() -> None:
+    @sf.step(model="http://127.0.0.1:9/v1#none")
+    async def triage(message: str, urgent: bool = False) -> Literal["billing", "shipping"]:
+        """Which team should handle this?"""
+        ...
+
+    async def go() -> None:
+        async with mcp.Client(mcp_server(triage)) as client:
+            (only,) = (await client.list_tools()).tools
+            assert only.description.startswith("Which team should handle this?")
+            properties = only.input_schema["properties"]
+            assert properties["message"] == {"type": "string"}
+            assert properties["urgent"] == {"type": "boolean", "default": False}
+            failed = await client.call_tool("triage", {"message": 7})
+            assert failed.is_error and "expected a valid string" in failed.content[0].text
+            assert (await client.call_tool("triage", {"message": " "})).structured_content["value"] == {"abstain": True}
+
+    sf.run(go())
+
+
 def test_the_command_serves_tools_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "ours.py").write_text(OURS.partition("asyncio.run")[0], encoding="utf-8")
     command = str(Path(sys.executable).parent / "suffice")
 
     async def go() -> None:
         words = [command, "mcp", str(tmp_path / "ours.py:add"), str(tmp_path / "ours.py:parcel")]
-        async with tools_of_mcp(words) as (add, parcel):
+        words += [str(tmp_path / "ours.py:pay_back"), "--allow", "pay_back"]
+        async with tools_of_mcp(words) as (add, parcel, pay_back):
             assert await add(a=2) == {"result": 3} and await parcel(id="p") == {"id": "p"}
+            assert await pay_back(order="o1") == {"result": "paid o1"}
             assert (add.repeat, add.alters, parcel.alters) == ("never", True, False)
 
     sf.run(go())

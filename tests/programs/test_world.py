@@ -24,7 +24,7 @@ from suffice.programs.solution import attempt, from_function
 from suffice.programs.workflow.chain import chain
 from suffice.programs.world import UNKNOWN, World, as_it_is
 from suffice.store import effects
-from suffice.values import ABSTAIN, Answer
+from suffice.values import ABSTAIN, Answer, Case
 from upstream import upstream
 
 
@@ -292,19 +292,29 @@ class Till:
         return self.cents
 
 
-def test_methods_are_tools_and_a_permission_is_asked_of_the_person() -> None:
+@pytest.mark.parametrize(("ask", "score"), [(False, 1.0), (True, 0.0)])
+def test_methods_are_tools_and_a_permission_is_no_question_to_the_person(ask: bool, score: float) -> None:
     world = World(
         lambda inputs: Till(),
         lambda till: [sf.tool(permission="ask")(till.pay)],
         final=lambda till: till.cents,
-        person=lambda till, question, choices: "yes" if "pay(cents=5)" in question else "no",
+        person=lambda till, question, choices: "no",
     )
     turns = (Ok(tools=(("pay", '{"cents": 5}'), ("pay", '{"cents": 7}'))), Ok("Paid."))
     with upstream(first(*turns)) as up:
         model = sf.Model(f"{up.url}#m")
         found = left(world.solution(lambda given: agent(model, tools=given)), {"text": "pay"})
-    assert found["final"] == 5
-    assert [one["answer"] for one in found["questions"]] == ["yes", "no"]
+    assert found["final"] == 12 and found["questions"] == []
+    case = Case("c1", "pay", {"final": 12, "ask": ask}, "c1", "t.csv:2", "k", "h")
+    assert sf.grade.world()(found, case).value == score
+
+
+def test_inputs_that_are_no_case_are_refused() -> None:
+    desk = WORLD.solution(careful)
+    with pytest.raises(UsageError, match="`start` of the world cannot read these inputs as a case: TypeError: string"):
+        sf.run(desk("refund my order"))
+    with pytest.raises(UsageError, match=r"`told` of the world cannot read .* KeyError: 'message'"):
+        sf.run(desk(known="b2"))
 
 
 def test_a_tool_may_call_another() -> None:

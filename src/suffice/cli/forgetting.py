@@ -44,6 +44,9 @@ def forget_command(
     older: Annotated[
         str | None, typer.Option("--older", help="Everything recorded longer ago than this: 30d, 12h, 8w.")
     ] = None,
+    run: Annotated[
+        list[str] | None, typer.Option("--run", help="A run: climb-7, or the id of a durable one; repeatable.")
+    ] = None,
     tape: Annotated[
         list[Path] | None, typer.Option("--tape", help="A recording to take the case out of, too; repeatable.")
     ] = None,
@@ -51,28 +54,32 @@ def forget_command(
     *,
     what: TaskFlags,
 ) -> None:
-    """Remove a case, or what is old, from the store.
+    """Remove a case, a run, or what is old, from the store.
 
     The texts go from answers, cached replies, failures, results and telemetry, and from the bytes of the file. The
     ledger stays: hashes and counts, without which no claim would be honest. Your own files are not touched, but for
-    each --tape.
+    each --tape. A durable run that is forgotten asks nothing any more and cannot go on.
     """
     from suffice.errors import UsageError
     from suffice.store.database import open_store, store_file
-    from suffice.store.forget import erase, forget_older
+    from suffice.store.forget import erase, forget_older, forget_run
 
-    if bool(case) == bool(older):
-        raise UsageError("say what to forget: a case or an age", hint="suffice forget TASK --case ID, or --older 30d")
+    if [bool(case), bool(older), bool(run)].count(True) != 1:
+        hint = "suffice forget TASK --case ID, or --older 30d, or --run program-3"
+        raise UsageError("say what to forget: a case or an age, or a run", hint=hint)
     if case and task is None:
         raise UsageError("a case is one of a task", hint=f"suffice forget TASK --case {shown(case[0])}")
-    if older and (task is not None or tape):
-        raise UsageError("--older is for the whole store", hint="of a task or a tape, forget cases: --case ID")
+    if not case and (task is not None or tape):
+        whole = "--older is for the whole store" if older else "--run is for what a run recorded in the store"
+        raise UsageError(whole, hint="of a task or a tape, forget cases: --case ID")
     before = time.time() - _seconds(older) if older else 0.0
     if not store_file().is_file() and not tape:
         raise UsageError("there is no store here", hint="SUFFICE_HOME says where it is", where=str(store_file()))
     if older:
         steps: list[Step] = [lambda store, really: forget_older(store, before, really=really)]
         cuts: list[Cut] = []
+    elif run:
+        steps, cuts = [lambda store, really, one=one: forget_run(store, one, really=really) for one in run], []
     else:
         assert task is not None
         steps, cuts = _of_cases(task_of(task, what), case or [], tape or [])
@@ -118,6 +125,7 @@ def _counts(found: list[Any], cuts: list[Cut]) -> str:
         "answers": ("answer", "answers"),
         "replies": ("cached reply", "cached replies"),
         "failures": ("failure", "failures"),
+        "effects": ("recorded effect", "recorded effects"),
         "runs": ("run's texts", "runs' texts"),
         "served": ("row of telemetry", "rows of telemetry"),
     }

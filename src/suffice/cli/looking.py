@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from suffice.arguments import is_path
+from suffice.cli.program_runs import run_named
 from suffice.cli.talk import data, data_json, talk
-from suffice.shown import brief
+from suffice.shown import brief, one_line, shown
+
+if TYPE_CHECKING:
+    from suffice.programs.durable import Status
+    from suffice.store.effect_journal import Recorded
+    from suffice.store.runs import Run
 
 KINDS = ("climb", "eval", "apply", "program")
 
@@ -30,30 +36,35 @@ def runs_command(
     if kind is not None and kind not in KINDS:
         raise UsageError(f"there is no kind of run called {brief(kind)}", hint=f"--kind {', '.join(KINDS)}")
     with open_store() as store:
-        found = list_runs(store, kind, most)
-    for run in found:
+        found = [(run, *_ended_in(store, run)) for run in list_runs(store, kind, most)]
+    for run, state, end in found:
         if as_json:
-            data_json({"run": run.id, "task": run.task, "state": run.state, "said": said(run.result)})
+            data_json({"run": run.id, "task": run.task, "state": state, "said": end})
         else:
             when = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started))
-            data(f"{run.id:<10} {when}  {run.state:<11} {run.task}  {said(run.result)}".rstrip())
+            data(one_line(f"{run.id:<10} {when}  {state:<11} {run.task}  {end}".rstrip()))
     if not found:
         talk("no runs yet: suffice eval TASK SOLUTION, or suffice climb TASK --bar .9")
 
 
 def show_command(
-    what: Annotated[str, typer.Argument(metavar="RUN|BUNDLE", help="climb-7 of `suffice runs`, or a bundle's folder.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|BUNDLE", help="climb-7 of `suffice runs`, the id of a durable run, or a bundle's folder."
+        ),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, all that is recorded.")] = False,
 ) -> None:
     """Show what is recorded of a run, or what a bundle is.
 
-    Of a run: what was asked, what it ended in, its rungs; of sealed cases counts and verdicts alone. Of a bundle: its
-    claim, members, thresholds and models, on how many cases it was fitted, and versions. Nothing of it is run.
+    Of a run: what was asked, what it ended in, its rungs; of sealed cases counts and verdicts alone. Of a durable run:
+    where it stands, what it asks and returned. Of a bundle: its claim, members, thresholds and models, on how many
+    cases it was fitted, and versions. Nothing of it is run.
     """
-    from suffice.cli.run_lines import run_lines
+    from suffice.cli.run_lines import program_json, program_lines, run_lines
     from suffice.programs.contents import contents_json, contents_lines
     from suffice.store.database import open_store
-    from suffice.store.runs import get_run
 
     if is_path(what) and Path(what).is_dir():
         if as_json:
@@ -61,12 +72,18 @@ def show_command(
         else:
             data("\n".join(contents_lines(what)))
         return
-    run = what
     with open_store() as store:
-        found = get_run(store, run)
+        found = run_named(store, what)
+        program = _program(store, found) if found.kind == "program" else None
+    if program is not None:
+        if as_json:
+            data_json(program_json(found, *program), indent=1)
+        else:
+            data("\n".join(program_lines(found, *program)))
+        return
     if as_json:
-        shown = {"run": found.id, "state": found.state, "settings": found.settings, "result": found.result}
-        data_json(shown, indent=1)
+        told = {"run": found.id, "state": found.state, "settings": found.settings, "result": found.result}
+        data_json(told, indent=1)
         return
     data("\n".join(run_lines(found, said(found.result))))
 
@@ -79,11 +96,13 @@ def report_command(
     from suffice.ladder.page import eval_page, page
     from suffice.ladder.program_graph import graphs
     from suffice.store.database import open_store
-    from suffice.store.runs import get_run
     from suffice.store.traces import traces
 
     with open_store() as store:
-        found = get_run(store, run)
+        found = run_named(store, run)
+        if found.kind == "program":
+            hint = f"suffice trace {found.id} prints what it did, suffice show {found.id} where it stands"
+            raise UsageError(f"{found.id} is a durable run, of which there is no page", hint=hint)
         programs = graphs(traces(store, found.id))
     result: dict[str, Any] = found.result or {}
     if found.state != "done" or not result:
@@ -126,6 +145,27 @@ def view_command(
         reports = [_cases_of(store, name, trust) for name in named]
     text = view(reports[0]) if len(reports) == 1 else view_two(*reports)
     _write_page(out or Path(f"{'-'.join(Path(name).stem for name in named)}.cases.html"), text)
+
+
+def _ended_in(store: Any, run: Run) -> tuple[str, str]:
+    """The state of a run and what it ended in, in a line; of a durable run its id and what it asks or returned."""
+    if run.kind != "program":
+        return run.state, said(run.result)
+    from suffice.programs.durable.questions import standing
+
+    at = standing(store, run)
+    result: Any = run.result or {}
+    end = at.question or (shown(result["value"]) if "value" in result else "")
+    return at.state, f"{at.id}: {end}" if end else at.id
+
+
+def _program(store: Any, run: Run) -> tuple[Status, list[Recorded]]:
+    """Where a durable run stands, and its effects."""
+    from suffice.programs.durable.questions import standing
+    from suffice.store.effect_journal import load
+
+    effects = load(store, run.id)
+    return standing(store, run, effects), effects
 
 
 def _last_eval(store: Any) -> str:

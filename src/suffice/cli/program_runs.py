@@ -11,7 +11,9 @@ import typer
 from suffice.cli.talk import data, data_json, talk
 
 if TYPE_CHECKING:
+    from suffice.errors import UsageError
     from suffice.spans import Span
+    from suffice.store.runs import Run
 
 WIDE = 52  # characters of a span's name with the lines of the tree before it
 
@@ -21,22 +23,26 @@ def trace_command(
     case: Annotated[
         str | None, typer.Argument(metavar="CASE", help="A dev case of an eval or a climb: FILE:LINE, or its id.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="As JSON: an object; of a case that was asked several times a list of them.")
+    ] = False,
 ) -> None:
     """Print what a program did: a tree with times and costs.
 
     Seconds, tokens and US dollars of every step, tool and call. What took the longest time from the beginning to the
-    end is marked with >.
+    end is marked with >. Of a durable run that has not ended it says what was done, what failed, and what was begun and
+    has no result.
     """
     from suffice.spans import span_json
     from suffice.store.database import open_store
 
     with open_store() as store:
         found = _trees(store, run, case)
+    if as_json:
+        trees = [span_json(root) for root in found]
+        data_json(trees[0] if len(trees) == 1 else trees, indent=1)
+        return
     for root in found:
-        if as_json:
-            data_json(span_json(root), indent=1)
-            continue
         for line in tree_lines(root):
             data(line)
 
@@ -60,16 +66,26 @@ def questions_command(as_json: Annotated[bool, typer.Option("--json", help="As J
 def answer_command(
     run: Annotated[str, typer.Argument(metavar="RUN", help="As `suffice questions` lists it, or its id.")],
     text: Annotated[str, typer.Argument(metavar="ANSWER", help="One of its choices, where it has some.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Put it in the place of the last answer, if that was not read yet.")
+    ] = False,
 ) -> None:
     """Answer what a durable run asks.
 
-    It goes on when its program is run again.
+    It goes on when its program is run again. Another answer than was given already is refused without --replace.
     """
     from suffice.programs.durable import answer
 
-    at = answer(run, text)
+    at = answer(run, text, replace=replace)
     more = f"; it asks one thing more: {at.question}" if at.question else ""
     talk(f"{at.run} has its answer{more or ': run its program again, and it goes on from there'}")
+
+
+def run_named(store: Any, name: str) -> Run:
+    """The run with this name in `suffice runs`, or the durable run with this id. Raises UsageError, StoreError."""
+    from suffice.store.runs import get_run, latest
+
+    return latest(store, "program", name) or get_run(store, name)
 
 
 def tree_lines(root: Span) -> Iterator[str]:
@@ -104,24 +120,24 @@ def _figures(span: Span) -> str:
 def _trees(store: Any, run: str, case: str | None) -> list[Span]:
     """The trees that are meant. Raises UsageError where there are none, with the run that has some."""
     from suffice.errors import UsageError
-    from suffice.programs.durable.questions import found_run
     from suffice.shown import brief, counted
-    from suffice.store.runs import get_run
     from suffice.store.traces import runs_with, traces
 
-    at = found_run(store, run) or get_run(store, run)
+    at = run_named(store, run)
     every = traces(store, at.id)
     if at.kind == "program":
-        if every:
-            return every
-        raise UsageError(f"{at.id} has done nothing yet", hint="run its program")
+        return [_durable_tree(store, at, every[0] if every else None)]
+    if case is None and not every:
+        raise _untraced(store, at)
     if case is None:
         many = len({root.note for root in every})
         raise UsageError(f"of {at.id} {counted(many, 'case')} {_kept(many)}: name one", hint=_first(at.id, every))
     found = [root for root in every if case in (root.note, root.source)]
     if not found:
-        others = [n for n in runs_with(store, case) if not at.id.endswith(f"-{n}")]
-        other = f"suffice trace {_name(store, others[0])} {shlex.quote(case)}" if others else _first(at.id, every)
+        others = [name for name in runs_with(store, case) if name != at.id]
+        if not others and not every:
+            raise _untraced(store, at)
+        other = f"suffice trace {others[0]} {shlex.quote(case)}" if others else _first(at.id, every)
         raise UsageError(
             f"{at.id} has no trace of {brief(case)}: one is kept of a dev case where a program made several calls",
             hint=other,
@@ -136,12 +152,52 @@ def _kept(many: int) -> str:
 def _first(run: str, every: list[Span]) -> str:
     """What to type for the first case that has a tree, by its place where that is known."""
     named = [root.source or root.note or "" for root in every]
-    if not named:
-        return "a single call has none: suffice trace is for programs of several steps"
     return f"suffice trace {run} {shlex.quote(named[0])}"
 
 
-def _name(store: Any, number: int) -> str:
-    from suffice.store.runs import list_runs
+def _durable_tree(store: Any, at: Run, kept: Span | None) -> Span:
+    """The tree of a durable run: of one that is done as it was kept, else of what it has recorded. Raises UsageError
+    where nothing is."""
+    from suffice.errors import UsageError
+    from suffice.programs.durable.questions import standing
+    from suffice.store.effect_journal import load
+    from suffice.store.traces import tree_of_effects
 
-    return next(run.id for run in list_runs(store, limit=1_000_000) if run.id.endswith(f"-{number}"))
+    effects = load(store, at.id)
+    if kept is not None and (at.state == "done" or not effects):
+        return kept
+    state = standing(store, at, effects).state
+    if state == "forgotten":
+        raise UsageError(f"what {at.id} did was forgotten", hint="a new run needs a new id")
+    if not effects:
+        hint = "look again later" if state == "running" else "run its program"
+        raise UsageError(f"{at.id} is {state} and has done nothing yet: no call, tool or question", hint=hint)
+    root = tree_of_effects(at.task, effects, kept)
+    root.note, root.error = state, kept.error if kept is not None and state == "failed" else None
+    return root
+
+
+def _untraced(store: Any, at: Run) -> UsageError:
+    """Why no case of an eval or a climb has a tree, and what to type for one."""
+    from suffice.errors import UsageError
+    from suffice.store.traces import asked_itself, runs_of
+
+    result: Any = at.result or {}
+    settings: Any = at.settings or {}
+    none = f"of {at.id} no case has a trace"
+    if at.kind not in ("eval", "climb"):
+        why = "one is kept of dev cases of an evaluation or a climb, and of durable runs"
+        return UsageError(f"{none}: {why}", hint="suffice runs lists them")
+    if at.state == "done" and not {"suffice_report", "suffice_decision"} & result.keys():
+        return UsageError(f"{none}: they were forgotten, or not kept (store.keep)", hint=f"suffice show {at.id}")
+    if asked_itself(store, at.id):
+        return UsageError(f"{none}: a single call has none", hint="suffice trace is for programs of several steps")
+    names = [name for name in (settings.get("solution"), *settings.get("rungs", ())) if name]
+    others = [name for name in runs_of(store, at.task, names) if name != at.id]
+    if others:
+        why = f"its answers were recorded earlier, by {others[0]}"
+        return UsageError(f"{none}: {why}", hint=f"suffice trace {others[0]} CASE")
+    if at.state != "done":
+        return UsageError(f"{none}: it is {at.state} and has asked nothing yet", hint="run the same command again")
+    why = "it asked nothing itself, and an answer that was recorded earlier leaves none"
+    return UsageError(f"{none}: {why}", hint="the same command with --fresh asks again")

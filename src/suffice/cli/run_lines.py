@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from suffice.shown import counted, one_line
+from suffice.shown import counted, one_line, shown
 
 if TYPE_CHECKING:
+    from suffice.programs.durable import Status
+    from suffice.store.effect_journal import Recorded
     from suffice.store.runs import Run
 
 
@@ -30,6 +34,57 @@ def run_lines(run: Run, said: str) -> list[str]:
         *(("note", note) for note in result.get("notes") or ()),
         ("more", _more(run, result)),
     ]
+    return _rows(rows)
+
+
+def program_lines(run: Run, at: Status, effects: Sequence[Recorded]) -> list[str]:
+    """A durable run as such rows: where it stands, what it asks, how many effects it has by their state, its result."""
+    result: Mapping[str, Any] = run.result or {}
+    asks = [
+        f"{q['question']}{' (' + ', '.join(q['choices']) + ')' if q['choices'] else ''}" for q in _asks(run, effects)
+    ]
+    answer = f"suffice answer {run.id} ANSWER; " if asks else ""
+    rows = [
+        ("run", f"{run.id}, {at.state}, {time.strftime('%Y-%m-%d %H:%M', time.localtime(run.started))}"),
+        ("id", at.id),
+        ("program", at.program),
+        *(("asks", question) for question in asks),
+        ("effects", ", ".join(f"{n:,} {state}" for state, n in _by_state(effects).items()) or "none"),
+        ("spent", f"${at.usd:.6f}" if at.usd else ""),
+        ("result", shown(result["value"], 500) if "value" in result else ""),
+        ("more", f"{answer}suffice trace {run.id} is what it did; suffice show {run.id} --json is all of it"),
+    ]
+    return _rows(rows)
+
+
+def program_json(run: Run, at: Status, effects: Sequence[Recorded]) -> dict[str, Any]:
+    """The same as JSON, with its arguments."""
+    return {
+        "run": run.id,
+        "id": at.id,
+        "program": at.program,
+        "state": at.state,
+        "questions": _asks(run, effects),
+        "effects": _by_state(effects),
+        "again": at.again,
+        "usd": at.usd,
+        "settings": run.settings,
+        "result": run.result,
+    }
+
+
+def _asks(run: Run, effects: Sequence[Recorded]) -> list[dict[str, Any]]:
+    """The questions that wait for an answer, in their order."""
+    from suffice.programs.durable.questions import open_questions
+
+    return [json.loads(question.arguments) for question in open_questions(run, effects)]
+
+
+def _by_state(effects: Sequence[Recorded]) -> dict[str, int]:
+    return dict(sorted(Counter(effect.state for effect in effects).items()))
+
+
+def _rows(rows: Sequence[tuple[str, Any]]) -> list[str]:
     return [f"{label:<10} {one_line(str(text))}" for label, text in rows if text]
 
 

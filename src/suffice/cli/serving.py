@@ -12,12 +12,16 @@ def mcp_command(
         list[str], typer.Argument(metavar="THING", help="Saved bundles, my.py:tool, or package.module:function.")
     ],
     name: Annotated[str, typer.Option("--name", help="What the server calls itself.")] = "suffice",
+    allow: Annotated[
+        list[str] | None,
+        typer.Option("--allow", metavar="TOOL", help="Offer this tool though a person is to be asked about each call."),
+    ] = None,
     model: Annotated[str | None, typer.Option("--model", help="The model that they ask, where they say none.")] = None,
 ) -> None:
     """Offer tools and bundles as an MCP server.
 
     It speaks on stdin and stdout until stdin closes: the program that uses it starts it. What tools print goes to
-    stderr.
+    stderr. Over MCP nobody can be asked, so a tool with permission="ask" is not offered unless --allow names it.
     """
     from suffice.programs.bridge import run
     from suffice.programs.load import find
@@ -25,4 +29,4 @@ def mcp_command(
     from suffice.programs.using import maybe_using
 
     with maybe_using(model):
-        run(serve_mcp(*(find(thing, model=model) for thing in things), name=name))
+        run(serve_mcp(*(find(thing, model=model) for thing in things), name=name, allow=allow or ()))

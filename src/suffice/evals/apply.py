@@ -21,13 +21,13 @@ from suffice.errors import DataError, NoEndpoint, SolutionError, StoreBusy, Usag
 from suffice.evals.answered import Kept, Known, Layout, OutFile, OutText, added_names
 from suffice.evals.barred import ENOUGH, barred_by
 from suffice.evals.columns import INPUT
-from suffice.evals.cost import count_before
 from suffice.evals.grade import Grader
 from suffice.evals.resuming import begun, ended, side_of
 from suffice.evals.runner import BATCH, Job, Tally, outcomes
 from suffice.evals.stream import Record, Table, records, scan
 from suffice.evals.trespass import asked, refuse_sealed_rows
 from suffice.models.places.opened import opened
+from suffice.models.spent_before import count_before
 from suffice.programs.solution import Solution, check_inputs, from_function
 from suffice.shown import counted, listed
 from suffice.store import calls, runs

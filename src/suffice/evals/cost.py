@@ -1,4 +1,4 @@
-"""What model calls cost: a case of a solution in production, and a run now, with what it had spent before."""
+"""What model calls cost: a case of a solution in production, and a run now."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ import math
 import statistics
 from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from suffice.errors import UsageError
 from suffice.programs.solution import Solution
 from suffice.stats.intervals import mean_interval
-from suffice.store import calls
 from suffice.store.calls import Spent
-from suffice.store.database import Store
 from suffice.values import NO_COST, Cost, Json
 
 if TYPE_CHECKING:  # what calls a model is heavy, and most runs call none
-    from suffice.models.concerns.budget import Budget
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +80,6 @@ def costs_nothing(solution: Solution) -> bool:
     """Whether asking it is free; a recording is free to ask, and tells nothing of what was recorded."""
     legs = [leg.solution for leg in solution.members]
     return solution.free and not solution.replays and all(map(costs_nothing, legs))
-
-
-def count_before(store: Store, run: str, budget: Budget | None, since: float = 0.0) -> None:
-    """Count against `budget` what `run` spent before it was interrupted (`since` then, seconds since 1970).
-
-    An attempt that was in flight counts with all that was reserved for it. A budget that this process has used for
-    this run already knows. Raises StoreError, and UsageError for what is no budget.
-    """
-    if budget is not None:
-        if not hasattr(cast("object", budget), "already"):  # its class is heavy, and most runs call no model
-            said = f"budget is a Budget, not such a value of type {type(budget).__name__}"
-            raise UsageError(said, hint="budget=sf.Budget(usd=2)")
-        before = calls.spent(store, run, since)
-        budget.already(before.usd, before.attempts, before.tokens, of=f"{store.path} {run}")
 
 
 def cost_text(cost: PerCase) -> str:

@@ -13,7 +13,7 @@ from typing_extensions import Unpack
 
 from suffice.errors import SealedError, SolutionError, StoreBusy, StoreError, UsageError
 from suffice.evals.barred import ENOUGH, barred_by
-from suffice.evals.cost import costs_nothing, count_before
+from suffice.evals.cost import costs_nothing
 from suffice.evals.elsewhere import refuse_claimed
 from suffice.evals.fitted import fitted_ids
 from suffice.evals.recalled import reading_of
@@ -27,6 +27,7 @@ from suffice.evals.thinning import shift_of
 from suffice.evals.units import counted_per_cluster
 from suffice.models.belonging import Belonging, belonging
 from suffice.models.places.opened import opened
+from suffice.models.spent_before import count_before
 from suffice.programs.learned import learned_from
 from suffice.programs.solution import Solution, check_inputs, from_function
 from suffice.programs.using import NO_MODEL, maybe_using, model_here, none_named
@@ -259,11 +260,13 @@ async def _found(db: Store, task: Task, rung: Learner, search: Search, how: How,
 
 
 def _look(db: Store, task: Task, how: How) -> tuple[str, ...]:
+    """What there is to say of the cases; also of those that were given as this split and went to one without any."""
     note = look(db, task)
+    drawn = [n for n in task.split_notes if "drawn out of the given" in n] if how.split in task.given else []
     if note is None:
-        return ()
+        return tuple(drawn)
     how.on_line(f"note: {note}")
-    return (note,)
+    return (note, *drawn)
 
 
 def _begun(db: Store, task: Task, name: str, solution: str, how: How) -> str:

@@ -12,21 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from suffice.errors import MissingExtra
+from suffice.evals.confusion import confusion, said_in
 from suffice.evals.cost import PerCase, cost_text, per_case, spent_json, spent_text
 from suffice.evals.export import save_report
 from suffice.evals.latency import latency_text, seconds_of
 from suffice.evals.repeats import Samples, passes, repeats_json, repeats_text
 from suffice.evals.report_rows import called, row_of, row_of_samples
+from suffice.evals.report_rows import shortened as shortened
 from suffice.shown import one_line, with_first
 from suffice.stats.clusters import Shift
 from suffice.stats.intervals import score_interval
 from suffice.stats.selective import Cells, Curve, abstention_cells, coverage_curve
 from suffice.store.calls import Spent
-from suffice.values import Json, Outcome, Split, to_json
+from suffice.values import Json, Outcome, Split
 
 ROWS_KEPT = 200  # failures, and errors, that the store remembers with their texts
 TEXT_KEPT = 4_000  # characters of an input or an answer in them
-PAIRS_KEPT = 1_000  # pairs of expected and answered that it counts
 COVERAGES = (0.8, 0.6, 0.4)  # shares answered at which a report shows what confidence is worth
 
 
@@ -150,14 +151,11 @@ class Report:
         """What the store remembers of the run, of one size whatever the number of cases: the figures, how often which
         answer was given, and the first failures and errors. Every answer is in the journal already."""
         wrong, failed, times = self.failures, self.errors, self.seconds
-        pairs = Counter(
-            (_word(o.case.expected), "(error)" if o.answer is None else _word(o.answer.value)) for o in self.outcomes
-        )
         return {
             **self._figures(),
             "seconds": None if times is None else list(times),
             "error_kinds": dict(Counter(o.failure.kind for o in failed if o.failure)),
-            "confusion": [[expected, said, n] for (expected, said), n in pairs.most_common(PAIRS_KEPT)],
+            "confusion": confusion(map(said_in, self.outcomes, self.asked)),
             "failures_total": len(wrong),
             "failures": [_kept(self._row(o)) for o in wrong[:ROWS_KEPT]],
             "failed": [_kept(self._row(o)) for o in failed[:ROWS_KEPT]],
@@ -360,22 +358,10 @@ def rate(value: float) -> str:
     return f"{'' if whole == '0' else whole}.{decimals.ljust(2, '0')}"
 
 
-def shortened(value: Json, width: int = 100) -> str:
-    """One line of a value, cut at `width` characters, without control characters and terminal escapes."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    line = " ".join(text[: 20 * width].split())  # cut first: a text may have millions of characters
-    line = line if len(line) <= width and len(text) <= 20 * width else f"{line[: width - 1]}…"
-    return line if line.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in line)
-
-
 def _counts(report: Report) -> str:
     clusters = len({o.case.cluster for o in report.outcomes})
     per = f" of {clusters} {report.cluster_name}s" if report.cluster_name and clusters < report.n else ""
     return f"{report.n} cases{per}"
-
-
-def _word(value: Json) -> str:
-    return "(nothing)" if value is None else shortened(to_json(value), 40)
 
 
 def _score(outcome: Outcome) -> float:

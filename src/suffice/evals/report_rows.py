@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -47,3 +48,11 @@ def answered(outcome: Outcome) -> dict[str, Json]:
         "seconds": outcome.seconds,
         "cost": None if outcome.cost is None else asdict(outcome.cost),
     }
+
+
+def shortened(value: Json, width: int = 100) -> str:
+    """One line of a value, cut at `width` characters, without control characters and terminal escapes."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    line = " ".join(text[: 20 * width].split())  # cut first: a text may have millions of characters
+    line = line if len(line) <= width and len(text) <= 20 * width else f"{line[: width - 1]}…"
+    return line if line.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in line)

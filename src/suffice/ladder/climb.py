@@ -11,7 +11,6 @@ from typing import Any, Unpack
 
 from suffice.errors import BudgetError, UsageError
 from suffice.evals.claim import Stated
-from suffice.evals.cost import count_before
 from suffice.evals.elsewhere import refuse_claimed
 from suffice.evals.evaluate import check_task
 from suffice.evals.plan import Plan, plan_of, refuse_hopeless
@@ -31,6 +30,7 @@ from suffice.ladder.state import Climb, Options
 from suffice.ladder.stating import Conditions, asked_of, state_claim
 from suffice.ladder.tries import candidate_solution, known_try, run_try
 from suffice.models.places.opened import opened
+from suffice.models.spent_before import count_before
 from suffice.programs.using import NO_MODEL, maybe_using, model_here, none_named
 from suffice.shown import brief
 from suffice.stats.ledger import TOTAL, alpha_of_try

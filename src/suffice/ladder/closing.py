@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import asdict, replace
 
 import numpy as np
 
+from suffice.evals.confusion import confusion, said_in
 from suffice.evals.cost import spent_json
-from suffice.evals.report import shortened
 from suffice.evals.reviewed import unreviewed_notes
 from suffice.ladder import sentence
 from suffice.ladder.decision import Climbed, Decision, dev_score_text
 from suffice.ladder.evidence import largest_coverage
-from suffice.ladder.state import Candidate, Climb
+from suffice.ladder.state import Candidate, Climb, DevRun
+from suffice.programs.solution import Solution
 from suffice.stats.ledger import TOTAL
 from suffice.stats.plan import cases_to_settle
 from suffice.stats.predict import clocked
 from suffice.stats.selective import coverage_curve
 from suffice.store import calls
-from suffice.values import Json, Outcome, Verdict
+from suffice.values import NO_COST, Json, Outcome, Verdict
 from suffice.values import to_json as value_json
 
 CURVE_POINTS = 200
 SCORES_KEPT = 2_000
 UNTOUCHED = "valid only if, as you said, nobody tuned on these cases or picked by them"
+PROGRAMS = ("function", "workflow", "chain", "refine")  # forms of what may make several calls for a case
 FAILURES_KEPT = 200  # dev failures that a run remembers for its page
 
 
@@ -243,17 +244,25 @@ def _pages(c: Climb, k: int) -> dict[str, Json]:
     candidate = c.candidates[k]
     answers = _composed(candidate)
     wrong = [(o, by) for o, by in answers if not o.right and not o.abstained]
-    confusion = Counter((_word(o.case.expected), _word(o.answer.value) if o.answer else "(error)") for o, _ in answers)
     return {
         "candidate": c.rows[k].candidate,
-        "confusion": [[a, b, n] for (a, b), n in sorted(confusion.items())],
+        "confusion": confusion(said_in(o) for o, _ in answers),
         "failures": [_failure(o, by) for o, by in wrong[:FAILURES_KEPT]],
         "failures_total": len(wrong),
+        "recorded": [r.solution.name for r in c.runs.values() if r.solution is not None and _looked_up(r, r.solution)],
         "curve": _curve(candidate),
         "scores": _scores(candidate, among_answered=c.stated.coverage is not None),
         "thresholds": [t for _, t in candidate.kept],
         "members": [m.rung.name for m, _ in candidate.kept],
     }
+
+
+def _looked_up(run: DevRun, solution: Solution) -> bool:
+    """Whether it is a program of which nothing could be traced, because every answer on dev was recorded before."""
+    if solution.replays or (solution.form is not None and solution.form.kind not in PROGRAMS):
+        return False
+    done = run.evidence.outcomes
+    return any(o.cost != NO_COST for o in done) and all(o.recorded for o in done)
 
 
 def _composed(candidate: Candidate) -> list[tuple[Outcome, str]]:
@@ -293,7 +302,3 @@ def _curve(candidate: Candidate) -> list[list[float]]:
     if len(rows) > CURVE_POINTS:
         rows = rows[np.linspace(0, len(rows) - 1, CURVE_POINTS).astype(int)]
     return rows.tolist()
-
-
-def _word(value: Json) -> str:
-    return "(nothing)" if value is None else shortened(value_json(value), 40)

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from suffice.evals.confusion import confusion, said_in_row
 from suffice.evals.cost import bounded, money
 from suffice.evals.latency import duration
 from suffice.evals.report import figure
@@ -78,7 +79,7 @@ def page(decision: Record, programs: Sequence[Node] = ()) -> str:
         ladder(decision),
         paths(decision),
         narrowing(decision),
-        program_section(programs),
+        program_section(programs, [r for r in items(part(decision, "pages"), "recorded") if isinstance(r, str) and r]),
         *_evidence(decision),
         _settings(decision),
     ]
@@ -187,15 +188,23 @@ def _settings(decision: Record) -> Html:
     rows += [("rungs, easiest first", join([code(n) for n in names], ", "))] if names else []
     rows += [("tries before this climb", f"{len(items(told, 'base'))}")] if "base" in told else []
     rows += [(SETTINGS.get(k, k), _setting(v)) for k, v in told.items() if k not in ELSEWHERE and v is not None]
-    cost, spent = number(decision, "cost_usd"), part(decision, "spent")
-    dollars = "unknown" if cost is None else _dollars(1000 * cost, decision.get("cost_at_most"))
-    rows.append(("cost of 1,000 inputs", dollars + _between(decision)))
+    spent = part(decision, "spent")
+    rows.append(("cost of 1,000 inputs", _of_1000(decision) + _between(decision)))
     rows += [("spent on model calls", _spent(spent))] if count(spent, "attempts") else []
     rows += [("run", code(string(decision, "run")))] if string(decision, "run") else []
     said = "The same command on the same data looks the verdict up and spends nothing."
     command, note = _command(decision, told, claim, names)
     parts_ = [el("pre", el("code", command), tabindex="0"), *([el("p", note, class_="note")] if note else [])]
     return section("repeat", "To repeat it", said, *parts_, terms(rows, "settings"))
+
+
+def _of_1000(decision: Record) -> str:
+    """In dollars: of what was decided on; of no solution where nothing passed, unless every call on dev was free."""
+    cost = number(decision, "cost_usd")
+    seen = [r for r in parts(decision, "rungs") if count(r, "dev_seen")]
+    if cost is None and seen and all(number(part(r, "cost"), "usd") == 0 for r in seen):
+        cost = 0.0
+    return "unknown" if cost is None else _dollars(1000 * cost, decision.get("cost_at_most"))
 
 
 def _spent(spent: Record) -> str:
@@ -296,11 +305,11 @@ def _evaluated(report: Record) -> _Evaluated:
     cases = parts(report, "cases")
     failed = [c for c in cases if c.get("error")]
     wrong = [c for c in cases if not c.get("error") and c.get("answer") != {"abstain": True} and not _right(c)]
-    said = [(label(c.get("expected")), "(error)" if c.get("error") else label(c.get("answer"))) for c in cases]
+    pairs = _pairs({"confusion": confusion(map(said_in_row, cases))})
     times = sorted(t for c in cases if (t := number(c, "seconds")) is not None)
     seconds = [statistics.median(times), times[min(len(times) - 1, int(0.95 * len(times)))]] if times else []
     kinds = Counter(string(c, "error").partition(":")[0] for c in failed)
-    return _Evaluated(wrong, len(wrong), failed, kinds, Counter(said), seconds)
+    return _Evaluated(wrong, len(wrong), failed, kinds, pairs, seconds)
 
 
 def score_sentence(report: Record, name: str) -> str:

@@ -17,20 +17,37 @@ NAME = 46  # columns of a name
 DEEPEST = 6  # levels that are indented further
 
 
-def program_section(programs: Sequence[Node]) -> Html | None:
-    """A picture of each program that was traced; None where none was."""
+def program_section(programs: Sequence[Node], recorded: Sequence[str] = ()) -> Html | None:
+    """A picture of each program that was traced, and why there is none of those that were only looked up: `recorded`
+    are their names. None where there is neither."""
+    lacking = [name for name in recorded if name not in {top.name for top in programs}]
+    notes = [_not_drawn(lacking)] if lacking else []
     if not programs:
-        return None
+        return section("program", "The program", "", *notes) if notes else None
+    one = "trial" if any(top.trials > top.cases for top in programs) else "case"
     said = (
-        "What each step took on dev, with all below it: how often it ran a case (once, if nothing is said), the mean "
-        "time a case, US dollars for 1,000 cases. The bar is its part of the time; what is strong was mostly on the "
+        f"What each step took on dev, with all below it: how often it ran a {one} (once, if nothing is said), the mean "
+        f"time a {one}, US dollars for 1,000 {one}s. The bar is its part of the time; what is strong was mostly on the "
         "critical path. Recorded calls took no time."
     )
     pictures = [
-        el("figure", el("figcaption", code(clipped(top.name, 80)), f", {counted(top.cases, 'case')}"), graph(top))
-        for top in programs
+        el("figure", el("figcaption", code(clipped(top.name, 80)), f", {_asked(top)}"), graph(top)) for top in programs
     ]
-    return section("program", "The program", said, *pictures)
+    return section("program", "The program", said, *pictures, *notes)
+
+
+def _asked(top: Node) -> str:
+    trials = f", {counted(top.trials, 'trial')}" if top.trials > top.cases else ""
+    return counted(top.cases, "case") + trials
+
+
+def _not_drawn(names: Sequence[str]) -> Html:
+    listed = join([code(clipped(name, 80)) for name in names], ", ")
+    said = join([
+        "No graph of ", listed, ": the answers on dev were recorded by an earlier run, and a graph is of calls that "
+        "were made in its own. The same command with ", code("--fresh"), " asks again, and pays again.",
+    ])  # fmt: skip
+    return el("p", said, class_="note")
 
 
 def graph(top: Node) -> Html:
@@ -68,11 +85,11 @@ def _edge(x: float, y: float, to_x: float, to_y: float, strong: bool) -> Html:
 
 
 def _figures(node: Node) -> str:
-    runs, cases = node.runs, max(node.cases, 1)
-    usd = "price unknown" if node.usd is None else f"{money(1000 * node.usd / cases)} / 1,000" if node.usd else ""
+    runs, trials = node.runs, max(node.trials, 1)
+    usd = "price unknown" if node.usd is None else f"{money(1000 * node.usd / trials)} / 1,000" if node.usd else ""
     said = [
-        f"{runs / cases:.2g}×" if runs != cases else "",
-        duration(node.seconds / cases),
+        f"{runs / trials:.2g}×" if runs != trials else "",
+        duration(node.seconds / trials),
         usd,
         f"{node.cached:,} recorded" if node.cached else "",
         f"{node.failed:,} failed" if node.failed else "",
@@ -85,7 +102,7 @@ def _part(node: Node, top: Node) -> float:
 
 
 def _strong(node: Node) -> bool:
-    return 2 * node.critical >= node.cases > 0
+    return 2 * node.critical >= node.trials > 0
 
 
 def _left(depth: int) -> float:

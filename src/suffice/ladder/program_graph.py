@@ -16,14 +16,15 @@ Key = tuple[str, Kind]
 
 @dataclass(slots=True)
 class Node:
-    """One place in a program, over `cases` cases. `runs` is how often it ran, `seconds` and `usd` what that took in all
-    (`usd` None where a price is unknown), with everything below it; `critical` is the number of cases in which it was
-    on the critical path, `failed` how often it raised, `cached` how often
-    its result was recorded, `beside` how often it began while a sibling went on."""
+    """One place in a program, over `cases` cases, each asked once or several times, `trials` in all. `runs` says how
+    often it ran, `seconds` and `usd` what that took in all (`usd` None where a price is unknown), with everything below
+    it; `critical` is the number of trials in which it was on the critical path, `failed` how often it raised, `cached`
+    how often its result was recorded, `beside` how often it began while a sibling went on."""
 
     name: str
     kind: Kind
     cases: int = 0
+    trials: int = 0
     runs: int = 0
     seconds: float = 0.0
     usd: float | None = 0.0
@@ -43,13 +44,13 @@ class Node:
 def graphs(trees: Sequence[Span]) -> list[Node]:
     """A graph for each program by the name of its root, in the order in which they first come."""
     found: dict[str, Node] = {}
+    cases: dict[str, set[str | int]] = {}
     for root in trees:
         top = found.setdefault(root.name, Node(root.name, root.kind))
         _add(top, root, set(map(id, root.critical_path())))
-        for _, node in top.walk():
-            node.cases = top.runs
-    for top in found.values():
-        _counted(top)
+        cases.setdefault(root.name, set()).add(root.note or id(root))
+    for name, top in found.items():
+        _counted(top, len(cases[name]))
     return list(found.values())
 
 
@@ -74,8 +75,9 @@ def _add(node: Node, span: Span, critical: set[int]) -> None:
         node.children[key].critical += 1
 
 
-def _counted(top: Node) -> None:
-    """A node that ran several times in a case was on the path of at most every case."""
+def _counted(top: Node, cases: int) -> None:
+    """A node that ran several times in a trial was on the path of at most every trial."""
     top.critical = top.runs
     for _, node in top.walk():
-        node.critical = min(node.critical, node.cases)
+        node.cases, node.trials = cases, top.runs
+        node.critical = min(node.critical, node.trials)

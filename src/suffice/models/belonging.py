@@ -82,6 +82,7 @@ class Belonging:
 
 
 _current: ContextVar[Belonging | None] = ContextVar("suffice_belonging", default=None)
+_bounds: ContextVar[tuple[Budget, ...]] = ContextVar("suffice_bounds", default=())
 
 
 def current() -> Belonging | None:
@@ -97,3 +98,18 @@ def belong(to: Belonging) -> None:
 def belonging(to: Belonging) -> AbstractContextManager[Belonging | None]:
     """Let every model call made inside, and in the tasks and threads started inside, belong to a run."""
     return held(_current, to)
+
+
+def bounds() -> tuple[Budget, ...]:
+    """The budgets that hold for every call made here, besides those of its model, its run and its own."""
+    return _bounds.get()
+
+
+def bounded(by: Budget) -> AbstractContextManager[tuple[Budget, ...]]:
+    """Let every model call made inside, and in the tasks and threads started inside, count against `by`, too."""
+    return held(_bounds, (*_bounds.get(), by))
+
+
+def unbounded() -> AbstractContextManager[tuple[Budget, ...]]:
+    """Let what is called inside count against none of them: a person whose part a model plays, say."""
+    return held(_bounds, ())

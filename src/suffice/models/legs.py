@@ -9,7 +9,7 @@ from typing import Any
 
 from suffice.errors import PriceUnknown, UsageError
 from suffice.exchange import Reply, Request
-from suffice.models.belonging import Belonging, current
+from suffice.models.belonging import Belonging, bounds, current
 from suffice.models.concerns.account import Terms, account
 from suffice.models.concerns.budget import Budget
 from suffice.models.concerns.limit import limit, limiter_of
@@ -66,7 +66,7 @@ class Route:
     def budgets(self, leg: Leg, own: Budget | None) -> list[Budget]:
         """The budgets that an attempt made here counts against, that of the call itself (`own`) among them."""
         run = current()
-        found = [*leg.budgets, own, run.budget if run else None]
+        found = [*leg.budgets, own, *bounds(), run.budget if run else None]
         return list({id(b): b for b in found if b is not None}.values())
 
     def belongs(self) -> Belonging | None:

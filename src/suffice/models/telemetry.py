@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 
 from suffice.errors import CallError, ContentFiltered, Truncated, UsageError
 from suffice.exchange import Attempt, Reply, Request, message_json
-from suffice.models.belonging import current
+from suffice.models.belonging import bounds, current
 from suffice.models.flow import Call, Flow
 from suffice.models.places.endpoint import Address
 from suffice.models.places.settings import KEEPS, Keep, settings
@@ -74,6 +74,10 @@ def no_telemetry() -> Generator[None]:
 
 def _note(address: Address, operation: str, request: Request, flow: Flow, end: Reply[Any] | BaseException) -> None:
     run = current()
+    if isinstance(end, Reply) and end.cached:  # it was paid for when it was made: what is repeated ends alike
+        tokens = (end.usage.input_tokens or 0) + (end.usage.output_tokens or 0)
+        for budget in bounds():
+            budget.already(end.cost or 0.0, max(1, len(end.attempts)), tokens)
     if run is None:
         desk = _desk()
         if not (desk.off or is_replaying()):  # a tape serves nobody

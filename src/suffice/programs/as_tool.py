@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from dataclasses import replace
+from typing import Any, Final, cast
 
 from suffice.errors import UsageError
 from suffice.programs.solution import Solution
+from suffice.programs.step import Step
 from suffice.programs.tool import CallableTool, schema_tool, tool
 from suffice.values import Json, to_json
+
+HANDS_ON: Final = '{"abstain": true} means that it hands the case on.'
 
 
 def as_tool(given: Any) -> CallableTool[..., Any]:
@@ -17,11 +21,33 @@ def as_tool(given: Any) -> CallableTool[..., Any]:
         return cast("CallableTool[..., Any]", given)
     if isinstance(given, Solution):
         return solution_tool(cast("Solution", given))
+    if isinstance(given, Step):
+        return _step_tool(cast("Step[..., Any]", given))
     if hasattr(given, "answer_of"):  # an agent, a workflow
         return solution_tool(given.as_solution())
     if not callable(given):
         raise UsageError(f"a tool is a function, not {given!r:.80}", hint="tools=[look_up]")
     return tool(given)
+
+
+def _step_tool(step: Step[..., Any]) -> CallableTool[..., Any]:
+    """A step as a tool: as any solution, with its own words, and the types of its parameters where they are said."""
+    plain = solution_tool(step.as_solution())
+    if step.function is None:
+        return plain
+    said = replace(plain, description=f"{step.asked.instruction}\n\n{HANDS_ON}")
+    try:
+        typed: CallableTool[..., Any] = tool(step.function)
+    except UsageError:  # a parameter without an annotation, which a step may have
+        return said
+    if step.asked.images:  # which a model can only name
+        return said
+
+    def read(given: Json) -> Mapping[str, Any]:
+        typed.read(given)
+        return plain.read(given)
+
+    return replace(said, description=f"{typed.description}\n\n{HANDS_ON}", parameters=typed.parameters, read=read)
 
 
 def solution_tool(solution: Solution) -> CallableTool[..., Json]:
@@ -42,6 +68,6 @@ def solution_tool(solution: Solution) -> CallableTool[..., Json]:
         "additionalProperties": False,
     }
     shown = (solution.claim or {}).get("sentence")
-    said = f'Answers by the solution {solution.name}. {{"abstain": true}} means that it hands the case on.'
+    said = f"Answers by the solution {solution.name}. {HANDS_ON}"
     made = schema_tool(solution.name, f"{said} {shown}" if shown else said, schema, call, solution.identity)
     return made.using(timeout=None)  # its model calls have bounds of their own

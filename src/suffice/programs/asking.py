@@ -5,18 +5,31 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Final
 
 from suffice.arguments import Rule, check, rule_of
 from suffice.errors import UsageError
 from suffice.held import held
+from suffice.models.belonging import unbounded
 from suffice.store.effects import asked, durable_run
 
 QUESTION: Final = Rule(lambda v: isinstance(v, str) and bool(v.strip()), "a text", 'ask_human("Refund 17?")')
+YES: Final = "yes"
+STOP: Final = "stop"
 Person = Callable[[str, tuple[str, ...]], Awaitable[str]]
 """Who answers in a person's stead: from a question and its choices to the answer."""
 
-_person: ContextVar[Person | None] = ContextVar("suffice_person", default=None)
+
+@dataclass(frozen=True, slots=True)
+class _Answerers:
+    """Who answers questions, and who says whether an agent may do what it wants to."""
+
+    person: Person
+    permits: Person
+
+
+_answerers: ContextVar[_Answerers | None] = ContextVar("suffice_person", default=None)
 
 
 async def ask_human(question: str, choices: Sequence[str] = ()) -> str:
@@ -28,18 +41,34 @@ async def ask_human(question: str, choices: Sequence[str] = ()) -> str:
     """
     check("a question", question, QUESTION)
     check("choices", choices, rule_of(Sequence[str]), 'choices=["yes", "no"]')
-    options = tuple(choices)
-    person = _person.get()
+    here = _answerers.get()
+    return await _asked(question, tuple(choices), here and here.person)
+
+
+async def ask_permission(question: str) -> str:
+    """A person's word on whether an agent may do something: YES, STOP, or in words what is wrong with it. As
+    `ask_human`, of whoever permits here."""
+    here = _answerers.get()
+    return await _asked(question, (YES, "no", STOP), here and here.permits)
+
+
+async def _asked(question: str, choices: tuple[str, ...], person: Person | None) -> str:
     if person is not None:
-        return await asked(question, options, person)
+
+        async def said(question: str, choices: tuple[str, ...]) -> str:
+            with unbounded():  # a person costs no agent anything, nor does a model in their stead
+                return await person(question, choices)
+
+        return await asked(question, choices, said)
     if durable_run() is None:
         raise UsageError(
             f"nobody can answer here: {question}",
             hint='call the program with sf.durable.run(program, …, id="refund-17"), which waits for the answer',
         )
-    return await asked(question, options)
+    return await asked(question, choices)
 
 
-def answered_by(person: Person) -> AbstractContextManager[Person | None]:
-    """Let `person` answer every question inside, in its tasks and threads, too."""
-    return held(_person, person)
+def answered_by(person: Person, permits: Person | None = None) -> AbstractContextManager[object]:
+    """Let `person` answer every question inside, in its tasks and threads, too. Whether an agent may do something is
+    asked of `permits` where it is said."""
+    return held(_answerers, _Answerers(person, permits or person))

@@ -24,6 +24,7 @@ from suffice.errors import (
     SolutionError,
     Stopped,
     StoreError,
+    SufficeError,
 )
 from suffice.models.serving import serving
 from suffice.programs.calling import caller, parameters_of
@@ -256,10 +257,11 @@ def _of_call(error: CallError) -> tuple[str, str]:
     return kind, _line("; ".join(filter(None, (error.message, error.hint))))
 
 
-def describe(error: BaseException) -> str:
-    """An exception in one line with the place in the user's code: "KeyError: 'total' (my.py:12 in triage)"."""
+def describe(error: BaseException, *, hint: bool = True) -> str:
+    """An exception in one line with the place in the user's code: "KeyError: 'total' (my.py:12 in triage)". Without
+    `hint` what an error of ours says to a developer is left out: a model reads it."""
     try:
-        said = str(error)
+        said = str(error) if hint or not isinstance(error, SufficeError) else error.message
     except Exception:  # an exception class of the user's whose text fails in its turn
         said = ""
     return _line(f"{type(error).__name__}: {said}".rstrip(": ")) + place_of_error(error)

@@ -24,21 +24,22 @@ from typing import (
     overload,
 )
 
-from pydantic import ConfigDict, Field, TypeAdapter
-from pydantic_core import to_jsonable_python
+from pydantic import ConfigDict, Field, PydanticUserError, TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError, to_jsonable_python
 from typing_extensions import TypedDict, Unpack
 
 from suffice import exchange
 from suffice.arguments import Rule, check, rule_of
-from suffice.errors import OutputError, UsageError
+from suffice.errors import OutputError, SolutionError, UsageError
 from suffice.models.output.typed import output_type
 from suffice.numbers import DAY, is_number, is_whole
 from suffice.programs.annotations import annotations_of
 from suffice.programs.calling import awaited, is_async
 from suffice.programs.docstring import read_docstring
 from suffice.programs.leaving import as_guest
-from suffice.store.effects import Repeat, effect
-from suffice.values import Json
+from suffice.shown import brief
+from suffice.store.effects import AS_IT_IS, Kept, Repeat, effect
+from suffice.values import Json, in_order
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -50,6 +51,7 @@ NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 """What OpenAI and Anthropic take as a function's name."""
 MOST_CHARS: Final = 20_000
 TIMEOUT: Final = 300.0  # seconds
+TYPED_DICT: Final = "from typing_extensions import TypedDict"
 UNFIT: Final = "the answer does not fit its type: "
 
 
@@ -124,18 +126,20 @@ class CallableTool(Generic[P, R]):
                 raise TypeError(f"{self.name}() {error}") from None
         elif args:
             raise TypeError(f"{self.name}() takes its arguments by name")
-        return await self._done(to_jsonable_python(told, fallback=repr), told)
+        arguments = to_jsonable_python(in_order(told), fallback=repr)
+        call = partial(self._in_time, told, False)  # so that what came too late is recorded as that
+        return await effect(self.name, "tool", arguments, call, Kept(self.write, self.back), repeat=self.repeat)
 
     async def asked(self, arguments: Json, values: Mapping[str, Any]) -> Json:
         """The result, as JSON, of a call that a model asked for: its `arguments`, and what `read` made of them.
 
         Raises what the function raises, and RuntimeError where it would end the program.
         """
-        return self.write(await self._done(arguments, values, guest=True))
 
-    async def _done(self, told: Json, values: Mapping[str, Any], guest: bool = False) -> R:
-        call = partial(self._in_time, values, guest)  # so that what came too late is recorded as that
-        return await effect(self.name, "tool", told, call, write=self.write, read=self.back, repeat=self.repeat)
+        async def call() -> Json:
+            return self.write(await self._in_time(values, True))
+
+        return await effect(self.name, "tool", arguments, call, AS_IT_IS, repeat=self.repeat)
 
     async def _in_time(self, values: Mapping[str, Any], guest: bool) -> R:
         limit = asyncio.timeout(self.timeout)
@@ -235,18 +239,56 @@ def _made(function: Callable[..., Any]) -> CallableTool[..., Any]:
     hints = annotations_of(inner, f"the tool {name}")
     signature = inspect.signature(function)
     parameters, read = _arguments(name, signature, hints, doc.parameters)
-    result: TypeAdapter[Any] = TypeAdapter(hints.get("return", Any))
+    result = _adapter(name, "its return type", hints.get("return", Any))
     return CallableTool(
         name,
         doc.text,
         parameters,
         call=partial(_called, function),
         read=read,
-        write=partial(result.dump_python, mode="json", warnings="error"),
-        back=result.validate_python,
+        write=partial(_written, result),
+        back=partial(_read_again, name, result),
         source=inner,
         signature=signature,
     )
+
+
+def _adapter(name: str, what: str, kind: Any) -> TypeAdapter[Any]:
+    """What validates a type, and writes it. Raises UsageError for one that pydantic cannot describe."""
+    try:
+        return TypeAdapter(kind)
+    except Exception as error:  # pydantic's own, and whatever its looking into an object that is no type ends in
+        if isinstance(error, PydanticUserError) and error.code == "typed-dict-version":
+            said, hint = "holds a typing.TypedDict, which Python 3.11 tells too little of", TYPED_DICT
+        else:
+            first = (str(error) or type(error).__name__).splitlines()[0]
+            said, hint = f"has no JSON schema: {first:.200}", "a text, a number, a pydantic model"
+        raise UsageError(f"the tool {name}: {what} {said}", hint=hint) from None
+
+
+def _written(result: TypeAdapter[Any], value: Any) -> Json:
+    """What a function returned, as JSON by its annotation, or else as near as can be: what it did is done, and must
+    neither be lost nor look like a failure."""
+    try:
+        return result.dump_python(value, mode="json", warnings="error")
+    except (PydanticSerializationError, ValueError):  # the latter of bytes that are no text
+        pass
+    try:
+        return to_jsonable_python(value, bytes_mode="base64", fallback=repr)
+    except ValueError:  # it holds itself
+        return repr(value)
+
+
+def _read_again(name: str, result: TypeAdapter[Any], value: Json) -> Any:
+    """A recorded result. Raises SolutionError where it does not fit the annotation."""
+    try:
+        return result.validate_python(value)
+    except ValidationError as error:
+        said = error.errors(include_url=False)[0]["msg"]
+        raise SolutionError(
+            f"what {name} returned, {brief(value)}, does not fit its annotation: {said}",
+            hint=f"correct what {name} -> … says; it is done, and not called again",
+        ) from None
 
 
 async def _called(function: Callable[..., Any], values: Mapping[str, Any]) -> Any:
@@ -272,6 +314,8 @@ def _arguments(
             defaults[own] = parameter.default
     made: Any = TypedDict(name, fields)  # type: ignore[misc]
     made.__pydantic_config__ = ConfigDict(extra="forbid")
+    for own, kind in fields.items():
+        _adapter(name, f"the parameter {own}", kind.__args__[0])
     typed = output_type(made)
     schema = json.loads(json.dumps(typed.spec_schema))
     for one in schema["properties"].values():

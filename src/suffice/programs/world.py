@@ -21,9 +21,9 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 from suffice.arguments import check_fields, validated
 from suffice.errors import SolutionError, UsageError
 from suffice.programs.as_tool import as_tool
-from suffice.programs.asking import answered_by
+from suffice.programs.asking import YES, answered_by
 from suffice.programs.identity import function_identity
-from suffice.programs.solution import Solution, as_answer, gathered
+from suffice.programs.solution import Solution, as_answer, describe, gathered
 from suffice.programs.tool import CallableTool
 from suffice.programs.using import maybe_using, model_configured, model_for
 from suffice.programs.workflow.part import part
@@ -33,7 +33,7 @@ from suffice.values import ABSTAIN, Answer, Json, canonical, content_hash, to_js
 S = TypeVar("S")
 Tools = Sequence[CallableTool[..., Any]]
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Goes up when the same trial would be told otherwise."""
 UNKNOWN: Final = "I do not know."
 """What the person says who has no answer."""
@@ -83,6 +83,7 @@ class World(Generic[S]):
     done to it: functions or tools, called one at a time, in the order in which they were asked for. `final` is what
     of the state is judged, as JSON; `violations` names the rules of the policy that were broken. `person` answers
     `ask_human`, as a text (one of the choices, where there are some) or an awaitable of one; None: they do not know.
+    Whether an agent may make a call is no question to them: that is always allowed.
     `told` is what the program is given of the inputs, where only the world and the person may know all of them.
     """
 
@@ -161,24 +162,39 @@ class WorldProgram(Generic[S]):
     async def trial(self, inputs: Json) -> Answer:
         """One trial of a case. ABSTAIN is handed on only where the program left the world as it was.
 
-        Raises what the program raises, what a function of the world raises, and UsageError in a durable run, which
-        records what tools did and could not do it again to a fresh state.
+        Raises what the program raises, what a function of the world raises, and UsageError for inputs that are no case
+        of it, and in a durable run, which records what tools did and could not do it again to a fresh state.
         """
         if durable_run() is not None:
             raise UsageError("a world is made anew for each trial, so no durable run can go on in it")
-        state = self.world.begun(inputs)
+        state = _of_case("start", self.world.begun, inputs)
         before = self.world.left(state)
         person = _Person(self.world, state)
         program = part(self.make(in_turn(self.world.tools(state))))
-        with answered_by(person):
-            answer = as_answer(await program(self.world.told(copy.deepcopy(inputs))))
+        told = _of_case("told", self.world.told, copy.deepcopy(inputs))
+        with answered_by(person, permits=_permits):
+            answer = as_answer(await program(told))
         if person.fault is not None:
             raise person.fault
         final, broken = self.world.left(state), [str(rule) for rule in self.world.violations(state)]
         if answer.value is ABSTAIN and not broken and canonical(final) == canonical(before):
             return answer
-        told = {"answer": to_json(answer.value), "final": final, "violations": broken, "questions": person.asked}
-        return Answer(told, answer.confidence, answer.by)
+        left = {"answer": to_json(answer.value), "final": final, "violations": broken, "questions": person.asked}
+        return Answer(left, answer.confidence, answer.by)
+
+
+def _of_case(what: str, make: Callable[[Any], Any], inputs: Json) -> Any:
+    """What a function of the world makes of a case's inputs. Raises UsageError where they cannot be read as one."""
+    try:
+        return make(inputs)
+    except (TypeError, AttributeError, LookupError, ValueError) as error:
+        said = f"`{what}` of the world cannot read these inputs as a case: {describe(error)}"
+        raise UsageError(said, hint="call it with a case's inputs, as the cases have them: desk(message=…)") from error
+
+
+async def _permits(question: str, choices: tuple[str, ...]) -> str:
+    """Whoever runs the program allows what it wants to do; the person in the case is not asked for that."""
+    return YES
 
 
 @dataclass(slots=True)

@@ -29,7 +29,7 @@ Places = tuple[tuple[int, int], ...]
 """An address without its names: lane and place at each level."""
 
 LOAD: Final = (
-    "SELECT address, number, name, kind, arguments, begun, times, state, value FROM effect WHERE run = ?"
+    "SELECT address, number, name, kind, arguments, begun, ended, times, state, value FROM effect WHERE run = ?"
     " ORDER BY number"
 )
 BEGUN: Final = (
@@ -52,7 +52,8 @@ SHOWN: Final = 200  # characters of a call that an error or a question quotes
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """One effect as it stands in the store. `value` is JSON: the result of one that is done, the error of one that
-    failed. `times` is how often it was begun without an end, and the last time. `begun` is in seconds since 1970."""
+    failed. `times` is how often it was begun without an end, and the last time. `begun` and `ended` are in seconds
+    since 1970; `ended` is None where no end is known."""
 
     places: Places
     number: int
@@ -60,9 +61,14 @@ class Recorded:
     kind: str
     arguments: str
     begun: float
+    ended: float | None
     times: int
     state: State
     value: Json
+
+    def has(self, arguments: Json) -> bool:
+        """Whether these were its arguments."""
+        return canonical(json.loads(self.arguments)) == canonical(arguments)
 
     def __str__(self) -> str:
         return call_text(self.name, json.loads(self.arguments))
@@ -81,6 +87,7 @@ class Effects:
         self._cut: list[Statement] = []
         self._errors: list[tuple[BaseException, Places]] = []
         self.under_way: set[asyncio.Task[Any] | None] = set()
+        self.diverged: JournalDiverged | None = None
         self._shut = False
         self._next = max((e.number for e in self.recorded.values()), default=0) + 1
 
@@ -97,17 +104,57 @@ class Effects:
 
     def at(self, address: Address, name: str, kind: str, arguments: Json) -> Recorded | None:
         """What is recorded at this address, None where nothing is. Raises JournalDiverged where something else is, or
-        where the recorded program went on without it."""
+        where the recorded program went on without it; from then on always."""
+        if self.diverged is not None:
+            raise self.diverged
         places = places_of(address)
         self.asked.add(places)
         found = self.recorded.get(places)
         if found is None:
             other = next((e for e in self.recorded.values() if self._instead(e.places, places)), None)
             if other is not None:
-                raise _diverged(self.run, address, str(other), call_text(name, arguments))
-        elif (found.name, found.kind) != (name, kind) or canonical(json.loads(found.arguments)) != canonical(arguments):
-            raise _diverged(self.run, address, str(found), call_text(name, arguments))
+                raise self._diverged(_way(address), str(other), call_text(name, arguments))
+        elif (found.name, found.kind) != (name, kind) or not found.has(arguments):
+            raise self._diverged(_way(address), str(found), call_text(name, arguments))
         return found
+
+    def elsewhere(self, address: Address, name: str, arguments: Json) -> Recorded | None:
+        """The same call as recorded in another place that nobody has come to yet."""
+        alike = (e for e in self.recorded.values() if e.name == name and e.places not in self.asked)
+        return next((e for e in alike if e.has(arguments)), None)
+
+    def settled(self, address: Address, before: float) -> int:
+        """How many questions about it were answered before then (seconds since 1970)."""
+        places = places_of(address)
+        own = (e for e in self.recorded.values() if e.places[:-1] == places and e.places[-1][0] < 0)
+        return sum(e.ended is not None and e.ended < before for e in own)
+
+    def moved(self, address: Address, name: str, arguments: Json) -> JournalDiverged:
+        """The error for what `elsewhere` found."""
+        told = call_text(name, arguments)
+        return self._diverged(_way(address), f"{told} in another task, which did not come to it", f"{told} here")
+
+    def check_ended(self) -> None:
+        """Raises JournalDiverged where the program has come to its end without something that is recorded. Of one that
+        does things side by side nobody can tell: who is first may leave out what the others did."""
+        if self.diverged is not None:
+            raise self.diverged
+        own = [e for e in self.recorded.values() if all(lane >= 0 for lane, _ in e.places)]
+        if any(lane > 0 for e in own for lane, _ in e.places):
+            return
+        for left in own:
+            inside = any(left.places[:i] in self.asked for i in range(1, len(left.places) + 1))
+            if not inside and left.state in ("done", "failed"):
+                raise self._diverged("its end", str(left), "nothing more")
+
+    def _diverged(self, way: str, recorded: str, now: str) -> JournalDiverged:
+        self.diverged = JournalDiverged(
+            f"{self.run} goes another way than when it was recorded, at {way}: recorded is {recorded}, asked for is "
+            f"now {now}",
+            hint="undo the change of the program, or begin a new run under another id; side-by-side calls belong into "
+            "tasks of their own (workflow.parallel), time and chance into sf.durable.now() and sf.durable.random()",
+        )
+        return self.diverged
 
     async def begin(self, address: Address, name: str, kind: str, arguments: Json) -> None:
         """Write an intent. Raises StoreError, also once the run has ended: nobody would hear of what a task that was
@@ -180,9 +227,10 @@ def load(store: Store, run: str) -> list[Recorded]:
 
 
 def _recorded(address: str, number: int, *rest: Any) -> Recorded:
-    name, kind, arguments, begun, times, state, value = rest
+    name, kind, arguments, begun, ended, times, state, value = rest
     told = None if value is None else json.loads(value)
-    return Recorded(_places(address), number, name, kind, arguments, begun, times, state, told)
+    until = None if state == "open" else ended  # of one that is begun again the end before is no end
+    return Recorded(_places(address), number, name, kind, arguments, begun, until, times, state, told)
 
 
 def places_of(address: Address) -> Places:
@@ -219,13 +267,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         yield from _causes(why)
 
 
-def _diverged(run: str, address: Address, recorded: str, now: str) -> JournalDiverged:
-    way = " > ".join(turn.name for turn in address)
-    return JournalDiverged(
-        f"{run} goes another way than when it was recorded, at {way}: recorded is {recorded}, asked for is now {now}",
-        hint="undo the change of the program, or begin a new run under another id; side-by-side calls belong into "
-        "tasks of their own (workflow.parallel), time and chance into sf.durable.now() and sf.durable.random()",
-    )
+def _way(address: Address) -> str:
+    return " > ".join(turn.name for turn in address)
 
 
 def _text(places: Places) -> str:

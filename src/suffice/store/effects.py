@@ -12,23 +12,42 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
-from typing import Any, Final, Literal, NoReturn, TypeVar
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Generic, Literal, NoReturn, TypeVar
 
 from suffice import errors
-from suffice.errors import JournalDiverged, Stopped, StoreError, SufficeError
+from suffice.errors import JournalDiverged, NotDone, Stopped, StoreError, SufficeError
 from suffice.held import held
 from suffice.spans import Kind, Span, grown, here, span
-from suffice.store.effect_journal import Effects, Recorded
+from suffice.store.effect_journal import SHOWN, Effects, Recorded
 from suffice.values import Json
 
 T = TypeVar("T")
 Repeat = Literal["safe", "never"]
 """Whether an effect that was begun, and of which no result is known, may simply be done again."""
 
+CATCHING_UP: Final = 1000  # turns of the event loop
 LONGEST_WAIT: Final = 60.0  # seconds for which a replay waits to be cut off again, at least
 DONE: Final = "done"
 NOT_DONE: Final = "not done"
 
+
+@dataclass(frozen=True, slots=True)
+class Kept(Generic[T]):
+    """How a result is kept: `write` makes JSON of it, `read` the result again. `whole`: nothing is lost in between."""
+
+    write: Callable[[T], Json]
+    read: Callable[[Json], T]
+    whole: bool = False
+
+
+def _same(value: Json) -> Json:
+    return value
+
+
+TEXT: Final = Kept(str, str)
+AS_IT_IS: Final = Kept(_same, _same)
 
 _run: ContextVar[Effects | None] = ContextVar("suffice_effects", default=None)
 
@@ -48,26 +67,27 @@ async def effect(
     kind: Kind,
     arguments: Json,
     call: Callable[[], Awaitable[T]],
+    kept: Kept[T],
     *,
-    write: Callable[[T], Json],
-    read: Callable[[Json], T],
     repeat: Repeat = "safe",
+    aside: bool = False,
 ) -> T:
     """Do what costs or changes something: `call()`, in a span of its own, once in the life of a durable run.
 
-    Inside of one its result is recorded as `write` says, and at a replay is what `read` makes of that. What it raises
-    is recorded and raised again, but where it ended the run: then it is tried again. What the program cut off is cut
-    off again. Of what was begun and did not end, "safe" is called again and "never" stops the run until a person has
-    said whether it was done. Raises JournalDiverged, StoreError, Stopped, and what `call` raises.
+    Inside of one its result is recorded and read again as `kept` says, so that it is the same the first time and at a
+    replay. What it raises is recorded and raised again, but where it ended the
+    run: then it is tried again. What the program cut off is cut off again. What was begun and did not end, or ended the
+    run, is called again where it is "safe"; "never" stops the run until a person has said whether it was done. `aside`:
+    it is no part of what the program does. Raises JournalDiverged, StoreError, Stopped, and what `call` raises.
     """
     run = _run.get()
-    with span(name, kind) as leaf:
+    with span(name, kind, aside) as leaf:
         if run is None or leaf is None:
             return await call()
         known = run.at(leaf.address, name, kind, arguments)
         if known is not None and known.state == "done":
             leaf.cached = True
-            return read(known.value)
+            return kept.read(known.value)
         if known is not None and known.state == "failed":
             leaf.cached = True
             error = error_of_json(known.value)
@@ -76,12 +96,12 @@ async def effect(
         if known is not None and known.state == "cut":
             leaf.cached = True
             await _cut_off_again(run, known)
-        if known is not None and known.state == "open" and repeat == "never":
-            settled = await _settled(leaf, known, read)
+        if repeat == "never":
+            settled = await _never(run, leaf, known, arguments, kept.read)
             if settled is not None:
-                await run.end(leaf.address, "done", settled[0])
-                return read(settled[0])
-        return await _recorded(run, leaf, arguments, call, write)
+                return kept.read(settled[0])
+        value, written = await _recorded(run, leaf, arguments, call, kept.write)
+        return value if kept.whole else kept.read(written)
 
 
 async def _recorded(
@@ -90,7 +110,8 @@ async def _recorded(
     arguments: Json,
     call: Callable[[], Awaitable[T]],
     write: Callable[[T], Json],
-) -> T:
+) -> tuple[T, Json]:
+    """The result, and what was recorded of it."""
     with run.working():
         began = time.monotonic()
         try:
@@ -105,8 +126,9 @@ async def _recorded(
             run.raised(leaf.address, error)
             await run.end(leaf.address, "failed", error_json(error))
             raise
-        await run.end(leaf.address, "done", write(value))
-    return value
+        written = write(value)
+        await run.end(leaf.address, "done", written)
+    return value, written
 
 
 async def _cut_off_again(run: Effects, known: Recorded) -> NoReturn:
@@ -135,40 +157,71 @@ def noted_value(name: str, make: Callable[[], Json]) -> Json:
     return value
 
 
+async def _never(
+    run: Effects, leaf: Span, known: Recorded | None, arguments: Json, read: Callable[[Json], Any]
+) -> tuple[Json] | None:
+    """The result of what may not be done twice, where it may have been done; None: now it is to be done.
+
+    Raises JournalDiverged where the same was done in a place that this replay has not come to.
+    """
+    if known is not None and known.state == "retry" and isinstance(error_of_json(known.value), NotDone):
+        return None
+    if known is not None:
+        settled = await _settled(run, leaf, known, read)
+        if settled is not None:
+            await run.end(leaf.address, "done", settled[0])
+        return settled
+    for _ in range(CATCHING_UP):
+        if run.elsewhere(leaf.address, leaf.name, arguments) is None:
+            return None
+        await asyncio.sleep(0)  # until the other tasks of the program have come as far as they had
+    raise run.moved(leaf.address, leaf.name, arguments)
+
+
 async def _nobody(question: str, choices: tuple[str, ...]) -> str:
     raise Stopped(question, choices)
 
 
 async def asked(
-    question: str, choices: tuple[str, ...] = (), person: Callable[[str, tuple[str, ...]], Awaitable[str]] = _nobody
+    question: str,
+    choices: tuple[str, ...] = (),
+    person: Callable[[str, tuple[str, ...]], Awaitable[str]] = _nobody,
+    *,
+    aside: bool = False,
 ) -> str:
     """A person's answer, once there is one. Without a `person` to give it, raises Stopped until then; outside of a
-    durable run always."""
+    durable run always. `aside` as in `effect`."""
     told = {"question": question, "choices": list(choices)}
-    return await effect("question", "question", told, lambda: person(question, choices), write=str, read=str)
+    return await effect("question", "question", told, partial(person, question, choices), TEXT, aside=aside)
 
 
-async def _settled(leaf: Span, known: Recorded, read: Callable[[Json], Any]) -> tuple[Json] | None:
+async def _settled(run: Effects, leaf: Span, known: Recorded, read: Callable[[Json], Any]) -> tuple[Json] | None:
     """The result of something that was begun and may have been done, as a person says; None: it was not done."""
-    for _ in range(known.times - 1):
-        leaf.turn("question")  # each time it was begun is a question of its own
+    for _ in range(run.settled(leaf.address, known.begun)):
+        leaf.turn("question", aside=True)  # each time it was begun is a question of its own
     when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(known.begun))
-    told = f"{known} was begun at {when}, and nobody knows whether it was done. Was it?"
-    if await asked(told, (DONE, NOT_DONE)) == NOT_DONE:
+    how = f" and ended in {described(known.value)}" if known.state == "retry" else ""
+    told = f"{known} was begun at {when}{how}, and nobody knows whether it was done. Was it?"
+    if await asked(told, (DONE, NOT_DONE), aside=True) == NOT_DONE:
         return None
     if _reads(read, None):
         return (None,)
-    why = ""
+    why, form = "", "as JSON; a text as it is" if _reads(read, "") else "as JSON"
     while True:  # its type has no "nothing"
-        said = await asked(f"{why}What did {known} return, as JSON?")
-        try:
-            value = json.loads(said)
-        except ValueError:
-            why = f"{said[:40]!r} is no JSON (a text is in quotation marks). "
-            continue
-        if _reads(read, value):
-            return (value,)
-        why = f"{said[:40]} is not of its type. "
+        said = await asked(f"{why}What did {known} return ({form})?", aside=True)
+        given = _json_of(said)
+        for value in (*given, said):
+            if _reads(read, value):
+                return (value,)
+        why = f"{said[:40]} is not of its type. " if given else f"{said[:40]!r} is no JSON. "
+
+
+def _json_of(said: str) -> tuple[Json, ...]:
+    """What a text says as JSON; nothing where it is none."""
+    try:
+        return (json.loads(said),)
+    except ValueError:
+        return ()
 
 
 def _reads(read: Callable[[Json], Any], value: Json) -> bool:
@@ -183,6 +236,12 @@ def error_json(error: Exception) -> Json:
     """An error as it is recorded."""
     message = error.message if isinstance(error, SufficeError) else str(error)
     return {"type": type(error).__name__, "message": message, "hint": getattr(error, "hint", None)}
+
+
+def described(value: Json) -> str:
+    """A recorded error in one line: "ConnectionError: the bank is closed"."""
+    told: Any = value
+    return f"{told['type']}: {told['message']}"[:SHOWN]
 
 
 def error_of_json(value: Json) -> Exception:

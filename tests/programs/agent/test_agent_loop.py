@@ -30,7 +30,8 @@ from upstream_bodies import whole
 from upstream_faults import Ok, Status, WrongJson
 
 import suffice as sf
-from suffice.errors import BudgetError, ServerError, UsageError
+from suffice.errors import BudgetError, ServerError, UsageError, Waiting
+from suffice.programs import durable
 from suffice.programs.agent import agent
 from suffice.programs.tool import tool
 from suffice.spans import tree
@@ -111,7 +112,8 @@ def test_arguments_that_are_no_json_are_told_to_the_model() -> None:
         run = sf.run(agent(model(up), tools=[look_up]).run("p1"))
     assert run.value == "sorry, I do without" and run.steps == 2
     assert "are not JSON" in told(up.log.asked[-1])
-    assert run.cost is not None and run.usage.input_tokens is None  # nobody counted the unreadable ones
+    assert (run.usage.input_tokens, run.usage.output_tokens) == (36, 9)  # the unreadable ones are counted, too
+    assert run.cost == pytest.approx((36 * 1.0 + 9 * 10.0) / 1e6) and not run.spent.at_most
 
 
 @both
@@ -133,7 +135,9 @@ def test_an_answer_beside_other_calls_is_not_taken_before_their_results_are_seen
 def test_at_most_three_reflections() -> None:
     with upstream(plays(answers("sales"))) as up:
         run = sf.run(agent(model(up), output=Team, same=99).run("an invoice"))
-    assert (run.value, run.ended, run.steps) == (sf.ABSTAIN, "no_answer", 4)
+        assert (run.value, run.ended, run.steps) == (sf.ABSTAIN, "no_answer", 4)
+        run = sf.run(agent(model(up), output=Team).run("an invoice"))  # the same one again and again is no circle
+        assert (run.ended, run.steps) == ("no_answer", 4)
     with upstream(plays(Ok("I think so."), answers("billing"))) as up:
         assert sf.run(agent(model(up), output=Team, reflections=1)("an invoice")) == "billing"
     with upstream(plays(Ok('{"answer": "shipping"}'))) as up:  # in words, but it fits
@@ -152,6 +156,36 @@ def test_the_same_call_with_the_same_result_is_told_once_and_then_ends_the_run(d
 def test_the_same_call_side_by_side_is_no_circle() -> None:
     with upstream(plays(calls(*[("look_up", {"id": "p1"})] * 5), Ok("done"))) as up:
         assert sf.run(agent(model(up), tools=[look_up], reflections=0)("p1")) == "done"
+
+
+def test_a_reply_that_is_cut_off_at_its_cap_ends_the_run_and_keeps_what_was_done() -> None:
+    cut = Ok("It is on its w", finish="length")
+    with upstream(plays(calls(("look_up", {"id": "p1"})), cut)) as up:
+        run = sf.run(agent(model(up), tools=[look_up]).run("p1"))
+    assert (run.ended, run.value, run.steps) == ("cut", sf.ABSTAIN, 2)
+    assert run.usage.input_tokens == 24 and run.cost == pytest.approx((24 * 1.0 + 6 * 10.0) / 1e6)
+    assert "p1 is on its way" in str(run.transcript) and "It is on its w\n" in str(run.transcript)
+    assert "cut after 2 steps" in str(run.transcript)
+
+
+def test_model_calls_that_its_tools_make_count_against_its_budget() -> None:
+    @tool
+    async def summary(text: str) -> str:
+        """Sum it up."""
+        return (await inner(text)).text + (await inner(text + "!")).text
+
+    with upstream(plays(calls(("summary", {"text": "a"})), Ok("short"))) as up:
+        inner = model(up)
+        bot = agent(model(up), tools=[summary], budget=sf.Budget(calls=3))
+        run = sf.run(bot.run("go"))
+        assert (run.ended, run.steps, len(up.log.asked)) == ("budget", 1, 3)
+        assert "summary(text=" in str(run.transcript) and sf.run(inner("free again")).text == "short"
+    with upstream(plays(calls(("summary", {"text": "a"})), Ok("short"))) as up:
+        inner = model(up)
+        run = sf.run(agent(model(up), tools=[summary], budget=sf.Budget(calls=2)).run("go"))
+    assert (run.ended, run.steps) == ("budget", 1) and "budget was spent while this was under way" in str(
+        run.transcript
+    )
 
 
 def test_an_answer_that_does_not_fit_in_the_last_turn_is_in_the_transcript() -> None:
@@ -349,11 +383,45 @@ def test_its_budget_bounds_each_run_and_one_around_it_is_raised() -> None:
     with upstream(ask) as up:
         bot = agent(model(up), tools=[look_up], budget=sf.Budget(calls=3), max_steps=50)
         for run in (sf.run(bot.run("p1")), sf.run(bot.run("p1"))):
-            assert (run.ended, run.value, run.steps) == ("budget", sf.ABSTAIN, 4)
+            assert (run.ended, run.value, run.steps) == ("budget", sf.ABSTAIN, 3)
         assert len(up.log.asked) == 6
         around = agent(model(up, budget=sf.Budget(calls=2)), tools=[look_up], max_steps=50)
         with pytest.raises(BudgetError):
             sf.run(around("p1"))
+
+
+def test_a_budget_that_ended_an_agent_ends_it_again_where_a_durable_run_goes_on(tmp_path: Path) -> None:
+    @tool
+    async def summary(text: str) -> str:
+        """Sum it up."""
+        return (await inner(text)).text + (await inner(text + "!")).text
+
+    with upstream(plays(calls(("summary", {"text": "a"})), Ok("short"))) as up:
+        inner = model(up)
+        bots = [agent(model(up), tools=[summary], budget=sf.Budget(calls=n)) for n in (2, 3)]
+
+        async def program(text: str) -> list[str]:
+            ended = [(await bot.run(text)).ended for bot in bots]
+            return [*ended, await sf.ask_human("Go on?")]
+
+        async def go() -> list[str]:
+            return await durable.run(program, "x", id="spent", store=tmp_path)
+
+        with pytest.raises(Waiting):
+            sf.run(go())
+        before = len(up.log.asked)
+        durable.answer("spent", "yes", store=tmp_path)
+        assert sf.run(go()) == ["budget", "answered", "yes"] and len(up.log.asked) == before
+
+
+def test_a_person_whose_part_a_model_plays_costs_the_agent_nothing() -> None:
+    async def person(question: str, choices: tuple[str, ...]) -> str:
+        return (await inner(question)).text
+
+    with upstream(plays(calls(("ask_human", {"question": "Which?"})), Ok("that one"))) as up:
+        inner = model(up)
+        run = sf.run(agent(model(up), tools=[sf.ask_human], ask=person, budget=sf.Budget(calls=2)).run("go"))
+    assert (run.ended, len(up.log.asked)) == ("answered", 3)
 
 
 def test_an_endpoint_that_fails_is_raised_not_answered() -> None:

@@ -72,6 +72,23 @@ def test_stop_ends_the_run_and_so_does_nobody_to_ask(refund: CallableTool[..., A
     assert refunds == []
 
 
+def test_whoever_permits_calls_answers_what_tools_ask_a_person(
+    refund: CallableTool[..., Any], refunds: Refunds
+) -> None:
+    async def person(question: str, choices: tuple[str, ...]) -> str:
+        return "o7" if question == "Which order?" else "yes"
+
+    wanted = calls(("ask_human", {"question": "Which order?"}))
+    with upstream(plays(wanted, calls(("refund", {"order": "o7", "usd": 1})), Ok("done"))) as up:
+        bot = agent(model(up), tools=[refund, sf.ask_human])
+        assert sf.run(bot.using(ask=person)("my order")) == "done"
+        assert shown(up.log.asked[1]) == [{"result": "o7"}] and refunds == [("o7", 1.0)]
+    with upstream(plays(wanted, Ok("sorry"))) as up:
+        assert sf.run(agent(model(up), tools=[sf.ask_human])("my order")) == "sorry"
+        (error,) = shown(up.log.asked[1])
+    assert error == {"error": "UsageError: nobody can answer here: Which order?"}  # no hint: that is for a developer
+
+
 def test_a_denied_tool_is_not_offered_and_a_call_to_it_is_not_made(
     refund: CallableTool[..., Any], refunds: Refunds
 ) -> None:

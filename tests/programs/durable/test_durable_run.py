@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -14,15 +15,28 @@ from pydantic import BaseModel
 from upstream_faults import Asked, Fault, Ok, Status, first
 
 from suffice import Model, step
-from suffice.errors import BudgetError, JournalDiverged, ServerError, StoreBusy, StoreError, UsageError, Waiting
+from suffice.errors import (
+    BudgetError,
+    JournalDiverged,
+    NotDone,
+    ServerError,
+    StoreBusy,
+    StoreError,
+    UsageError,
+    Waiting,
+)
 from suffice.models.concerns.budget import Budget
 from suffice.models.concerns.retry import Retry
 from suffice.programs import durable
 from suffice.programs.agent import agent
 from suffice.programs.asking import answered_by, ask_human
 from suffice.programs.tool import tool
+from suffice.spans import span
 from suffice.store.database import open_store
-from suffice.store.traces import traces
+from suffice.store.effect_journal import load
+from suffice.store.forget import Forgotten, erase, forget_inputs, forget_older, forget_run
+from suffice.store.traces import traces, tree_of_effects
+from suffice.values import NO_COST
 from upstream import upstream
 
 
@@ -116,13 +130,13 @@ def test_an_agent_goes_on_whatever_order_its_tools_and_arguments_have() -> None:
 
 def test_a_run_that_failed_goes_on_where_it_failed_and_a_finished_one_is_looked_up() -> None:
     shop = Shop()
-    shop.fails["refund 7"] = ValueError("the bank is closed")
+    shop.fails["refund 7"] = NotDone("the bank is closed")
 
     async def program(order: int) -> str:
         found = await shop.look(order)
         return await shop.refund(order) + f" of {found['total']}"
 
-    with pytest.raises(ValueError, match="bank"):
+    with pytest.raises(NotDone, match="bank"):
         go(program, 7)
     assert durable.status("one").state == "failed"
     assert go(program, 7) == "refunded 7 of 14"
@@ -133,7 +147,7 @@ def test_a_run_that_failed_goes_on_where_it_failed_and_a_finished_one_is_looked_
 
 def test_an_error_that_the_program_went_on_past_is_final() -> None:
     shop = Shop()
-    shop.fails = {"look 1": LookupError("no such order"), "refund 9": OSError("later")}
+    shop.fails = {"look 1": LookupError("no such order"), "refund 9": NotDone("later")}
 
     async def program() -> str:
         try:
@@ -142,7 +156,7 @@ def test_an_error_that_the_program_went_on_past_is_final() -> None:
             return await shop.refund(9) + f" after {error}"
         return "found"
 
-    with pytest.raises(OSError, match="later"):
+    with pytest.raises(NotDone, match="later"):
         go(program)
     assert go(program) == "refunded 9 after no such order"
     assert shop.done == ["look 1", "refund 9", "refund 9"]
@@ -166,11 +180,146 @@ def test_a_question_stops_the_run_until_it_is_answered() -> None:
     assert durable.answer("r3", "no").state == "answered" and durable.questions() == []
     with pytest.raises(UsageError, match="yes, no"):
         durable.answer("r3", "perhaps")
-    durable.answer("r3", "yes")  # it was mistyped, and nothing has come of it
+    assert durable.answer("r3", "no").state == "answered"  # the same again changes nothing
+    with pytest.raises(
+        UsageError, match=r"Refund 3\? was already answered: no\nhint: suffice answer program-1 yes --rep"
+    ):
+        durable.answer("r3", "yes")
+    durable.answer("r3", "yes", replace=True)  # it was mistyped, and nothing has come of it
     assert go(program, 3, id="r3") == "refunded 3"
     with pytest.raises(UsageError, match="asks nothing: it is done"):
         durable.answer("r3", "no")
     assert shop.done == ["look 3", "refund 3"]
+
+
+def test_an_answer_does_not_land_on_another_question() -> None:
+    async def program() -> list[str]:
+        return [await ask_human("How many?"), await ask_human("For how much?")]
+
+    with pytest.raises(Waiting):
+        go(program)
+    with pytest.raises(UsageError, match="none to replace"):
+        durable.answer("one", "3", replace=True)
+    durable.answer("one", "3")
+    with pytest.raises(UsageError, match="already answered: 3"):
+        durable.answer("one", "300")  # meant for the next question, which nobody asked yet
+    with pytest.raises(Waiting, match="For how much"):
+        go(program)
+    with pytest.raises(UsageError, match="none to replace"):
+        durable.answer("one", "4", replace=True)  # its program has read it
+    durable.answer("one", "300")
+    assert go(program) == ["3", "300"]
+
+
+def test_of_questions_side_by_side_the_first_is_answered_and_the_last_answer_replaced() -> None:
+    shop = Shop()
+
+    async def program() -> list[Any]:
+        return await asyncio.gather(ask_human("First?"), ask_human("Second?"), shop.look(1))
+
+    with pytest.raises(Waiting):
+        go(program)
+    assert durable.answer("one", "a").question == "Second?"
+    assert durable.answer("one", "b", replace=True).question == "Second?"
+    assert durable.answer("one", "c").state == "answered"
+    assert go(program) == ["b", "c", {"total": 2}]
+
+
+@pytest.mark.parametrize("text", ["", "  \n"])
+def test_an_empty_answer_is_refused_unless_it_is_a_choice(text: str) -> None:
+    async def program(choices: list[str]) -> str:
+        return await ask_human("Which?", choices)
+
+    for id, choices in (("one", []), ("two", ["a", text])):
+        with pytest.raises(Waiting):
+            go(program, choices, id=id)
+    with pytest.raises(UsageError, match="empty"):
+        durable.answer("one", text)
+    durable.answer("two", text)
+    assert go(program, ["a", text], id="two") == text
+
+
+@pytest.mark.parametrize("way", ["by age", "by its id", "by its name"])
+def test_a_forgotten_run_leaves_nothing_and_is_not_done_again(home: Path, way: str) -> None:
+    shop = Shop()
+
+    async def program(order: int, to: str) -> str:
+        await shop.refund(order)
+        return await ask_human(f"Tell {to}?") if order == 2 else f"told {to}"
+
+    assert go(program, 1, "Frau Yilmaz") == "told Frau Yilmaz"
+    with pytest.raises(Waiting):
+        go(program, 2, "Frau Yilmaz", id="two")
+    with open_store(home) as store:
+        if way == "by age":
+            assert forget_older(store, time.time() + 1, really=True).effects == 3
+        else:
+            names = ("one", "two") if way == "by its id" else ("program-1", "program-2")
+            assert [forget_run(store, name, really=True) for name in names] == [
+                Forgotten(effects=1, runs=1),
+                Forgotten(effects=2, runs=1),
+            ]
+            assert forget_run(store, "one", really=True) == Forgotten()
+        erase(store)
+    assert all(b"Yilmaz" not in file.read_bytes() for file in home.iterdir())
+    assert durable.questions() == [] and durable.status("two").state == durable.status("one").state == "forgotten"
+    for order, id in ((1, "one"), (2, "two")):
+        with pytest.raises(UsageError, match="forgotten.*\nhint: give a new run a new id"):
+            go(program, order, "Frau Yilmaz", id=id)
+    assert shop.done == ["refund 1", "refund 2"]
+    with pytest.raises(UsageError, match="asks nothing: it is forgotten"):
+        durable.answer("two", "yes")
+
+
+def test_a_run_that_quotes_a_forgotten_case_goes_as_a_whole_and_others_stay(home: Path) -> None:
+    """Without some of its effects it would do them again."""
+    shop = Shop()
+
+    async def program(name: str, order: int) -> str:
+        await shop.refund(order)
+        return await ask_human(f"Tell {name}?")
+
+    for name, order in (("Frau Yilmaz", 1), ("Herr Kowalski", 2)):
+        with pytest.raises(Waiting):
+            go(program, name, order, id=name)
+    with open_store(home) as store:
+        assert forget_inputs(store, "00" * 16, ["Frau Yilmaz?"], lambda r: r, really=True) == Forgotten(
+            effects=2, runs=1
+        )
+    assert [at.id for at in durable.questions()] == ["Herr Kowalski"]
+    with pytest.raises(UsageError, match="forgotten"):
+        go(program, "Frau Yilmaz", 1, id="Frau Yilmaz")
+    assert shop.done == ["refund 1", "refund 2"]
+
+
+def test_the_tree_of_recorded_effects_has_the_names_and_costs_that_are_known(home: Path) -> None:
+    shop = Shop()
+
+    async def stage(order: int) -> int:
+        with span("stage", "stage"):
+            return (await shop.look(order))["total"]
+
+    async def program() -> str:
+        await asyncio.gather(stage(1), stage(2))
+        reply = await Model(f"{up.url}#m")("hello")
+        return f"{await stage(3)} {reply.text} {await shop.refund(4)}"
+
+    shop.fails["look 3"] = OSError("later")
+    with upstream(first(then=Ok("well"))) as up, pytest.raises(OSError, match="later"):
+        go(program)
+    with open_store(home) as store:
+        kept, effects = traces(store, "program-1")[0], load(store, "program-1")
+    for known, name in ((kept, "stage"), (None, "…")):
+        root = tree_of_effects("program", effects, known)
+        assert [(s.name, s.kind) for s in root.walk()] == [
+            ("program", "program"),
+            *[(name, "stage"), ("look", "tool")] * 2,
+            ("m", "model"),
+            *[(name, "stage"), ("look", "tool")],
+        ]
+    told, failed = root.children[2], root.children[3].children[0]
+    assert told.cost == kept.children[2].cost != NO_COST and told.note == '"hello"'
+    assert (failed.error, failed.note) == ("OSError", "is tried again: look(order=3)")
 
 
 def test_a_program_that_catches_everything_does_not_catch_a_question() -> None:
@@ -202,14 +351,14 @@ def test_outside_of_a_run_a_question_needs_somebody_to_answer() -> None:
 
 def test_other_arguments_at_a_recorded_place_stop_the_run_with_both_values() -> None:
     shop = Shop()
-    shop.fails["refund 5"] = OSError("later")
+    shop.fails["refund 5"] = NotDone("later")
     asked = 5
 
     async def program() -> str:
         await shop.look(asked)
         return await shop.refund(asked)
 
-    with pytest.raises(OSError, match="later"):
+    with pytest.raises(NotDone, match="later"):
         go(program)
     asked = 6
     with pytest.raises(
@@ -224,7 +373,7 @@ def test_other_arguments_at_a_recorded_place_stop_the_run_with_both_values() -> 
 @pytest.mark.parametrize("change", ["left out", "put in front", "in a thread", "in a stage"])
 def test_a_changed_program_is_stopped_at_the_first_step_that_differs(change: str) -> None:
     shop = Shop()
-    shop.fails["refund 5"] = OSError("later")
+    shop.fails["refund 5"] = NotDone("later")
     changed = False
 
     async def program() -> str:
@@ -241,7 +390,7 @@ def test_a_changed_program_is_stopped_at_the_first_step_that_differs(change: str
             await asyncio.create_task(shop.look(2))  # type: ignore[arg-type]
         return await shop.refund(5)
 
-    with pytest.raises(OSError, match="later"):
+    with pytest.raises(NotDone, match="later"):
         go(program)
     changed = True
     before = list(shop.done)
@@ -255,7 +404,7 @@ def test_a_changed_program_is_stopped_at_the_first_step_that_differs(change: str
 
 def test_branches_side_by_side_are_told_apart() -> None:
     shop = Shop()
-    shop.fails["refund 3"] = OSError("later")
+    shop.fails["refund 3"] = NotDone("later")
 
     async def branch(order: int) -> str:
         await shop.look(order)
@@ -265,7 +414,7 @@ def test_branches_side_by_side_are_told_apart() -> None:
     async def program() -> list[str]:
         return await asyncio.gather(*(branch(order) for order in range(1, 5)))
 
-    with pytest.raises(OSError, match="later"):
+    with pytest.raises(NotDone, match="later"):
         go(program)
     done = len(shop.done)
     assert go(program) == [f"refunded {n}" for n in range(1, 5)]
@@ -316,14 +465,14 @@ def test_a_task_that_is_left_behind_does_nothing_after_the_run() -> None:
 
 def test_time_and_chance_are_what_they_were() -> None:
     shop = Shop()
-    shop.fails["refund 1"] = OSError("later")
+    shop.fails["refund 1"] = NotDone("later")
     seen: list[tuple[datetime, float]] = []
 
     async def program() -> str:
         seen.append((durable.now(), durable.random()))
         return await shop.refund(1)
 
-    with pytest.raises(OSError, match="later"):
+    with pytest.raises(NotDone, match="later"):
         go(program)
     go(program)
     assert seen[0] == seen[1] and seen[0][0].tzinfo is not None and 0 <= seen[0][1] < 1
@@ -334,13 +483,13 @@ def test_plain_functions_run_on_a_thread_and_their_steps_are_recorded() -> None:
     from suffice import run
 
     shop = Shop()
-    shop.fails["refund 2"] = OSError("later")
+    shop.fails["refund 2"] = NotDone("later")
 
     def program(order: int) -> str:
         run(shop.look(order))
         return run(shop.refund(order))
 
-    with pytest.raises(OSError, match="later"):
+    with pytest.raises(NotDone, match="later"):
         go(program, 2)
     assert go(program, 2) == "refunded 2" and shop.done == ["look 2", "refund 2", "refund 2"]
 
@@ -351,7 +500,7 @@ class Verdict(BaseModel):
 
 def test_model_calls_and_steps_are_paid_once_and_come_back_typed() -> None:
     shop = Shop()
-    shop.fails["refund 1"] = OSError("later")
+    shop.fails["refund 1"] = NotDone("later")
 
     @step
     async def check(text: str) -> Verdict:
@@ -372,7 +521,7 @@ def test_model_calls_and_steps_are_paid_once_and_come_back_typed() -> None:
     said: list[int] = []
 
     with upstream(script) as up:
-        with pytest.raises(OSError, match="later"):
+        with pytest.raises(NotDone, match="later"):
             go(program, "hello")
         assert len(up.log.served) == 3  # an equal request later in a program is another call
         told = go(program, "hello")
@@ -450,13 +599,13 @@ def test_the_same_run_twice_at_once_is_refused() -> None:
 
 def test_an_error_in_a_task_that_the_program_went_on_past_is_final() -> None:
     shop = Shop()
-    shop.fails = {"look 1": LookupError("no such order"), "refund 9": OSError("later")}
+    shop.fails = {"look 1": LookupError("no such order"), "refund 9": NotDone("later")}
 
     async def program() -> str:
         done = await asyncio.gather(shop.look(1), shop.look(2), return_exceptions=True)
         return await shop.refund(9) + f" after {done}"
 
-    with pytest.raises(OSError, match="later"):
+    with pytest.raises(NotDone, match="later"):
         go(program)
     assert go(program) == "refunded 9 after [LookupError('no such order'), {'total': 4}]"
     assert shop.done == ["look 1", "look 2", "refund 9", "refund 9"]
@@ -482,7 +631,7 @@ def test_an_error_that_is_wrapped_is_tried_again_too() -> None:
 @pytest.mark.parametrize("how", ["wait_for", "timeout"])
 def test_what_the_program_cut_off_is_cut_off_again_and_not_called(how: str, repeat: str) -> None:
     shop, slow = Shop(), [True]
-    shop.fails["refund 1"] = OSError("later")
+    shop.fails["refund 1"] = NotDone("later")
 
     @tool(repeat=repeat)  # type: ignore[call-overload]
     async def primary() -> str:
@@ -502,28 +651,53 @@ def test_what_the_program_cut_off_is_cut_off_again_and_not_called(how: str, repe
             via = "fallback"
         return f"{via}: {await shop.refund(1)}"
 
-    with pytest.raises(OSError, match="later"):
+    with pytest.raises(NotDone, match="later"):
         go(program)
     slow[0] = False
     assert go(program) == "fallback: refunded 1"
     assert shop.done == ["primary", "refund 1", "refund 1"]
 
 
-def test_a_result_that_a_person_gives_is_asked_for_until_it_fits(home: Path) -> None:
+def test_a_result_that_a_person_gives_is_asked_for_until_it_fits() -> None:
     shop = Shop()
-    shop.fails["refund 1"] = SystemExit  # as a kill: nobody knows whether it was done
+    shop.fails["count"] = SystemExit  # as a kill: nobody knows whether it was done
+
+    @tool(repeat="never")
+    def count() -> int:
+        """Count down."""
+        shop.note("count")
+        return 3
+
+    async def program() -> int:
+        return await count()
+
+    with pytest.raises(SystemExit):
+        go(program)
+    answers = (("done", "Was it?"), ("seven", "return (as JSON)?"), ("[7]", "'seven' is no JSON"), ("7", "type"))
+    for said, asked in answers:
+        with pytest.raises(Waiting) as stop:
+            go(program)
+        assert asked in stop.value.question
+        durable.answer("one", said)
+    assert go(program) == 7 and shop.done == ["count"]
+
+
+@pytest.mark.parametrize(("said", "result"), [("paid 4711", "paid 4711"), ("4711", "4711"), ('"ok"', "ok")])
+def test_a_text_that_a_person_gives_for_a_result_is_taken_as_it_is(said: str, result: str) -> None:
+    shop = Shop()
+    shop.fails["refund 1"] = SystemExit
 
     async def program() -> str:
         return await shop.refund(1)
 
     with pytest.raises(SystemExit):
         go(program)
-    for said, asked in (("done", "Was it?"), ("paid-4711", "What did refund"), ("17", "is no JSON"), ('"ok"', "type")):
+    for text, asked in (("done", "Was it?"), (said, "return (as JSON; a text as it is)?")):
         with pytest.raises(Waiting) as stop:
             go(program)
         assert asked in stop.value.question
-        durable.answer("one", said)
-    assert go(program) == "ok" and shop.done == ["refund 1"]
+        durable.answer("one", text)
+    assert go(program) == result and shop.done == ["refund 1"]
 
 
 def test_a_solution_that_is_evaluated_cannot_start_one() -> None:

@@ -8,6 +8,7 @@ from workflow_samples import grown, lines
 import suffice as sf
 from suffice.errors import SolutionError, UsageError
 from suffice.programs import workflow
+from suffice.programs.solution import from_function
 from suffice.programs.workflow import chain, gate
 from suffice.values import ABSTAIN, Answer
 
@@ -43,6 +44,14 @@ def test_a_gate_that_does_not_pass_stops_the_chain_and_later_stages_are_not_call
     assert lines(root)[0].endswith("(stopped at the gate <lambda>)") and len(lines(root)) == 3
     assert sf.run(chain(upper, gate(lambda text: False, None), never)("x")) is None
     assert sf.run(chain(upper, gate(lambda text: text == "X"), exclaim)("x")) == "X!"
+
+
+def test_a_gate_by_itself_says_where_it_belongs():
+    lone = gate(str.isdigit)
+    for call in (lambda: lone("x"), lambda: sf.workflow.parallel({"a": lone}), lambda: from_function(lone)):
+        with pytest.raises(UsageError, match=r"gate\(isdigit\) stands between two stages") as found:
+            call()
+        assert "chain(draft, gate(isdigit), send)" in found.value.hint
 
 
 def test_a_gate_may_reroute_to_who_goes_on_with_the_value():

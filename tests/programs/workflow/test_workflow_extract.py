@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
+from typing_extensions import TypedDict
 from upstream_faults import Ok
 from workflow_samples import grown, lines
 
 import suffice as sf
-from suffice.errors import SolutionError
+from suffice.errors import SolutionError, UsageError
 from suffice.programs.workflow import extract
 from suffice.programs.workflow.quotes import place_of_quote
 from suffice.values import ABSTAIN
@@ -24,6 +26,14 @@ LETTER = "Please pay EUR 12.50\n by Friday, and EUR 5 later. EUR 5 is a fee."
 class Amount(BaseModel):
     amount: float
     quote: str
+
+
+class Unquoted(BaseModel):
+    amount: float
+
+
+class Row(TypedDict):
+    amount: float
 
 
 def amounts(*found: tuple[float, str]):
@@ -61,6 +71,44 @@ def test_texts_are_their_own_quotes_and_another_step_may_say_them():
     where = {"deadline": "by Friday"}
     found = sf.run(extract(None, lambda text: ["deadline"], lambda text, item: where[item])(LETTER))
     assert found[0]["value"] == "deadline" and found[0]["quote"] == "by Friday"
+
+
+@pytest.mark.parametrize("type_", [list[Unquoted], list[Row] | None, tuple[Amount | Unquoted, ...]])
+def test_items_whose_type_has_no_quote_are_refused_when_it_is_made(type_):
+    def what(text):
+        return []
+
+    what.__annotations__["return"] = type_
+    with pytest.raises(UsageError, match="has no field quote") as found:
+        extract(None, what)
+    assert "quote: str" in found.value.hint
+    extract(None, what, lambda text, item: "Friday")
+    what.__annotations__["return"] = list[float]
+    with pytest.raises(UsageError, match="a bare float has no words"):
+        extract(None, what)
+
+
+@pytest.mark.parametrize("type_", [list[Amount], list[str], list[dict], list[Any], list, None, list[Amount] | None])
+def test_items_that_have_or_may_have_a_quote_are_taken(type_):
+    def what(text):
+        return []
+
+    what.__annotations__["return"] = type_
+    assert sf.run(extract(None, what)(LETTER)) == []
+
+
+def test_a_step_whose_items_have_no_quote_is_refused_and_items_of_no_type_when_they_come():
+    @sf.step
+    async def which(text: str) -> list[Unquoted]:
+        """Which amounts?"""
+        ...
+
+    with pytest.raises(UsageError, match="Unquoted has no field quote"):
+        extract(None, which)
+    with pytest.raises(SolutionError, match="no item of <lambda> has the field quote"):
+        sf.run(extract(None, lambda text: [{"amount": 5}])(LETTER))
+    some = sf.run(extract(None, lambda text: [{"amount": 5}, {"amount": 5, "quote": "EUR 5"}])(LETTER))
+    assert len(some) == 1
 
 
 def test_of_several_inputs_one_is_quoted():

@@ -81,6 +81,13 @@ def test_a_split_of_ones_own_may_be_of_any_input():
         sf.run(map_reduce(len, sum)([1, 2]))
 
 
+def test_functions_that_do_not_take_a_piece_or_the_results_are_refused_at_once():
+    with pytest.raises(UsageError, match=r"reduce_step\(results\), and <lambda> takes \(text, results\)"):
+        map_reduce(str.upper, lambda text, results: results)
+    with pytest.raises(UsageError, match=r"map_step\(piece\), and <lambda> takes \(text, n\)"):
+        map_reduce(lambda text, n: text, "".join)
+
+
 def test_bounds_hold():
     with pytest.raises(SolutionError, match="1001 pieces, and at most 1,000"):
         sf.run(map_reduce(len, sum, split=list)("a" * 1001))

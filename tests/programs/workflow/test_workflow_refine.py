@@ -9,7 +9,7 @@ from upstream_faults import Ok
 from workflow_samples import grown, lines
 
 import suffice as sf
-from suffice.errors import BudgetError, SolutionError
+from suffice.errors import BudgetError, RateLimited, SolutionError, UsageError
 from suffice.programs.workflow import refine
 from suffice.values import ABSTAIN, Answer, Score
 from upstream import upstream
@@ -87,15 +87,40 @@ def test_enough_may_be_less_than_all():
     assert sf.run(refine(start, lambda x, draft: int(draft) / 4, more, enough=0.5).reply("x")) == Answer("2", 0.5)
 
 
-def test_a_later_round_that_fails_leaves_the_best_so_far():
+def test_a_model_call_that_fails_in_a_later_round_leaves_the_best_so_far():
     def broken(*given):
-        raise KeyError("x")
+        raise RateLimited("ask less")
 
     answer, root = grown(lambda: refine(start, lambda x, d: 0.3, broken).reply("x"))
     assert answer == Answer("0", 0.3) and "the next draft failed" in lines(root)[0]
     assert sf.run(refine(start, lambda x, draft: 0.3 if draft == "0" else broken(), more).reply("x")) == Answer(
         "0", 0.3
     )
+
+
+def test_what_a_later_round_raises_besides_is_raised_also_a_slip_of_the_pen():
+    def slip(text, draft, reason):
+        return undefined_name  # noqa: F821
+
+    with pytest.raises(NameError):
+        sf.run(refine(start, lambda x, d: 0.3, slip)("x"))
+    with pytest.raises(KeyError):
+        sf.run(refine(start, lambda x, d: {"0": 0.3}[d], more)("x"))
+
+
+def test_a_function_that_does_not_take_what_it_is_called_with_is_refused_before_the_first_call():
+    def improve(text, draft):
+        return draft
+
+    with pytest.raises(
+        UsageError, match=r"improve\(inputs, draft, reason\), and improve takes \(text, draft\)"
+    ) as found:
+        refine(start, lambda x, d: True, improve)
+    assert found.value.hint == "def improve(inputs, draft, reason): …"
+    with pytest.raises(UsageError, match=r"evaluate\(inputs, draft\), and start takes \(text\)"):
+        refine(start, start, more)
+    with pytest.raises(UsageError, match="takes one input"):
+        refine(start, lambda x, d: True, sf.workflow.chain(start))
 
 
 def test_a_spent_budget_in_a_later_round_is_raised():

@@ -169,6 +169,17 @@ def test_a_worker_that_fails_is_a_value_among_the_results():
     assert results[0] == 1 and "ZeroDivisionError" in results[1].message
 
 
+def test_a_join_that_does_not_take_inputs_and_results_is_refused_before_the_first_call():
+    count = Counting()
+
+    def join(results):
+        return results
+
+    with pytest.raises(UsageError, match=r"join\(inputs, results\), and join takes \(results\)") as found:
+        orchestrate(lambda x: [1], count, join)
+    assert found.value.hint == "def join(inputs, results): …" and count.calls == 0
+
+
 @pytest.mark.parametrize(("planned", "message"), [("a, b", "is a str, not a list"), ([1] * 5, "5 pieces, and at most")])
 def test_a_plan_that_cannot_be_done_begins_nothing(planned, message):
     count = Counting()

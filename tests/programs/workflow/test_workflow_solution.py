@@ -35,6 +35,14 @@ def loud(text: str) -> str:
     return text.upper()
 
 
+def fault(text: str, draft: str) -> str | None:
+    return None if draft.isupper() else "it is not loud"
+
+
+def mend(text: str, draft: str, reason: str) -> str:
+    return draft.upper()
+
+
 def identity(made, model: str = NOBODY) -> str:
     with sf.using(model=model):
         return made.as_solution().identity
@@ -53,7 +61,7 @@ ONE_CHANGED = {
     "how many votes": (vote(tidy, n=3), vote(tidy, n=5)),
     "a threshold": (vote(tidy, n=3), vote(tidy, n=3, threshold=0.5)),
     "the kind": (chain(tidy, loud), vote(tidy, loud)),
-    "how many rounds": (refine(tidy, loud, tidy, most=1), refine(tidy, loud, tidy, most=2)),
+    "how many rounds": (refine(tidy, fault, mend, most=1), refine(tidy, fault, mend, most=2)),
     "an option of a step": (chain(triage), chain(triage.using(temperature=0.7))),
     "the model of a step": (chain(triage.using(model=NOBODY)), chain(triage.using(model=f"{NOBODY}2"))),
     "examples of a step": (chain(triage), chain(triage.using(examples=[("x", "billing")]))),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from workflow_samples import grown, lines
 
 import suffice as sf
-from suffice.errors import BudgetError, SolutionError, UsageError
+from suffice.errors import BudgetError, RateLimited, SolutionError, UsageError
 from suffice.programs.counting import winner
 from suffice.programs.workflow import chain, vote
 from suffice.values import ABSTAIN, Answer
@@ -60,14 +61,35 @@ def test_weights_count_by_voter_or_by_the_confidence_of_each_answer():
         sf.run(vote(*voters, weights="confidence")("x"))
 
 
-def test_who_fails_or_abstains_votes_for_nothing_and_lowers_the_share():
-    made = vote(says("a"), says(KeyError("x")), says(ABSTAIN), says("a"))
+def test_whose_call_fails_or_who_abstains_votes_for_nothing_and_lowers_the_share():
+    made = vote(says("a"), says(RateLimited("ask less")), says(ABSTAIN), says("a"))
     answer, root = grown(lambda: made.reply("x"))
     assert answer == Answer("a", 0.5)
     assert lines(root)[2] == "  branch voter 1 (raised)"
     assert sf.run(vote(says(ABSTAIN), n=2)("x")) is ABSTAIN
+    with pytest.raises(RateLimited):
+        sf.run(vote(says(RateLimited("ask less")), n=2)("x"))
+
+
+def test_a_slip_in_one_voter_is_raised_and_not_outvoted():
+    begun = []
+
+    async def counting(text):
+        begun.append(text)
+        return "a"
+
     with pytest.raises(KeyError):
-        sf.run(vote(says(KeyError("x")), n=2)("x"))
+        sf.run(vote(says("a"), says(KeyError("x")), says("a"))("x"))
+    with pytest.raises(NameError):
+        sf.run(vote(says(NameError("undefined")), *[counting] * 5, concurrency=1)("x"))
+    assert begun == []
+
+
+def test_a_voter_out_of_time_votes_for_nothing():
+    async def slow(text):
+        await asyncio.sleep(30)
+
+    assert sf.run(vote(says("a"), slow, timeout=0.01).reply("x")) == Answer("a", 0.5)
 
 
 def test_answers_that_are_equal_as_json_are_one():

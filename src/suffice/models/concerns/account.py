@@ -133,16 +133,19 @@ def _done(terms: Terms, reply: Reply[str], held: Reservation, began: float, flow
 
 def _failed(terms: Terms, error: BaseException, held: Reservation, began: float, flow: Flow) -> Attempt:
     free = isinstance(error, UsageError) or (isinstance(error, CallError) and _is_free(error))
+    said = error.usage if isinstance(error, CallError) else None
+    usage = Usage(0, 0) if free else said if isinstance(said, Usage) else Usage()
+    known = usage.input_tokens is not None and usage.output_tokens is not None
     return Attempt(
         endpoint=terms.text,
         started=began - flow.began,
         seconds=time.perf_counter() - began,
         outcome=error.kind if isinstance(error, CallError) else "timeout" if flow.late else "cancelled",
         status=error.status if isinstance(error, CallError) else None,
-        usage=Usage(0, 0) if free else Usage(),
-        cost=0.0 if free and terms.price is not None else None if free else held.usd,
+        usage=usage,
+        cost=cost_of(usage, terms.price) if known else held.usd,
         request_id=error.request_id if isinstance(error, CallError) else None,
-        at_most=not free and bool(held.usd),
+        at_most=not known and bool(held.usd),
     )
 
 

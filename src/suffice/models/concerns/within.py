@@ -10,7 +10,7 @@ from suffice.models.concerns.trace import whole
 from suffice.models.flow import Call, Flow
 from suffice.models.telemetry import cost_of
 from suffice.spans import here
-from suffice.store.effects import durable_run, effect
+from suffice.store.effects import Kept, durable_run, effect
 
 SHOWN = 120  # characters of what was asked that a recorded call shows
 
@@ -38,14 +38,8 @@ def within(call: Call, key: Callable[[Request], str]) -> Call:
             finally:
                 _account(end, flow)
 
-        reply = await effect(
-            request.model,
-            "model",
-            arguments,
-            ask,
-            write=lambda made: reply_to_json(whole(made, flow)),
-            read=reply_from_json,
-        )
+        kept = Kept(lambda made: reply_to_json(whole(made, flow)), reply_from_json, whole=True)
+        reply = await effect(request.model, "model", arguments, ask, kept)
         if reply.cached and not flow.attempts:
             flow.deliver(Delta(reply.text, reply.reasoning or ""))
         return reply

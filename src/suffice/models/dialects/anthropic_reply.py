@@ -147,7 +147,8 @@ def _reply(told: dict[str, Any]) -> Reply[str]:
     reasoning = "".join(string(b.get("thinking")) for b in blocks if b.get("type") == "thinking")
     written = [_written(b) for b in blocks if b.get("type") == "tool_use"]
     answers = [_same(arguments) for _, name, arguments in written if is_output_tool(name)]
-    calls = calls_of([c for c in written if not is_output_tool(c[1])], finish)
+    usage = _usage(fields(told.get("usage")))
+    calls = calls_of([c for c in written if not is_output_tool(c[1])], finish, usage)
     if finish == "tool_calls" and not calls:
         finish = "stop"  # the call was the answer
     text = answers[0] if answers else text
@@ -156,7 +157,7 @@ def _reply(told: dict[str, Any]) -> Reply[str]:
         text=text,
         reasoning=reasoning or None,
         tool_calls=calls,
-        usage=_usage(fields(told.get("usage"))),
+        usage=usage,
         finish_reason=finish,
         request_id=named(told.get("id")) or None,
         model=named(told.get("model")),

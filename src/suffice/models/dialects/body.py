@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 import msgspec
 
 from suffice.errors import MalformedReply, UsageError
-from suffice.exchange import ToolCall
+from suffice.exchange import ToolCall, Usage
 from suffice.models.output.reading import printable
 from suffice.values import Json
 
@@ -123,17 +123,19 @@ def called(id: str, name: str, arguments: str) -> ToolCall:
     return ToolCall(id, name, parsed)
 
 
-def calls_of(written: Iterable[tuple[str, str, str]], finish: str) -> tuple[ToolCall, ...]:
+def calls_of(written: Iterable[tuple[str, str, str]], finish: str, usage: Usage) -> tuple[ToolCall, ...]:
     """The tool calls of (id, name, arguments as JSON text); one without an id gets its place as its id.
 
     Where the reply ended at its output cap ("length") a call whose arguments are cut off is left out: the reply is
-    truncated, and asking again would cut it off again. Raises MalformedReply for any other that is not JSON.
+    truncated, and asking again would cut it off again. Raises MalformedReply for any other that is not JSON, with
+    the `usage` of the reply: it was paid for.
     """
     made: list[ToolCall] = []
     for place, (id, name, arguments) in enumerate(written):
         try:
             made.append(called(id or f"call_{place}", name, arguments))
-        except MalformedReply:
+        except MalformedReply as error:
             if finish != "length":
+                error.usage = usage
                 raise
     return tuple(made)

@@ -168,7 +168,8 @@ def _reply(told: dict[str, Any], choice: dict[str, Any]) -> Reply[str]:
         raise error_inside({"code": 502, "message": "the model's provider failed"}, where=PATH, partial=text)
     written = [_written(c) for c in objects(message.get("tool_calls"))]
     answers = [arguments for _, name, arguments in written if is_output_tool(name)]
-    calls = calls_of([c for c in written if not is_output_tool(c[1])], finish)
+    usage = _usage(fields(told.get("usage")))
+    calls = calls_of([c for c in written if not is_output_tool(c[1])], finish, usage)
     if finish in ("stop", "tool_calls"):  # some endpoints say stop and call tools
         finish = "tool_calls" if calls else "stop"
     text = answers[0] if answers else text
@@ -177,7 +178,7 @@ def _reply(told: dict[str, Any], choice: dict[str, Any]) -> Reply[str]:
         text=text,
         reasoning=_reasoning(message) or thought or None,
         tool_calls=calls,
-        usage=_usage(fields(told.get("usage"))),
+        usage=usage,
         finish_reason=finish,
         request_id=named(told.get("id")) or None,
         model=named(told.get("model")),

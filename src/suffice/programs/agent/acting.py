@@ -12,14 +12,11 @@ from suffice.errors import OutputError, UsageError
 from suffice.exchange import ToolCall
 from suffice.programs.agent.setup import Setup
 from suffice.programs.agent.transcript import Acted, How
-from suffice.programs.asking import answered_by, ask_human
+from suffice.programs.asking import STOP, YES, ask_permission
 from suffice.programs.solution import ENDS_ALL, describe
 from suffice.programs.tool import UNFIT, CallableTool
 from suffice.values import Json, canonical
 
-YES: Final = "yes"
-STOP: Final = "stop"
-CHOICES: Final = (YES, "no", STOP)
 ERROR_CHARS: Final = 2_000
 AT_ONCE: Final = 32  # calls of one turn
 SAME_ID: Final = (
@@ -99,7 +96,7 @@ def _checked(setup: Setup, call: ToolCall) -> Acted | _Allowed:
     except OutputError as error:
         return failed(call, "invalid", f"the arguments do not fit: {error.message.removeprefix(UNFIT)}")
     except Exception as error:  # a validator of the user's own, at fault
-        return failed(call, "failed", describe(error))
+        return failed(call, "failed", describe(error, hint=False))
     return _Allowed(call, tool, values)
 
 
@@ -111,19 +108,12 @@ async def _permitted(setup: Setup, one: _Allowed) -> Acted | _Allowed:
         return one
     question = f"{setup.name} wants to call {Acted(one.call, 'ok', '').asking}. May it?"
     try:
-        said = await _asked(setup, question)
+        said = await ask_permission(question)
     except UsageError:  # the question is one, so it says that there is nobody
         raise Denied(failed(one.call, "denied", "a person must allow this, and nobody can be asked")) from None
     if said == STOP:
         raise Denied(failed(one.call, "denied", "a person said stop"))
     return one if said == YES else failed(one.call, "denied", f"a person did not allow this, and said: {said}")
-
-
-async def _asked(setup: Setup, question: str) -> str:
-    if setup.ask is None:
-        return await ask_human(question, CHOICES)
-    with answered_by(setup.ask):
-        return await ask_human(question, CHOICES)
 
 
 async def _done(one: Acted | _Allowed) -> Acted:
@@ -134,5 +124,5 @@ async def _done(one: Acted | _Allowed) -> Acted:
     except ENDS_ALL:
         raise
     except Exception as error:
-        return failed(one.call, "failed", describe(error))
+        return failed(one.call, "failed", describe(error, hint=False))
     return Acted(one.call, "ok", shown("result", result, one.tool.most_chars))

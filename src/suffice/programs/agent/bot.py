@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeVar, cast, overload
 
 from typing_extensions import TypeForm, Unpack
 
+from suffice.errors import UsageError
 from suffice.exchange import Message
 from suffice.models.concerns.budget import Budget
 from suffice.models.model import Model
@@ -16,12 +18,14 @@ from suffice.models.serving import serving
 from suffice.programs.agent.loop import followed
 from suffice.programs.agent.setup import AgentOptions, Setup, checked_options, checked_tools
 from suffice.programs.agent.transcript import AgentRun, Transcript
+from suffice.programs.asking import answered_by
 from suffice.programs.identity import function_identity, identity_of
 from suffice.programs.prompt import Prompt, messages, unasked
 from suffice.programs.solution import Form, Solution, gathered
 from suffice.programs.step_solution import written
 from suffice.programs.using import model_for, reached_by, saved_options
 from suffice.programs.variable import module_outside, variable_of
+from suffice.shown import brief
 from suffice.spans import span
 from suffice.values import ABSTAIN, NO_COST, Abstain, Answer, Json, content_hash
 
@@ -69,14 +73,18 @@ class Agent(Generic[R]):
 
     async def __call__(self, *args: Any, **kwargs: Any) -> R | Abstain:
         """The answer. Raises as `run`."""
-        return (await self.run(*args, **kwargs)).value
+        return (await self._followed(gathered(args, kwargs), model_for(self.setup.said_model, self.name))).value
 
-    async def run(self, *args: Any, **kwargs: Any) -> AgentRun[R]:
-        """The answer with how it ended, steps, cost and transcript.
+    async def run(self, *args: Any, after: AgentRun[Any] | None = None, **kwargs: Any) -> AgentRun[R]:
+        """The answer with how it ended, steps, cost and transcript. `after` is a run to go on from: the model sees all
+        that was said and done there, within its window; bounds are counted anew.
 
-        Raises NoModel, what a call of the model raises, and what must end everything: a budget around it, a policy.
+        Raises NoModel, UsageError, what a call of the model raises, and what must end everything: a budget around it,
+        a policy.
         """
-        return await self._followed(gathered(args, kwargs), model_for(self.setup.said_model, self.name))
+        if after is not None and not isinstance(after, AgentRun):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise UsageError(f"after= is a former run of an agent, not {brief(after)}", hint="after=await bot.run(…)")
+        return await self._followed(gathered(args, kwargs), model_for(self.setup.said_model, self.name), after)
 
     async def answer_of(self, inputs: Json) -> Answer:
         """The answer to inputs as a case has them: one value, or a dict by name."""
@@ -102,13 +110,14 @@ class Agent(Generic[R]):
         data: Json = {"import": path, "source": function_identity(self), **where}
         return Solution(name or self.name, ask, identity, form=None if path is None else Form("workflow", data))
 
-    async def _followed(self, inputs: Json, model: Model) -> AgentRun[R]:
+    async def _followed(self, inputs: Json, model: Model, after: AgentRun[Any] | None = None) -> AgentRun[R]:
         told = cast("dict[str, Any]", inputs if isinstance(inputs, dict) else {"input": inputs})
         if unasked(told):
             return AgentRun(ABSTAIN, "blank", 0, NO_COST, Transcript("", end="blank: there was no input"))
         asked: Message = messages(Prompt("", tuple(told)), told)[-1]
-        with serving(self.name), span(self.name, "agent"):
-            return await followed(self.setup, model, asked)
+        ask = self.setup.ask
+        with serving(self.name), span(self.name, "agent"), nullcontext() if ask is None else answered_by(ask):
+            return await followed(self.setup, model, asked, after)
 
 
 @overload

@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
 from suffice.errors import BudgetError, CallError, MalformedReply, OutputError, Truncated
 from suffice.exchange import Attempt, Message, Reply, ToolCall
+from suffice.models.belonging import bounded
 from suffice.models.concerns.budget import Budget
 from suffice.models.model import Model
-from suffice.models.telemetry import total
+from suffice.models.telemetry import WAYS, total
 from suffice.programs.agent.acting import Denied, act, failed, shown
 from suffice.programs.agent.memory import Remembering, sent, summarized, too_long
 from suffice.programs.agent.setup import ANSWER_TOOL, PLAN_TOOL, Setup
 from suffice.programs.agent.transcript import Acted, AgentRun, Ended, Summary, Transcript, Turn, told_end
 from suffice.programs.step_solution import written
 from suffice.programs.tool import UNFIT
+from suffice.store.effects import durable_run
 from suffice.values import ABSTAIN, NO_COST, Cost
 
 RULES: Final = (
@@ -29,6 +33,7 @@ IN_WORDS: Final = " When you are done, answer without calling a tool."
 BY_TOOL: Final = f" When you are done, call {ANSWER_TOOL}, alone."
 LAST: Final = "This is your last turn: give your answer now."
 ALONE: Final = f"not taken: call {ANSWER_TOOL} alone, once you have seen the results of the other calls"
+SPENT: Final = "the budget was spent while this was under way"
 SAME: Final = (
     "You have made the same call with the same result before, more than once. Think about what is wrong with the way "
     "you go, and try something else, or give the answer that you have. Making it again ends your work."
@@ -46,12 +51,14 @@ class _End(Exception):
 
 @dataclass(slots=True)
 class Course:
-    """Where one run stands. `seen` counts actions with their observations; `told` says that of circles it was told."""
+    """Where one run stands. `asked` is what its chat began with, `begun` how many turns came before its first reply.
+    `seen` counts actions with their observations; `told` says that of circles it was told."""
 
     setup: Setup
     model: Model
     asked: Message
     budget: Budget | None
+    begun: int = 0
     turns: list[Turn] = field(default_factory=list[Turn])
     summaries: list[Summary] = field(default_factory=list[Summary])
     spent: Cost = NO_COST
@@ -62,12 +69,16 @@ class Course:
     plan: tuple[str, ...] = ()
 
 
-async def followed(setup: Setup, model: Model, asked: Message) -> AgentRun[Any]:
-    """One run of the agent on what is `asked`, to one of its ends. Raises as a call of the model, but for what exceeds
-    the agent's own budget."""
+async def followed(setup: Setup, model: Model, asked: Message, after: AgentRun[Any] | None = None) -> AgentRun[Any]:
+    """One run of the agent on what is `asked`, going on from `after`, to one of its ends. Raises as a call of the
+    model, but for what exceeds the agent's own budget."""
     bound = setup.budget
     own = None if bound is None else Budget(bound.usd, bound.calls, bound.tokens)
     course = Course(setup, model, asked, own)
+    if after is not None and after.asked is not None:
+        course.asked, course.plan = after.asked, after.plan
+        course.turns = [*after.transcript.turns, Turn(asked)]
+        course.summaries, course.begun = list(after.transcript.summaries), len(course.turns)
     try:
         while course.steps < setup.max_steps:
             await _step(course)
@@ -75,22 +86,33 @@ async def followed(setup: Setup, model: Model, asked: Message) -> AgentRun[Any]:
     except _End as end:
         return _run(course, end)
     except BudgetError as error:
-        if own is None or error.budget is not own:
+        if own is None or not _is_of(own, error):
             raise
         return _run(course, _End("budget"))
+
+
+def _is_of(own: Budget, error: BudgetError) -> bool:
+    """Whether the agent's own budget refused: one that is raised again from a durable run's record names none."""
+    return error.budget is own or (error.budget is None and durable_run() is not None)
 
 
 async def _step(course: Course) -> None:
     """One reply of the model and all that it called for. Raises _End."""
     await _remember(course)
     last = course.steps + 1 == course.setup.max_steps
-    course.steps += 1
     try:
         reply = await course.model(_messages(course, last), tools=course.setup.offers, budget=course.budget)
     except MalformedReply as error:  # arguments that are no JSON, again and again
+        course.steps += 1
         _spend_failed(course, error)
         course.turns.append(Turn(None, (), _reflection(course, f"Your reply could not be read: {error.message}")))
         return
+    except Truncated as error:
+        course.steps += 1
+        _spend_failed(course, error)
+        course.turns.append(Turn(Message("assistant", error.partial) if error.partial.strip() else None))
+        raise _End("cut") from None
+    course.steps += 1
     _spend(course, reply)
     if reply.tool_calls:
         await _act(course, reply, last)
@@ -104,8 +126,10 @@ def _messages(course: Course, last: bool) -> tuple[Message, ...]:
     rules = Message("system", f"{setup.instructions}\n\n{RULES}{how}".strip())
     summary = course.summaries[-1] if course.summaries else None
     made = sent((rules, course.asked), course.turns, summary)
+    if course.begun and summary and summary.upto >= course.begun:  # what it is about now never goes into a summary
+        made = (*made, *course.turns[course.begun - 1].messages)
     plan = [Message("user", f"Your plan: {json.dumps(course.plan)}")] if summary and course.plan else []
-    return (*made, *plan, *([Message("user", LAST)] if last and course.turns else []))
+    return (*made, *plan, *([Message("user", LAST)] if last and len(course.turns) > course.begun else []))
 
 
 async def _remember(course: Course) -> None:
@@ -133,13 +157,20 @@ def _spend(course: Course, reply: Reply[Any]) -> None:
 
 def _spend_failed(course: Course, error: CallError) -> None:
     attempts = cast("tuple[Attempt, ...]", error.attempts)
-    course.spent += Cost(total(attempts), None, None, any(a.at_most for a in attempts))
+    tokens = (_counted([getattr(a.usage, way) for a in attempts]) for way in WAYS)
+    course.spent += Cost(total(attempts), *tokens, at_most=any(a.at_most for a in attempts))
+
+
+def _counted(counts: Sequence[int | None]) -> int | None:
+    """All of them, None where one is unknown, or there is none (at a replay)."""
+    known = [n for n in counts if n is not None]
+    return sum(known) if counts and len(known) == len(counts) else None
 
 
 def _in_words(course: Course, reply: Reply[Any]) -> None:
     """A reply without a call: the answer, where it can be one."""
     typed = course.setup.typed
-    course.turns.append(Turn(reply.message))
+    course.turns.append(Turn(reply.message if reply.text.strip() else None))
     if typed.spec_schema is None and reply.text.strip():
         raise _End("answered", reply.text)
     said = "There was neither a call nor an answer in your reply."
@@ -164,7 +195,11 @@ async def _act(course: Course, reply: Reply[Any], last: bool) -> None:
         course.turns.append(Turn(said, tuple(one for one in unseen.values() if isinstance(one, Acted))))
         return
     try:
-        others = iter(await act(course.setup, [call for n, call in enumerate(calls) if n not in mine]))
+        with bounded(course.budget) if course.budget is not None else nullcontext():
+            others = iter(await act(course.setup, [call for n, call in enumerate(calls) if n not in mine]))
+    except BudgetError:  # of a model call that a tool made
+        course.turns.append(Turn(said, tuple(failed(call, "failed", SPENT) for call in calls)))
+        raise
     except Denied as denied:
         course.turns.append(Turn(said, (denied.acted,)))
         raise _End("denied") from None
@@ -205,14 +240,15 @@ def _own(course: Course, call: ToolCall, alone: bool) -> Acted | _End:
 
 def _note(course: Course, acted: tuple[Acted, ...]) -> str | None:
     """What the model is told after its results: that it goes in circles, or that its answer did not fit."""
+    unfit = len(acted) == 1 and acted[0].call.name == ANSWER_TOOL and acted[0].how == "invalid"
+    if unfit:  # which has a bound of its own
+        return _reflection(course, "Your answer was not taken. Look at what it says, and give it again.")
     course.seen.update({one.same_as for one in acted if one.call.name != PLAN_TOOL})  # side by side they are one
     if any(course.seen[one.same_as] >= course.setup.same for one in acted):
         if course.told:
             raise _End("loop")
         course.told = True
         return _reflection(course, SAME, "loop")
-    if any(one.call.name == ANSWER_TOOL and one.how == "invalid" and len(acted) == 1 for one in acted):
-        return _reflection(course, "Your answer was not taken. Look at what it says, and give it again.")
     return None
 
 
@@ -228,4 +264,4 @@ def _run(course: Course, end: _End) -> AgentRun[Any]:
     value = written(end.value) if end.ended == "answered" else None
     last = told_end(end.ended, course.steps, course.spent, value)
     transcript = Transcript(course.asked.text, tuple(course.turns), tuple(course.summaries), last)
-    return AgentRun(end.value, end.ended, course.steps, course.spent, transcript, course.plan)
+    return AgentRun(end.value, end.ended, course.steps, course.spent, transcript, course.plan, course.asked)

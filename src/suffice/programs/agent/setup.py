@@ -20,7 +20,7 @@ from suffice.programs.as_tool import as_tool
 from suffice.programs.asking import Person
 from suffice.programs.tool import CallableTool, Permission
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Goes up when the same setup would behave otherwise."""
 ANSWER_TOOL: Final = "final_answer"
 PLAN_TOOL: Final = "plan"

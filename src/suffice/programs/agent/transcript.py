@@ -14,15 +14,18 @@ from suffice.values import Abstain, Cost, Json, canonical
 
 R = TypeVar("R", covariant=True)
 
-Ended = Literal["answered", "max_steps", "loop", "no_answer", "budget", "denied", "blank"]
-"""How an agent ended: with an answer; at its most steps; going in circles; after answers that did not fit; at its
-budget; where a person was needed and said stop, or nobody could be asked; without an input."""
+Ended = Literal["answered", "max_steps", "loop", "no_answer", "cut", "budget", "denied", "blank"]
+"""How an agent ended: with an answer; at its most steps; going in circles; after answers that did not fit; in a reply
+that was cut off at its output cap; at its budget; where a person was needed and said stop, or nobody could be asked;
+without an input."""
 How = Literal["ok", "failed", "invalid", "unknown", "denied", "dry"]
 """What came of a call: a result; the tool raised; its arguments did not fit; no tool is called so; nobody allowed it;
 it was left out by a dry run."""
 
 SHOWN: Final = 2_000  # characters of one result in a printed transcript
 TURN: Final = 8  # tokens around a message
+TAKEN: Final = '{"result": "taken"}'  # what a call is answered with whose run ended by it, where a chat goes on
+UNDONE: Final = '{"error": "not done: the run ended"}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,8 @@ class Acted:
 
 @dataclass(frozen=True)  # without slots: its size is worked out once
 class Turn:
-    """One reply of the model with all its calls, which are never parted from it; `note` is what it was told then."""
+    """One reply of the model with all its calls, which are never parted from it; `note` is what it was told then. Or
+    what was said to it, where a chat went on."""
 
     said: Message | None
     acted: tuple[Acted, ...] = ()
@@ -64,7 +68,10 @@ class Turn:
     @property
     def messages(self) -> tuple[Message, ...]:
         """As they go to the model."""
-        results = (Message("tool", one.content, tool_call_id=one.call.id) for one in self.acted)
+        results = [Message("tool", one.content or TAKEN, tool_call_id=one.call.id) for one in self.acted]
+        answered = {one.call.id for one in self.acted}
+        calls = () if self.said is None else self.said.tool_calls
+        results += [Message("tool", UNDONE, tool_call_id=one.id) for one in calls if one.id not in answered]
         note = () if self.note is None else (Message("user", self.note),)
         return (*(() if self.said is None else (self.said,)), *results, *note)
 
@@ -78,6 +85,7 @@ class Turn:
     def told(self, most: int) -> str:
         """As a person reads it, with at most so many characters of each result."""
         text = self.said.text.strip() if self.said is not None else ""
+        text = f"(asked: {text})" if self.said is not None and self.said.role == "user" else text
         note = [] if self.note is None else [f"(told: {self.note})"]
         return "\n".join([*([text] if text else []), *(one.told(most) for one in self.acted), *note])
 
@@ -95,7 +103,8 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """All of it, in order. `text`, or `str()`, is for people: what could drive a terminal is shown as escapes."""
+    """All of it, in order, with the runs before it where a chat went on. `text`, or `str()`, is for people: what could
+    drive a terminal is shown as escapes."""
 
     task: str
     turns: tuple[Turn, ...] = ()
@@ -120,7 +129,7 @@ class AgentRun(Generic[R]):
     """The whole result. `value` is ABSTAIN where there is no answer, and `ended` says why.
 
     `steps` are replies of the model, summaries aside; `spent` is what all its calls cost, those made inside of tools
-    aside. `plan` is the last one that it made.
+    aside. `plan` is the last one that it made. `asked` is what the chat began with.
     """
 
     value: R | Abstain
@@ -129,6 +138,7 @@ class AgentRun(Generic[R]):
     spent: Cost
     transcript: Transcript = field(repr=False)
     plan: tuple[str, ...] = ()
+    asked: Message | None = field(default=None, repr=False)
 
     @property
     def cost(self) -> float | None:

@@ -10,14 +10,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from suffice.arguments import Rule, check
@@ -25,16 +24,20 @@ from suffice.errors import SolutionError, UsageError, Waiting
 from suffice.models.belonging import Belonging, belonging, current
 from suffice.models.concerns.budget import Budget
 from suffice.models.places.opened import opened
+from suffice.models.spent_before import check_budget, count_before
 from suffice.programs.annotations import annotations_of
 from suffice.programs.calling import awaited, is_async
+from suffice.shown import brief
 from suffice.spans import Span, tree
 from suffice.store import runs
 from suffice.store.calls import CallJournal
 from suffice.store.database import Store
 from suffice.store.effect_journal import Effects, load
 from suffice.store.effects import Stopped, recording
+from suffice.store.forget import FORGOTTEN
+from suffice.store.lease import lease
 from suffice.store.traces import keep_trace
-from suffice.values import Json
+from suffice.values import Json, canonical, in_order
 
 KIND: Final = "program"
 ID: Final = Rule(
@@ -60,8 +63,8 @@ async def run(
     what it returns have a JSON form, of which the result is made by its return annotation.
 
     Raises Waiting while a person must answer, JournalDiverged where the program now does something else than was
-    recorded, StoreBusy while another process runs it, UsageError for other arguments under this id, StoreError, and
-    what the program raises.
+    recorded, StoreBusy while another process runs it, UsageError for other arguments under this id and for a run that
+    was forgotten, StoreError, and what the program raises.
     """
     if current() is not None:
         raise UsageError(
@@ -69,61 +72,96 @@ async def run(
             "the sealed ones, too",
             hint="evaluate the program itself: what it asks is recorded there",
         )
-    write, read = _returned(program)
-    with opened(store) as db:
-        begun = _begun(db, program, args, kwargs, id)
-        if isinstance(begun, _Done):
-            return read(begun.value)
-        try:
-            value = write(await _run(db, begun, program, args, kwargs, budget))
-        except Stopped:
-            runs.finish_run(db, begun, "interrupted")
-            raise _waiting(db, begun) from None
-        except BaseException as error:
-            runs.finish_run(db, begun, "failed" if isinstance(error, Exception) else "interrupted")
-            raise
-        runs.finish_run(db, begun, "done", {"value": value})
-    return read(value)
-
-
-@dataclass(frozen=True, slots=True)
-class _Done:
-    """A run that has a result."""
-
-    value: Json
-
-
-def _begun(db: Store, program: Callable[..., Any], args: Any, kwargs: Any, id: str) -> str | _Done:
-    """The run under this id, taken up or begun; its result where it is done. Raises UsageError, StoreBusy."""
     check("the id of a durable run", id, ID)
+    check_budget(budget)
+    write, read = _returned(program)
+    settings = _settings(program, args, kwargs, id)
+    with opened(store) as db:
+        found = _found(db, settings)
+        if found is not None and found.state == "done":
+            return read(_result(found))
+        with lease(db, f"the run with the id {id!r}"):
+            found = _found(db, settings)  # it may have been begun, and ended, meanwhile
+            if found is not None and found.state == "done":
+                return read(_result(found))
+            return read(await _gone_on(db, found, settings, partial(program, *args, **kwargs), write, budget))
+
+
+async def _gone_on(
+    db: Store,
+    found: runs.Run | None,
+    settings: dict[str, Json],
+    program: partial[Any],
+    write: Callable[[Any], Json],
+    budget: Budget | None,
+) -> Json:
+    """The result of the run, begun here or taken up."""
+    if found is None:
+        run = runs.start_run(db, KIND, str(settings["program"]), settings, identity=str(settings["id"]))
+    else:
+        before: Any = found.settings
+        run = runs.resume_run(db, found.id, {**before, "program": settings["program"]}).id
+    try:
+        count_before(db, run, budget)
+        value = write(await _run(db, run, program, budget))
+    except Stopped:
+        runs.finish_run(db, run, "interrupted")
+        raise _waiting(db, run) from None
+    except BaseException as error:
+        runs.finish_run(db, run, "failed" if isinstance(error, Exception) else "interrupted")
+        raise
+    runs.finish_run(db, run, "done", {"value": value})
+    return value
+
+
+def _settings(program: Callable[..., Any], args: Any, kwargs: Any, id: str) -> dict[str, Json]:
+    """What is kept of a run from its start."""
+    name = getattr(program, "__name__", None) or getattr(program, "name", None) or type(program).__name__
+    return {"id": id, "program": name, "inputs": _inputs(name, args, kwargs)}
+
+
+def _found(db: Store, settings: dict[str, Json]) -> runs.Run | None:
+    """The run under this id, if there is one. Raises UsageError for one that cannot go on."""
+    id = str(settings["id"])
     if not db.texts:
         raise UsageError(
             "a durable run goes on from what it recorded, and store.keep keeps no texts",
             hint='store.keep = "full" in suffice.toml, or another store: store="runs"',
         )
-    name = getattr(program, "__name__", None) or getattr(program, "name", None) or type(program).__name__
-    settings = {"id": id, "program": name, "inputs": _inputs(name, args, kwargs)}
     found = runs.latest(db, KIND, id)
     if found is None:
-        return runs.start_run(db, KIND, name, settings, identity=id)
+        return None
     before: Any = found.settings
-    if before["inputs"] != settings["inputs"]:
+    if is_forgotten(found):
+        raise UsageError(
+            f"{found.id}, the run with the id {id!r}, was forgotten: nobody knows any more what it did and returned",
+            hint="give a new run a new id; it does all of it again",
+        )
+    if canonical(before["inputs"]) != canonical(settings["inputs"]):
         raise UsageError(
             f"{found.id} was begun under the id {id!r} with other arguments", hint="give a new run a new id"
         )
-    if found.state == "done":
-        result: Any = found.result
-        return _Done(result["value"])
-    return runs.resume_run(db, found.id, {**before, "program": name}).id
+    return found
 
 
-async def _run(db: Store, run: str, program: Callable[..., Any], args: Any, kwargs: Any, budget: Budget | None) -> Any:
+def _result(run: runs.Run) -> Json:
+    result: Any = run.result
+    return result["value"]
+
+
+def is_forgotten(run: runs.Run) -> bool:
+    """Whether `suffice forget` took what this durable run did and returned."""
+    settings: Any = run.settings
+    return bool(settings.get(FORGOTTEN)) or (run.state == "done" and run.result is None)  # an older version marks none
+
+
+async def _run(db: Store, run: str, program: partial[Any], budget: Budget | None) -> Any:
     effects, calls = Effects(db, run), CallJournal(db, run)
     try:
-        with _kept_tree(db, run, program) as root, recording(effects):
+        with _kept_tree(db, run, program.func) as root, recording(effects):
             with belonging(Belonging(calls, cache=False, budget=budget)):
                 try:
-                    return await awaited(partial(program, *args, **kwargs), is_async(program))
+                    return await _ended(effects, awaited(program, is_async(program.func)))
                 except BaseException as error:
                     await _wind_up(effects, root, error)
                     if isinstance(error, Exception):
@@ -132,6 +170,18 @@ async def _run(db: Store, run: str, program: Callable[..., Any], args: Any, kwar
     finally:
         effects.close()
         calls.close()
+
+
+async def _ended(effects: Effects, program: Awaitable[Any]) -> Any:
+    """What the program returns. Raises JournalDiverged also where the program swallowed it."""
+    try:
+        value = await program
+    except Exception as error:
+        if effects.diverged is None or error is effects.diverged:
+            raise
+        raise effects.diverged from error
+    effects.check_ended()
+    return value
 
 
 async def _wind_up(effects: Effects, root: Span, error: BaseException) -> None:
@@ -171,7 +221,7 @@ def _kept_tree(db: Store, run: str, program: Callable[..., Any]) -> Generator[Sp
 
 def _inputs(name: str, args: Any, kwargs: Any) -> Json:
     try:
-        return to_jsonable_python([list(args), kwargs])
+        return to_jsonable_python(in_order([list(args), kwargs]))
     except PydanticSerializationError as error:
         raise UsageError(
             f"an argument of {name} has no JSON form: {error}", hint="texts, numbers, lists, dicts, pydantic models"
@@ -192,4 +242,14 @@ def _returned(program: Callable[..., Any]) -> tuple[Callable[[Any], Json], Calla
         except PydanticSerializationError as error:
             raise SolutionError(f"what the program returned has no JSON form: {error}") from None
 
-    return write, typed.validate_python
+    def read(value: Json) -> Any:
+        try:
+            return typed.validate_python(value)
+        except ValidationError as error:
+            said = error.errors(include_url=False)[0]["msg"]
+            raise SolutionError(
+                f"what the program returned, {brief(value)}, does not fit its annotation: {said}",
+                hint="correct what the program -> … says; it is done, and not run again",
+            ) from None
+
+    return write, read

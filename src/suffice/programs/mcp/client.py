@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import re
 import shlex
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from typing_extensions import Unpack
 
 from suffice.errors import ConnectionLost, MissingExtra, UsageError
+from suffice.programs.mcp.stderr import Overheard, overheard
 from suffice.programs.tool import CallableTool, ToolOptions, schema_tool
-from suffice.shown import one_line
+from suffice.shown import one_line, shown
 from suffice.values import Json
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 EXTRA: Final = "pip install 'suffice[mcp]'"
 PAGES: Final = 100  # of a server's list of tools
+MESSAGE: Final = 200  # characters of what an error says
+SECRET: Final = 6  # characters; what is shorter is no key, and may be any word
+HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
 class ToolFailed(Exception):
@@ -32,15 +36,20 @@ class ToolFailed(Exception):
 
 @asynccontextmanager
 async def tools_of_mcp(
-    server: str | Sequence[str], *, env: Mapping[str, str] | None = None, **options: Unpack[ToolOptions]
+    server: str | Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+    **options: Unpack[ToolOptions],
 ) -> AsyncGenerator[tuple[CallableTool[..., Json], ...]]:
     """The tools of an MCP server, as long as the block lasts: `async with tools_of_mcp("python shop.py") as tools: …`.
 
     `server` is the command that starts it (a text, or a list of its words), or its URL. A command gets `env` besides a
-    few plain variables of this environment, and no keys; its stderr is dropped. The server validates arguments. What
-    it says of itself ("read only", "idempotent") decides whether a tool changes something and may be repeated, unless
-    `options`, which hold for all of its tools, say otherwise. Raises MissingExtra, UsageError for what is no server,
-    ConnectionLost where none answers.
+    few plain variables of this environment, and no keys; its stderr is dropped once it serves. A URL is sent `headers`
+    with each request; they are in no error, name or record. The server validates arguments. What it says of itself
+    ("read only", "idempotent") decides whether a tool changes something and may be repeated, unless `options`, which
+    hold for all of its tools, say otherwise. Raises MissingExtra, UsageError for what is no server, ConnectionLost
+    where none answers, with the end of its stderr.
     """
     try:
         from mcp import Client, StdioServerParameters, stdio_client
@@ -51,20 +60,50 @@ async def tools_of_mcp(
     if not words:
         raise UsageError("an MCP server is a command or a URL", hint='tools_of_mcp("python shop.py")')
     url = where if where.startswith(("http://", "https://")) else None
-    with open(os.devnull, "w") as silent:  # a server may log what it is asked: a sealed case, say
+    _check_headers(headers, url)
+    heard = None if url else overheard()
+    if heard is None:
+        client = Client(_over_http(where, headers) if headers else where)
+    else:
         started = StdioServerParameters(command=words[0], args=words[1:], env=dict(env or {}))
-        client = Client(url or stdio_client(started, errlog=silent))
-        opened: asyncio.Future[list[Described]] = asyncio.get_running_loop().create_future()
-        over = asyncio.Event()
-        # In a task of its own: what is raised in the block must not come out as a group of the connection's tasks.
-        holding = asyncio.create_task(_held(client, opened, over))
-        try:
-            yield tuple(_tool(client, where, one, options) for one in await _reached(opened, where))
-        finally:
-            over.set()
-            if not opened.done():
-                holding.cancel()
-            await asyncio.gather(holding, return_exceptions=True)
+        client = Client(stdio_client(started, errlog=heard.file))
+    opened: asyncio.Future[list[Described]] = asyncio.get_running_loop().create_future()
+    over = asyncio.Event()
+    # In a task of its own: what is raised in the block must not come out as a group of the connection's tasks.
+    holding = asyncio.create_task(_held(client, opened, over))
+    try:
+        found = await _reached(opened, where, heard, (*(headers or {}).values(), *(env or {}).values()))
+        if heard is not None:
+            heard.forget()
+        yield tuple(_tool(client, where, one, options) for one in found)
+    finally:
+        over.set()
+        if not opened.done():
+            holding.cancel()
+        await asyncio.gather(holding, return_exceptions=True)
+        if heard is not None:
+            heard.file.close()
+
+
+@asynccontextmanager
+async def _over_http(url: str, headers: Mapping[str, str]) -> AsyncGenerator[Any]:
+    """A connection whose requests have these headers."""
+    from mcp.client import streamable_http
+
+    client = streamable_http.create_mcp_http_client(headers=dict(headers))  # pyright: ignore[reportPrivateImportUsage]
+    async with client, streamable_http.streamable_http_client(url, http_client=client) as streams:
+        yield streams
+
+
+def _check_headers(headers: Mapping[str, str] | None, url: str | None) -> None:
+    """Raises UsageError, without a value: it may be a key."""
+    if headers and url is None:
+        raise UsageError("a command takes no headers", hint='env={"TOKEN": …} gives it a key; headers= are for a URL')
+    for name, value in (headers or {}).items():
+        text = str(value)
+        if text != value or not HEADER.fullmatch(name) or not text.isascii() or not text.isprintable():
+            hint = 'headers={"Authorization": f"Bearer {token}"}'
+            raise UsageError(f"the header {shown(name, 40)} has a name or a value that cannot be sent", hint=hint)
 
 
 async def _held(client: Client, opened: asyncio.Future[list[Described]], over: asyncio.Event) -> None:
@@ -78,11 +117,14 @@ async def _held(client: Client, opened: asyncio.Future[list[Described]], over: a
             opened.set_exception(error)
 
 
-async def _reached(opened: asyncio.Future[list[Described]], where: str) -> list[Described]:
+async def _reached(
+    opened: asyncio.Future[list[Described]], where: str, heard: Overheard | None, secrets: Sequence[str]
+) -> list[Described]:
     try:
         return await opened
     except Exception as error:
-        raise _unanswered(where, error) from error
+        said = "" if heard is None else await asyncio.to_thread(heard.end)
+        raise _unanswered(where, error, said, secrets) from None  # not in its groups of tasks
 
 
 async def _listed(client: Client) -> list[Described]:
@@ -108,7 +150,12 @@ def _tool(client: Client, where: str, told: Described, options: ToolOptions) -> 
 
 
 async def _called(client: Client, name: str, arguments: Mapping[str, Any]) -> Json:
-    return _result(await client.call_tool(name, dict(arguments)))
+    from mcp import MCPError
+
+    try:
+        return _result(await client.call_tool(name, dict(arguments)))
+    except MCPError as error:  # the protocol's: the connection is closed, say
+        raise ToolFailed(one_line(str(error))[:MESSAGE]) from None
 
 
 def _result(told: CallToolResult) -> Json:
@@ -119,8 +166,17 @@ def _result(told: CallToolResult) -> Json:
     return told.structured_content if told.structured_content is not None else "\n".join(parts)
 
 
-def _unanswered(where: str, error: Any) -> ConnectionLost:
+def _unanswered(where: str, error: Any, heard: str, secrets: Sequence[str]) -> ConnectionLost:
     while isinstance(error, BaseExceptionGroup):
         error = cast("Any", error).exceptions[0]
-    said = one_line(str(error) or type(error).__name__)[:200]
-    return ConnectionLost(f"the MCP server does not answer: {said}", where=where[:200], hint="start it by hand to see")
+    said = one_line(str(error) or type(error).__name__)[:MESSAGE]
+    said = f"{said}; the end of its stderr:\n{heard}" if heard else said
+    for secret in secrets:
+        said = said.replace(secret, "…") if len(secret) >= SECRET else said
+    if where.startswith(("http://", "https://")):
+        hint = "is it running there? headers={…} are sent with each request, such as a key"
+    elif isinstance(error, OSError):
+        hint = "is its command installed, and spelt so?"
+    else:
+        hint = 'it gets a small environment (HOME, PATH and the like): env={"SUFFICE_MODEL": …} passes what it needs'
+    return ConnectionLost(f"the MCP server does not answer: {said}", where=one_line(where)[:MESSAGE], hint=hint)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from suffice.errors import MissingExtra, OutputError, SufficeError, UsageError
@@ -11,6 +12,7 @@ from suffice.programs.as_tool import as_tool
 from suffice.programs.mcp.client import EXTRA
 from suffice.programs.solution import ENDS_ALL, describe
 from suffice.programs.tool import CallableTool
+from suffice.shown import listed, shown
 from suffice.values import Json
 from suffice.version import __version__
 
@@ -19,20 +21,24 @@ if TYPE_CHECKING:
     from mcp.server import Server
 
 
-async def serve_mcp(*offered: Callable[..., Any], name: str = "suffice") -> None:
+log = logging.getLogger("suffice.mcp")
+
+
+async def serve_mcp(*offered: Callable[..., Any], name: str = "suffice", allow: Sequence[str] = ()) -> None:
     """Offer tools, functions, steps and solutions as an MCP server on stdin and stdout, until stdin closes.
 
-    What is printed meanwhile goes to stderr. A tool that is denied is not offered; one that needs asking is: whoever
-    calls the server asks its user. Raises MissingExtra, and UsageError for what is no tool, or two of one name.
+    What is printed meanwhile goes to stderr. A tool that is denied is not offered, nor is one that needs asking, for
+    nobody can be asked over MCP: it is named on stderr, and offered where `allow` names it. Raises MissingExtra, and
+    UsageError for what is no tool, two of one name, a name in `allow` that is none, and where no tool is left.
     """
-    server = mcp_server(*offered, name=name)
+    server = mcp_server(*offered, name=name, allow=allow)
     from mcp.server.stdio import stdio_server
 
     async with stdio_server() as (incoming, outgoing):
         await server.run(incoming, outgoing, server.create_initialization_options())
 
 
-def mcp_server(*offered: Callable[..., Any], name: str = "suffice") -> Server[Any]:
+def mcp_server(*offered: Callable[..., Any], name: str = "suffice", allow: Sequence[str] = ()) -> Server[Any]:
     """The server itself, for another transport: `mcp_server(…).streamable_http_app()` is an ASGI app. Raises as
     `serve_mcp`."""
     try:
@@ -40,15 +46,15 @@ def mcp_server(*offered: Callable[..., Any], name: str = "suffice") -> Server[An
         from mcp.server import Server
     except ImportError:
         raise MissingExtra("an MCP server needs the MCP SDK", hint=EXTRA) from None
-    tools = _named(offered)
+    tools = _permitted(_named(offered), allow)
 
-    async def listed(context: Any, page: Any) -> types.ListToolsResult:
+    async def offers(context: Any, page: Any) -> types.ListToolsResult:
         return types.ListToolsResult(tools=[_described(tool) for tool in tools.values()])
 
     async def called(context: Any, asked: types.CallToolRequestParams) -> types.CallToolResult:
         return await _called(tools, asked.name, asked.arguments or {})
 
-    return Server(name, version=__version__, on_list_tools=listed, on_call_tool=called)
+    return Server(name, version=__version__, on_list_tools=offers, on_call_tool=called)
 
 
 def _named(offered: tuple[Callable[..., Any], ...]) -> Mapping[str, CallableTool[..., Any]]:
@@ -57,9 +63,27 @@ def _named(offered: tuple[Callable[..., Any], ...]) -> Mapping[str, CallableTool
         tool = as_tool(one)
         if tool.name in made:
             raise UsageError(f"two tools are called {tool.name}", hint="@tool(name=…) gives one another name")
-        if tool.permission != "deny":
-            made[tool.name] = tool
+        made[tool.name] = tool
     return made
+
+
+def _permitted(
+    tools: Mapping[str, CallableTool[..., Any]], allow: Sequence[str]
+) -> Mapping[str, CallableTool[..., Any]]:
+    """Those that may be called with no question. Raises UsageError."""
+    for name in allow:
+        if name not in tools or tools[name].permission == "deny":
+            why = "is denied" if name in tools else "is no tool here"
+            raise UsageError(f"{shown(name)} may not be allowed: it {why}", hint=f"tools: {listed(tools)}")
+    asking = [tool.name for tool in tools.values() if tool.permission == "ask" and tool.name not in allow]
+    left = {n: tool for n, tool in tools.items() if tool.permission != "deny" and n not in asking}
+    flags, names = " ".join(f"--allow {name}" for name in asking), ", ".join(asking)
+    anyhow = f"suffice mcp … {flags} (in Python allow={asking}) lets every client call without a question"
+    if asking and not left:
+        raise UsageError(f"nothing is left to offer: over MCP nobody can be asked about {names}", hint=anyhow)
+    if asking:
+        log.warning("not offered, because over MCP nobody can be asked: %s\nhint: %s", names, anyhow)
+    return left
 
 
 def _described(tool: CallableTool[..., Any]) -> types.Tool:
@@ -85,8 +109,9 @@ async def _called(tools: Mapping[str, CallableTool[..., Any]], name: str, argume
     except OutputError as error:
         return answer(error.message, failed=True)
     except ENDS_ALL as error:
-        return answer(str(cast("SufficeError", error)), failed=True)
+        log.warning("%s: %s", name, error)  # with its hint, which is for whoever runs the server
+        return answer(cast("SufficeError", error).message, failed=True)
     except Exception as error:
-        return answer(describe(error), failed=True)
+        return answer(describe(error, hint=False), failed=True)
     text = result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
     return answer(text, result if isinstance(result, dict) else {"result": result})

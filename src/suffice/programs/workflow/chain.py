@@ -3,38 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from suffice.arguments import validated
-from suffice.errors import SolutionError, UsageError
+from suffice.errors import UsageError
 from suffice.programs.workflow.made import Workflow, workflow
-from suffice.programs.workflow.part import Part, part
+from suffice.programs.workflow.part import Gate, Part, part
 from suffice.spans import here, span
 from suffice.values import ABSTAIN, Answer
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """A check between two stages, and what comes of a value that does not pass: a value, or who goes on with it."""
-
-    check: Part
-    otherwise: Any
-    reroute: Part | None
-
-    async def passes(self, value: Any) -> bool:
-        """What the check says. Raises SolutionError where that is neither True nor False."""
-        said = (await self.check(value)).value
-        if not isinstance(said, bool):
-            raise SolutionError(f"the gate {self.check.name} says True or False, not a {type(said).__name__}")
-        return said
 
 
 def gate(check: Callable[..., Any], otherwise: Any = ABSTAIN) -> Gate:
     """A gate for a `chain`: `check(value)`, a function or a step that says bool.
 
     Where it says False, the chain ends with `otherwise`, a value, or with what `otherwise(value)` answers where that
-    can be called.
+    can be called. A gate stands in a chain; it raises UsageError where it is called itself.
     """
     return Gate(part(check), otherwise, part(otherwise) if callable(otherwise) else None)
 
@@ -43,9 +26,9 @@ def gate(check: Callable[..., Any], otherwise: Any = ABSTAIN) -> Gate:
 def chain(*stages: Any, name: str | None = None) -> Workflow:
     """Prompt chaining: each stage is given the value of the one before it, the first one the inputs.
 
-    A stage is a step, a function, a solution or a `gate`. A dict is bound by name where the next stage has several
-    parameters. The confidence of the answer is that of the last stage. A stage that abstains ends the chain: ABSTAIN.
-    Raises UsageError without a stage, and when called what a stage raises.
+    A stage is `stage(value)`: a step, a function, a solution; or a `gate`. A dict is bound by name where the next stage
+    has several parameters. The confidence of the answer is that of the last stage. A stage that abstains ends the
+    chain: ABSTAIN. Raises UsageError without a stage, and when called what a stage raises.
     """
     made = [stage if isinstance(stage, Gate) else part(stage) for stage in stages]
     parts = [stage for stage in made if isinstance(stage, Part)]

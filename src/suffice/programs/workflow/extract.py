@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from pydantic_core import to_jsonable_python
 
 from suffice.arguments import validated
 from suffice.errors import SolutionError
+from suffice.programs.workflow.labels import type_of
 from suffice.programs.workflow.made import Workflow, workflow
-from suffice.programs.workflow.part import Part, part
+from suffice.programs.workflow.part import Part, part, part_called
+from suffice.programs.workflow.quoted_type import QUOTE, refuse_unquoted
 from suffice.programs.workflow.quotes import place_of_quote
 from suffice.spans import here
 from suffice.values import ABSTAIN, Answer, Json
-
-QUOTE: Final = "quote"
-"""The field of an item that holds its words, and those of a result."""
 
 
 @validated
@@ -35,9 +34,14 @@ def extract(
     first place where its quote stands in the text, white space folded; equal quotes take one place after another.
     Items whose quote does not stand there are left out, and their number noted on the span. `text` names the input
     that is quoted where there are several. Without anything, the answer is []; ABSTAIN of either ends it.
+
+    Raises UsageError where the type of `what` says that its items have no quote, and SolutionError when called where
+    none of them has one.
     """
+    if spans is None:
+        refuse_unquoted(type_of(what))
     first = [] if is_there is None else [part(is_there)]
-    finder, quoter = part(what), None if spans is None else part(spans)
+    finder, quoter = part(what), None if spans is None else part_called(spans, "spans", "inputs", "item")
 
     async def body(inputs: Any) -> Answer:
         quoted = _text(inputs, text)
@@ -53,6 +57,8 @@ def extract(
         if found is ABSTAIN:
             return Answer(ABSTAIN)
         items = _items(found, finder.name)
+        if quoter is None:
+            _refuse_unquoted(items, finder.name)
         quotes = [await _quote(item, inputs, quoter) for item in items]
         return Answer(_supported(items, quotes, quoted))
 
@@ -80,6 +86,13 @@ def _items(found: Any, who: str) -> list[Any]:
             f"{who} gives a list of what it found, not a {type(found).__name__}", hint="-> list[Amount]"
         )
     return list(cast("list[Any]", found))
+
+
+def _refuse_unquoted(items: list[Any], who: str) -> None:
+    """One item may lack its words, as what a model makes up does; where all do, nobody was told to give them."""
+    if items and not any(isinstance(item, str) or QUOTE in _fields(item) for item in items):
+        hint = f'give each its words: {{"amount": 5, "{QUOTE}": "EUR 5"}}, or say them with spans='
+        raise SolutionError(f"no item of {who} has the field {QUOTE}", hint=hint)
 
 
 async def _quote(item: Any, inputs: Any, quoter: Part | None) -> str:

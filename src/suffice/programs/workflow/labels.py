@@ -1,4 +1,4 @@
-"""Which labels a classifier may give, where its type says so: a Literal, an enum, a bool, None, or a union of these."""
+"""What a step or function says that it gives, and which labels: of a Literal, an enum, a bool, None, or a union."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ from typing import Any
 from suffice.values import Abstain
 
 
+def type_of(function: Callable[..., Any]) -> Any:
+    """The type that a step or a function is annotated to give, Any where that is not said or cannot be read."""
+    try:
+        return getattr(function, "output", None) or typing.get_type_hints(function, include_extras=True)["return"]
+    except (NameError, TypeError, KeyError):
+        return Any
+
+
 def labels_of(classifier: Callable[..., Any]) -> tuple[Any, ...] | None:
     """The labels that `classifier`, a step or a function, may give; None where its type does not say."""
-    try:
-        said = getattr(classifier, "output", None) or typing.get_type_hints(classifier).get("return", Any)
-    except (NameError, TypeError):
-        return None
-    return _labels(said)
+    return _labels(type_of(classifier))
 
 
 def plain(label: Any) -> Any:

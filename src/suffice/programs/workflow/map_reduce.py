@@ -14,7 +14,7 @@ from suffice.errors import SolutionError, UsageError
 from suffice.numbers import is_whole
 from suffice.programs.workflow.made import Workflow, workflow
 from suffice.programs.workflow.parallel import value_of
-from suffice.programs.workflow.part import Part, part
+from suffice.programs.workflow.part import Part, part, part_called
 from suffice.programs.workflow.side_by_side import Bounds, Seconds, side_by_side
 from suffice.programs.workflow.splitting import pieces
 from suffice.spans import span
@@ -42,12 +42,14 @@ def map_reduce(
     A text is cut into pieces of at most `most_chars` characters, at ends of paragraphs, else sentences, each with the
     last `overlap` characters of the one before; `split(inputs)` does it instead. Where the results are more than
     `most_chars` as text, groups of them are reduced side by side and their results again, so `reduce_step` must take
-    its own results, too. A piece that fails, or takes more than `timeout` seconds, is a `Failure` among them. When
-    called it raises SolutionError for more than 1,000 pieces, and the first error where all of them fail.
+    its own results, too. A piece that fails, or takes more than `timeout` seconds, is a `Failure` among them. Raises
+    UsageError for a function that does not take one of these. When called it raises SolutionError for more than 1,000
+    pieces, and the first error where all of them fail.
     """
     if overlap * 2 > most_chars:
         raise UsageError(f"an overlap of {overlap} is more than half of {most_chars} characters", hint="overlap=200")
-    mapper, reducer = part(map_step), part(reduce_step)
+    mapper = part_called(map_step, "map_step", "piece") if split is None else part(map_step)
+    reducer = part_called(reduce_step, "reduce_step", "results")
     splitter = None if split is None else part(split)
     bounds = Bounds(concurrency, timeout)
 

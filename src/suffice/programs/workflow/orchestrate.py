@@ -10,7 +10,7 @@ from suffice.arguments import Count, validated
 from suffice.errors import SolutionError
 from suffice.programs.workflow.made import Workflow, workflow
 from suffice.programs.workflow.parallel import value_of
-from suffice.programs.workflow.part import part
+from suffice.programs.workflow.part import part, part_called
 from suffice.programs.workflow.side_by_side import Bounds, Seconds, side_by_side
 from suffice.values import ABSTAIN, Answer
 
@@ -29,11 +29,11 @@ def orchestrate(
     """`plan(inputs)` is a list of pieces, `worker(piece)` does one, and `join(inputs, results)` makes the answer.
 
     Results stand in the order of the pieces; a worker that fails, or takes more than `timeout` seconds, is a `Failure`
-    among them. A piece that is a dict is bound by name. Without pieces, join is given an empty list. When called it
-    raises SolutionError for a plan that is no list or has more than `most` pieces (none of them is begun), and the
-    first error where all workers fail.
+    among them. A piece that is a dict is bound by name. Without pieces, join is given an empty list. Raises UsageError
+    for a join that does not take the two. When called it raises SolutionError for a plan that is no list or has more
+    than `most` pieces (none of them is begun), and the first error where all workers fail.
     """
-    planner, doer, joiner = part(plan), part(worker), part(join)
+    planner, doer, joiner = part(plan), part(worker), part_called(join, "join", "inputs", "results")
     bounds = Bounds(concurrency, timeout)
 
     async def body(inputs: Any) -> Answer:

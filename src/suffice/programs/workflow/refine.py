@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from suffice.arguments import Count, Share, validated
-from suffice.errors import SolutionError
+from suffice.errors import CallError, SolutionError
 from suffice.numbers import is_number
-from suffice.programs.solution import attempt_call
 from suffice.programs.workflow.made import Workflow, workflow
-from suffice.programs.workflow.part import Part, part
+from suffice.programs.workflow.part import Part, part, part_called
 from suffice.spans import here
 from suffice.values import ABSTAIN, Answer, Score, canonical, to_json
 
@@ -48,11 +47,17 @@ def refine(
 
     A judgement is a score in [0, 1], a `Score` with its reason, or without degrees: True or False, or a text that says
     what is wrong, None where nothing is. It stops at a score of `enough` (right is 1), at a draft that was there
-    before, at a score that is no better than the best, and where a later round fails. The answer is the best draft
-    that was seen, the first of equals, with its score as the confidence. Raises what the first draft or its check
-    raises (Madaan et al. 2303.17651).
+    before, at a score that is no better than the best, and where a model call of a later round fails (CallError). The
+    answer is the best draft that was seen, the first of equals, with its score as the confidence. Several inputs come
+    to `evaluate` and `improve` as one dict. Raises UsageError for a function that does not take what it is called with,
+    and when called what the first round raises, and of later ones everything but a CallError
+    (Madaan et al. 2303.17651).
     """
-    parts = [part(generate), part(evaluate), part(improve)]
+    parts = [
+        part(generate),
+        part_called(evaluate, "evaluate", "inputs", "draft"),
+        part_called(improve, "improve", "inputs", "draft", "reason"),
+    ]
 
     async def body(inputs: Any) -> Answer:
         loop = Loop(
@@ -90,20 +95,22 @@ async def refined(draft: Answer, loop: Loop) -> Answer:
 
 
 async def _next(draft: Answer, found: Verdict, loop: Loop, seen: set[str]) -> tuple[Answer, Verdict] | str:
-    """The next draft with its judgement, or why there is none."""
-    answer, failure = await attempt_call(lambda: loop.improve(draft.value, found.score.reason), None)
-    if answer is None or answer.value is ABSTAIN:
-        return "the next draft failed" if failure is not None else "no next draft"
+    """The next draft with its judgement, or why there is none: the best so far outlives a model call that failed, and
+    nothing else, because who wrote the loop would never hear of it."""
+    try:
+        answer = await loop.improve(draft.value, found.score.reason)
+    except CallError:
+        return "the next draft failed"
+    if answer.value is ABSTAIN:
+        return "no next draft"
     text = canonical(to_json(answer.value))
     if text in seen:
         return "the same draft again"
     seen.add(text)
-
-    async def judged() -> Answer:
-        return Answer(await loop.evaluate(answer.value))
-
-    judgement, _ = await attempt_call(judged, None)
-    return "the check of the next draft failed" if judgement is None else (answer, judgement.value)
+    try:
+        return answer, await loop.evaluate(answer.value)
+    except CallError:
+        return "the check of the next draft failed"
 
 
 async def _judged(evaluate: Part, inputs: Any, draft: Any) -> Verdict:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from suffice.arguments import Rule
-from suffice.errors import SolutionError, SufficeError
+from suffice.errors import CallError, SolutionError
 from suffice.programs.solution import attempt_call
 from suffice.spans import span
 from suffice.values import Answer, Failure
@@ -31,8 +31,12 @@ class Bounds:
     timeout: float | None
 
 
-async def side_by_side(calls: Sequence[Named], bounds: Bounds) -> list[Answer | Failure]:
-    """What came of each. Where all of them fail, the first one's error is raised: nobody could go on with that."""
+async def side_by_side(calls: Sequence[Named], bounds: Bounds, *, forgiving: bool = True) -> list[Answer | Failure]:
+    """What came of each. Where all of them fail, the first one's error is raised: nobody could go on with that.
+
+    Who does not hand the failures on to anybody is not `forgiving`: then a model call that failed (CallError) and a
+    time-out are failures, and everything else is raised, so that a slip of the pen is heard of.
+    """
     places = asyncio.Semaphore(bounds.concurrency)
     over = False
     raised: dict[int, Exception] = {}
@@ -43,8 +47,11 @@ async def side_by_side(calls: Sequence[Named], bounds: Bounds) -> list[Answer | 
             if over:
                 return Failure("raised", "not begun")
             try:
-                return await _branch(name, _noting(call, raised, number), bounds.timeout)
-            except SufficeError:
+                result = await _branch(name, _noting(call, raised, number), bounds.timeout)
+                if isinstance(result, Failure) and not forgiving and not _of_a_call(result, raised.get(number)):
+                    raise raised.get(number) or SolutionError(result.message)
+                return result
+            except Exception:
                 over = True
                 raise
 
@@ -82,6 +89,10 @@ def _noting(
             raise
 
     return noting
+
+
+def _of_a_call(failure: Failure, raised: Exception | None) -> bool:
+    return isinstance(raised, CallError) or failure.kind == "timeout"
 
 
 def _error(failure: Failure, raised: Exception | None) -> Exception:

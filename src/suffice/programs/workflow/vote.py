@@ -35,11 +35,12 @@ def vote(
 ) -> Workflow:
     """Each voter is asked `n` times (one voter alone 5 times, several once each); the commonest answer wins.
 
-    Ties go to the answer that came first, in the order of the voters. The confidence is its share of all that could
-    vote: who fails, takes more than `timeout` seconds or abstains votes for nothing. Under the share `threshold` the
-    answer is ABSTAIN. `weights` is one number a voter, or "confidence": each vote counts by its own. A step that is
-    asked several times needs a temperature to say more than one thing: `step.using(temperature=0.7)`. Where all fail,
-    the first one's error is raised (Wang et al. 2203.11171).
+    A voter is `voter(inputs)`. Ties go to the answer that came first, in the order of the voters. The confidence is its
+    share of all that could vote: whose model call fails (CallError), who takes more than `timeout` seconds or abstains
+    votes for nothing; whatever else a voter raises is raised. Under the share `threshold` the answer is ABSTAIN.
+    `weights` is one number a voter, or "confidence": each vote counts by its own. A step that is asked several times
+    needs a temperature to say more than one thing: `step.using(temperature=0.7)`. Where all fail, the first one's error
+    is raised (Wang et al. 2203.11171).
     """
     parts = [part(voter) for voter in voters]
     each = n or (5 if len(parts) == 1 else 1)
@@ -52,7 +53,7 @@ def vote(
 
     async def body(inputs: Any) -> Answer:
         calls = [(f"{parts[v].name} {k + 1}", _sample(parts[v], k, inputs)) for v, k in asked]
-        done = await side_by_side(calls, bounds)
+        done = await side_by_side(calls, bounds, forgiving=False)
         heavy = [_weight(one, weights, voter) for one, (voter, _) in zip(done, asked, strict=True)]
         return _counted(done, heavy, threshold)
 

@@ -1,0 +1,304 @@
+"""What must not happen twice: a tool that failed, a run that is begun twice, a budget, a program that changed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import datetime
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from upstream_faults import Ok, always
+
+from suffice import Model
+from suffice.errors import BudgetError, JournalDiverged, NotDone, SolutionError, StoreBusy, UsageError, Waiting
+from suffice.models.concerns.budget import Budget
+from suffice.programs import durable
+from suffice.programs.asking import ask_human
+from suffice.programs.tool import tool
+from upstream import upstream
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SUFFICE_HOME", str(tmp_path / "store"))
+    return tmp_path / "store"
+
+
+paid: list[int] = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_paid() -> None:
+    paid.clear()
+
+
+@tool(repeat="never")
+def pay(order: int) -> str:
+    """Pay it back."""
+    paid.append(order)
+    return f"paid {order}"
+
+
+@tool(repeat="never")
+def pay_and_break(order: int) -> str:
+    """Pay it back, and lose the connection."""
+    paid.append(order)
+    raise ConnectionError("the bank hung up")
+
+
+def go(program: Callable[..., Any], *args: Any, id: str = "one", **options: Any) -> Any:
+    return asyncio.run(durable.run(program, *args, id=id, **options))
+
+
+def test_a_tool_that_failed_is_not_called_again_before_a_person_says_that_it_was_not_done() -> None:
+    async def program() -> str:
+        return await pay_and_break(1)
+
+    with pytest.raises(ConnectionError):
+        go(program)
+    for _ in range(2):
+        with pytest.raises(Waiting, match="ended in ConnectionError: the bank hung up, and nobody knows"):
+            go(program)
+    assert paid == [1]
+    durable.answer("one", "not done")
+    with pytest.raises(ConnectionError):
+        go(program)
+    with pytest.raises(Waiting):
+        go(program)  # the answer was to the first time
+    durable.answer("one", "done")
+    with pytest.raises(Waiting, match="return"):
+        go(program)
+    durable.answer("one", "paid 1")
+    assert go(program) == "paid 1" and paid == [1, 1]
+
+
+def test_a_tool_that_says_that_it_did_nothing_is_called_again() -> None:
+    @tool(repeat="never")
+    def pay_later(order: int) -> str:
+        """Pay it back."""
+        paid.append(order)
+        if len(paid) == 1:
+            raise NotDone("the bank is closed")
+        return "paid"
+
+    async def program() -> str:
+        return await pay_later(1)
+
+    with pytest.raises(NotDone):
+        go(program)
+    assert go(program) == "paid" and paid == [1, 1]
+
+
+def test_what_a_tool_asked_and_called_inside_comes_back_when_it_is_called_again() -> None:
+    @tool
+    def look(order: int) -> int:
+        """Look it up."""
+        paid.append(-order)
+        return order
+
+    @tool(repeat="never")
+    async def careful(order: int) -> str:
+        """Pay it back, if it may be."""
+        await look(order)
+        said = await ask_human("Pay it?", ["yes", "no"])
+        return f"{said} {await pay(order)}"
+
+    async def program() -> str:
+        return await careful(3)
+
+    for asked, said in (("Pay it?", "yes"), ("was begun at", "not done")):
+        with pytest.raises(Waiting, match=asked.replace("?", r"\?")):
+            go(program)
+        durable.answer("one", said)
+    assert go(program) == "yes paid 3" and paid == [-3, 3]
+
+
+def test_a_budget_holds_over_all_the_times_that_a_run_goes_on() -> None:
+    with upstream(always(Ok("well"))) as up:
+
+        async def program() -> None:
+            for i in range(9):
+                await Model(f"{up.url}#m")(f"question {i}")
+
+        for _ in range(3):
+            with pytest.raises(BudgetError):
+                go(program, budget=Budget(calls=2))
+        assert len(up.log.asked) == 2
+        with pytest.raises(BudgetError):
+            go(program, budget=Budget(calls=5))
+        assert len(up.log.asked) == 5
+    with pytest.raises(UsageError, match="budget is a Budget"):
+        go(program, budget=5, id="another")
+
+
+def test_a_program_that_leaves_out_what_it_did_or_does_it_elsewhere_is_stopped() -> None:
+    async def both() -> None:
+        await pay(1)
+        await pay(2)
+        raise OSError("later")
+
+    async def less() -> str:
+        return await pay(1)
+
+    async def branches() -> None:
+        await asyncio.gather(pay(1), pay(2))
+        raise OSError("later")
+
+    for first, then, said in ((both, less, r"pay\(order=2\), asked for is now nothing"), (branches, both, "task")):
+        paid.clear()
+        with pytest.raises(OSError, match="later"):
+            go(first, id=then.__name__)
+        with pytest.raises(JournalDiverged, match=said):
+            go(then, id=then.__name__)
+        assert paid == [1, 2]
+
+
+def test_a_program_cannot_swallow_that_it_goes_another_way() -> None:
+    async def first() -> None:
+        await pay(1)
+        raise OSError("later")
+
+    async def swallows() -> str:
+        for order in (2, 3):
+            try:
+                await pay(order)
+            except Exception:
+                pass
+        return "all paid"
+
+    with pytest.raises(OSError, match="later"):
+        go(first)
+    with pytest.raises(JournalDiverged, match="order=1.*order=2"):
+        go(swallows)
+    assert paid == [1] and durable.status("one").state == "failed"
+
+
+def odd(value: Any, kind: Any = Any) -> Any:
+    """A tool that returns just that, whatever it says it returns."""
+
+    def pays() -> Any:
+        """Pay."""
+        paid.append(1)
+        return value
+
+    pays.__annotations__["return"] = kind
+    return tool(repeat="never")(pays)
+
+
+@pytest.mark.parametrize(
+    "value", [(1, 2), datetime.date(2026, 1, 2), {1: "a"}, Decimal("1.5"), {"b", "a"}, b"\xff", float("inf"), [print]]
+)
+def test_a_program_sees_the_same_result_the_first_time_and_at_a_replay(value: Any) -> None:
+    seen: list[str] = []
+    pays = odd(value)
+
+    async def program() -> str:
+        seen.append(repr(await pays()))
+        return await ask_human("Is it fine?")
+
+    with pytest.raises(Waiting):
+        go(program)
+    durable.answer("one", "yes")
+    assert go(program) == "yes" and seen[0] == seen[1] and paid == [1]
+
+
+def test_a_result_that_does_not_fit_is_kept_for_when_its_annotation_does() -> None:
+    def program(kind: Any) -> Any:
+        async def told() -> str:
+            return str(await odd("all of it", kind)())
+
+        return told
+
+    for _ in range(2):
+        with pytest.raises(SolutionError, match="what pays returned, 'all of it', does not fit its annotation"):
+            go(program(int))
+    assert go(program(str)) == "all of it" and paid == [1]
+
+
+def test_a_program_whose_result_does_not_fit_can_be_corrected() -> None:
+    async def wrong() -> int:
+        return await pay(1)  # pyright: ignore[reportReturnType]
+
+    async def right() -> str:
+        return "another"
+
+    for _ in range(2):
+        with pytest.raises(SolutionError, match="what the program returned, 'paid 1', does not fit"):
+            go(wrong)
+    assert go(right) == "paid 1" and paid == [1]
+
+
+PROGRAM = """
+import asyncio, os, sys, time
+import suffice as sf
+
+@sf.tool(repeat="never")
+def pay(order: int, tags: set[str]) -> str:
+    "Pay it back."
+    with open(sys.argv[1], "a") as log:
+        print(order, file=log, flush=True)
+    time.sleep(0.05)
+    return "paid"
+
+async def program(tags) -> str:
+    for order in range(int(sys.argv[3])):
+        await pay(order, {"aa", "bb", "cc", "dd", "ee"})
+        if order == 1 and sys.argv[4] == "kill":
+            os._exit(9)
+    return "fin"
+
+try:
+    print(sf.run(sf.durable.run(program, {"x", "y", "z"}, id=sys.argv[2])))
+except sf.errors.SufficeError as error:
+    print(type(error).__name__)
+"""
+
+
+def started(folder: Path, id: str, orders: int = 6, end: str = "") -> subprocess.Popen[str]:
+    told = [sys.executable, "-c", PROGRAM, str(folder / f"{id}.log"), id, str(orders), end]
+    return subprocess.Popen(told, stdout=subprocess.PIPE, text=True)
+
+
+def test_one_new_id_that_is_begun_in_several_processes_at_once_runs_once(tmp_path: Path) -> None:
+    said = sorted(str(p.communicate(timeout=60)[0]).strip() for p in [started(tmp_path, "race") for _ in range(3)])
+    assert (tmp_path / "race.log").read_text().split() == ["0", "1", "2", "3", "4", "5"]
+    assert "fin" in said and set(said) <= {"fin", "StoreBusy"}
+
+
+def test_sets_are_the_same_arguments_in_another_process(tmp_path: Path) -> None:
+    killed = started(tmp_path, "sets", end="kill")
+    assert killed.communicate(timeout=60)[0] == "" and killed.returncode == 9
+    assert started(tmp_path, "sets").communicate(timeout=60)[0].strip() == "fin"
+    assert (tmp_path / "sets.log").read_text().split() == ["0", "1", "2", "3", "4", "5"]
+
+
+def test_a_run_says_that_it_lives_for_as_long_as_it_does(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    """Seen from another machine, where nobody can look its process up."""
+    import sqlite3
+
+    from suffice.store import lease
+
+    monkeypatch.setattr(lease, "BEAT", 0.05)
+
+    def beat() -> float:
+        with sqlite3.connect(next(home.rglob("store.sqlite"))) as store:
+            (last,) = store.execute("SELECT max(beat) FROM process").fetchone()
+        return float(last)
+
+    async def program() -> bool:
+        before = beat()
+        with pytest.raises(StoreBusy):
+            await asyncio.to_thread(contextvars.Context().run, go, program)
+        end = time.monotonic() + 5
+        while beat() == before and time.monotonic() < end:
+            await asyncio.sleep(0.02)
+        return beat() > before
+
+    assert go(program)
