@@ -152,6 +152,23 @@ def test_a_server_that_is_none_is_said_so(tmp_path: Path) -> None:
         sf.run(go(""))
 
 
+def test_a_server_that_says_nothing_is_given_up_and_can_be_cut_off(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    babbles = [sys.executable, "-c", "import time\nwhile True: print('garbage', flush=True); time.sleep(0.05)"]
+
+    async def go(seconds: float) -> None:
+        async with asyncio.timeout(seconds), tools_of_mcp(babbles):
+            pass
+
+    with pytest.raises(TimeoutError):
+        sf.run(go(0.5))
+    monkeypatch.setattr("suffice.programs.mcp.client.OPENING", 0.5)
+    with pytest.raises(ConnectionLost, match=r"no tools within 0\.5 s"):
+        sf.run(go(30))
+    assert capfd.readouterr().err == ""
+
+
 def test_why_a_server_did_not_start_is_said_in_one_error_safe_for_a_terminal() -> None:
     dies = (
         "import os, sys; sys.stderr.write('x' * 9000 + '\\n'); "

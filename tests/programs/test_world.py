@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +130,8 @@ def test_rules_that_were_broken_are_named() -> None:
         return program
 
     assert left(WORLD.solution(generous), case("a1"))["violations"] == ["refunded more than was paid for a1"]
+    one = replace(WORLD, violations=lambda state: "just one rule")
+    assert left(one.solution(generous), case("a1"))["violations"] == ["just one rule"]
 
 
 def test_each_trial_has_a_state_of_its_own_also_where_start_hands_out_what_it_keeps() -> None:

@@ -63,13 +63,16 @@ def maybe_using(model: str | Model | None) -> Generator[None]:
 
 def as_model(given: str | Model) -> Model:
     """A model by its name, or as it is. By its name it is made once a second, so that a changed setting soon holds."""
-    if isinstance(given, str):
-        return named_model(given, os.getcwd(), int(time.monotonic()))
-    if not hasattr(type(given), "gives_logprobs"):
+    check_model(given)
+    return named_model(given, os.getcwd(), int(time.monotonic())) if isinstance(given, str) else given
+
+
+def check_model(given: object) -> None:
+    """Raises UsageError for what is neither the name of a model nor one."""
+    if not isinstance(given, str) and not hasattr(type(given), "gives_logprobs"):
         raise UsageError(
             f"a model is its name or an sf.Model, not a {type(given).__name__}", hint='model="openai:gpt-5-mini"'
         )
-    return given
 
 
 @lru_cache(maxsize=64)

@@ -176,7 +176,8 @@ class WorldProgram(Generic[S]):
             answer = as_answer(await program(told))
         if person.fault is not None:
             raise person.fault
-        final, broken = self.world.left(state), [str(rule) for rule in self.world.violations(state)]
+        broken = self.world.violations(state)
+        final, broken = self.world.left(state), [broken] if isinstance(broken, str) else [str(rule) for rule in broken]
         if answer.value is ABSTAIN and not broken and canonical(final) == canonical(before):
             return answer
         left = {"answer": to_json(answer.value), "final": final, "violations": broken, "questions": person.asked}

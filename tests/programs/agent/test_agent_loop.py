@@ -33,6 +33,7 @@ import suffice as sf
 from suffice.errors import BudgetError, ServerError, UsageError, Waiting
 from suffice.programs import durable
 from suffice.programs.agent import agent
+from suffice.programs.agent.acting import shown as shown_as
 from suffice.programs.tool import tool
 from suffice.spans import tree
 from upstream import Upstream, upstream
@@ -502,6 +503,14 @@ def test_what_cannot_be_is_refused_before_the_first_call() -> None:
     ):
         with pytest.raises(UsageError):
             agent("openai:gpt-5-mini", **wrong)
+    with pytest.raises(UsageError, match="not a int"):
+        agent(5)  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+
+def test_a_number_that_is_none_is_told_as_a_text() -> None:
+    assert json.loads(shown_as("result", {"rate": float("nan"), "most": float("inf")}, 1000), parse_constant=int) == {
+        "result": {"rate": "NaN", "most": "Infinity"}
+    }
 
 
 def test_it_is_a_solution_that_can_be_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

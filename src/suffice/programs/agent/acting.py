@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -66,8 +67,20 @@ def shown(name: str, value: Json, most: int) -> str:
 
 
 def _dumped(value: Json) -> str:
-    """JSON without lone surrogates, which no request can hold."""
-    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
+    """JSON without lone surrogates, which no request can hold, and with NaN and infinities as texts."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(value), ensure_ascii=False)
+    return text.encode("utf-8", "replace").decode()
+
+
+def _finite(value: Json) -> Json:
+    if isinstance(value, dict):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_finite(one) for one in value]
+    return json.dumps(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def failed(call: ToolCall, how: How, said: str) -> Acted:

@@ -23,7 +23,7 @@ from suffice.programs.identity import function_identity, identity_of
 from suffice.programs.prompt import Prompt, messages, unasked
 from suffice.programs.solution import Form, Solution, gathered
 from suffice.programs.step_solution import written
-from suffice.programs.using import model_for, reached_by, saved_options
+from suffice.programs.using import check_model, model_for, reached_by, saved_options
 from suffice.programs.variable import module_outside, variable_of
 from suffice.shown import brief
 from suffice.spans import span
@@ -173,6 +173,8 @@ def agent(
     """
     said: dict[str, Any] = {**options, "instructions": instructions, "max_steps": max_steps, "budget": budget}
     checked_options({**said, "name": name})
+    if model is not None:
+        check_model(model)
     known = checked_tools(tools, options.get("permissions") or {})
     return Agent(Setup(name, model, known, output_type(output), **said), module_outside(PACKAGE))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import shlex
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from mcp.types import Tool as Described
 
 EXTRA: Final = "pip install 'suffice[mcp]'"
+OPENING: Final = 60.0  # seconds for a server to start and to tell its tools
+CLOSING: Final = 10.0  # seconds for it to end
 PAGES: Final = 100  # of a server's list of tools
 MESSAGE: Final = 200  # characters of what an error says
 SECRET: Final = 6  # characters; what is shorter is no key, and may be any word
@@ -55,6 +58,7 @@ async def tools_of_mcp(
         from mcp import Client, StdioServerParameters, stdio_client
     except ImportError:
         raise MissingExtra("tools of an MCP server need the MCP SDK", hint=EXTRA) from None
+    logging.getLogger("mcp").addHandler(logging.NullHandler())  # where nobody listens, its tracebacks are not printed
     where = server if isinstance(server, str) else shlex.join(server)
     words = shlex.split(server) if isinstance(server, str) else list(server)
     if not words:
@@ -78,9 +82,10 @@ async def tools_of_mcp(
         yield tuple(_tool(client, where, one, options) for one in found)
     finally:
         over.set()
-        if not opened.done():
+        if not opened.done() or opened.cancelled():  # whoever waits for it was cut off
             holding.cancel()
-        await asyncio.gather(holding, return_exceptions=True)
+        await asyncio.wait([holding], timeout=CLOSING)
+        holding.cancel()
         if heard is not None:
             heard.file.close()
 
@@ -121,8 +126,9 @@ async def _reached(
     opened: asyncio.Future[list[Described]], where: str, heard: Overheard | None, secrets: Sequence[str]
 ) -> list[Described]:
     try:
-        return await opened
-    except Exception as error:
+        async with asyncio.timeout(OPENING):
+            return await opened
+    except Exception as error:  # also that it took too long
         said = "" if heard is None else await asyncio.to_thread(heard.end)
         raise _unanswered(where, error, said, secrets) from None  # not in its groups of tasks
 
@@ -169,12 +175,15 @@ def _result(told: CallToolResult) -> Json:
 def _unanswered(where: str, error: Any, heard: str, secrets: Sequence[str]) -> ConnectionLost:
     while isinstance(error, BaseExceptionGroup):
         error = cast("Any", error).exceptions[0]
-    said = one_line(str(error) or type(error).__name__)[:MESSAGE]
+    late = f"it told no tools within {OPENING:g} s" if isinstance(error, TimeoutError) else ""
+    said = one_line(late or str(error) or type(error).__name__)[:MESSAGE]
     said = f"{said}; the end of its stderr:\n{heard}" if heard else said
     for secret in secrets:
         said = said.replace(secret, "…") if len(secret) >= SECRET else said
     if where.startswith(("http://", "https://")):
         hint = "is it running there? headers={…} are sent with each request, such as a key"
+    elif late:
+        hint = "does it speak MCP over stdin and stdout?"
     elif isinstance(error, OSError):
         hint = "is its command installed, and spelt so?"
     else:
