@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from suffice.errors import OutputError, UsageError
 from suffice.exchange import ToolCall
@@ -77,9 +77,9 @@ def _dumped(value: Json) -> str:
 
 def _finite(value: Json) -> Json:
     if isinstance(value, dict):
-        return {name: _finite(one) for name, one in value.items()}
+        return {name: _finite(one) for name, one in cast("dict[str, Json]", value).items()}
     if isinstance(value, list):
-        return [_finite(one) for one in value]
+        return [_finite(one) for one in cast("list[Json]", value)]
     return json.dumps(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
