@@ -69,13 +69,13 @@ def held_to(function: Callable[P, R], called: Mapping[str, str], hint: str | Non
     def rules() -> dict[str, Rule]:
         hints = get_type_hints(function, include_extras=True)
         single = {n for n, p in signature.parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
-        return {name: rule_of(kind) for name, kind in hints.items() if name in single}
+        return {name: rule_of(kind, or_none=not called) for name, kind in hints.items() if name in single}
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         known = rules()
         for name, value in signature.bind(*args, **kwargs).arguments.items():
-            if name in known:
+            if name in known and not (called and value is None):  # nobody types None
                 check(called.get(name, name), value, known[name], hint or _usage(function.__name__, signature))
         return function(*args, **kwargs)
 
@@ -102,7 +102,7 @@ def rule_of(kind: Any, *, or_none: bool = True) -> Rule:
         return _PLAIN[kind]
     origin, inner = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        base, own = rule_of(inner[0]), next((r for r in inner[1:] if isinstance(r, Rule)), None)
+        base, own = rule_of(inner[0], or_none=or_none), next((r for r in inner[1:] if isinstance(r, Rule)), None)
         return base if own is None else Rule(lambda v: base.fits(v) and own.fits(v), own.what, own.hint)
     if origin in (Union, UnionType):
         return _either([rule_of(one) for one in inner if or_none or one is not NoneType])

@@ -51,7 +51,7 @@ MORE = [
     ("latin.csv", "", r"latin\.csv:2: byte e9 .*(.|\n)*--encoding"),
     ("broken.jsonl", "", r"broken\.jsonl:2: "),
     ("t.csv", "--bar 0", "between 0 and 1"),
-    ("t.csv", "--bar nan", "between 0 and 1"),
+    ("t.csv", "--bar nan", "--bar is a number, not nan"),
     ("t.csv", "--tolerance 2", "tolerance"),
     ("t.csv", "--coverage 60", 'between 0 and 1, or "max"(.|\n)*--coverage'),
     ("t.csv", "--coverage most", "--coverage"),

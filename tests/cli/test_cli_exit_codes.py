@@ -120,6 +120,7 @@ def test_runs_are_listed_shown_and_made_into_pages(suffice: Command) -> None:
         assert suffice("report", run).out == f"{run}.html\n"
     page = (suffice.folder / "climb-2.html").read_text(encoding="utf-8")
     assert "suffice climb t.csv my.py:good --bar .9" in page
+    assert suffice("report").out == "climb-2.html\n"  # the latest
     suffice("report", "eval-9").refused("there is no run 'eval-9'", "suffice runs")
     suffice("show", "nonsense").refused("not a run", "climb-7")
     suffice("runs", "--kind", "gate").refused("climb, eval, apply")

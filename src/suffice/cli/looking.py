@@ -89,7 +89,10 @@ def show_command(
 
 
 def report_command(
-    run: RunId, out: Annotated[Path | None, typer.Option("--out", "-o", help="The file (default RUN.html).")] = None
+    run: Annotated[
+        str | None, typer.Argument(metavar="RUN", help="As `suffice runs` lists it: climb-7 (default: the latest).")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="The file (default RUN.html).")] = None,
 ) -> None:
     """Make one self-contained HTML page of a climb or an eval."""
     from suffice.errors import UsageError
@@ -99,7 +102,8 @@ def report_command(
     from suffice.store.traces import traces
 
     with open_store() as store:
-        found = run_named(store, run)
+        found = run_named(store, run if run is not None else _last(store, "climb", "eval"))
+        run = found.id
         if found.kind == "program":
             hint = f"suffice trace {found.id} prints what it did, suffice show {found.id} where it stands"
             raise UsageError(f"{found.id} is a durable run, of which there is no page", hint=hint)
@@ -141,7 +145,7 @@ def view_command(
 
     check_file(out, "--out")
     with open_store() as store, aside():
-        named = [run if run is not None else _last_eval(store), *([other] if other is not None else [])]
+        named = [run if run is not None else _last(store, "eval"), *([other] if other is not None else [])]
         reports = [_cases_of(store, name, trust) for name in named]
     text = view(reports[0]) if len(reports) == 1 else view_two(*reports)
     _write_page(out or Path(f"{'-'.join(Path(name).stem for name in named)}.cases.html"), text)
@@ -168,14 +172,16 @@ def _program(store: Any, run: Run) -> tuple[Status, list[Recorded]]:
     return standing(store, run, effects), effects
 
 
-def _last_eval(store: Any) -> str:
+def _last(store: Any, *kinds: str) -> str:
+    """The latest run of these kinds that is done."""
     from suffice.errors import UsageError
     from suffice.store.runs import list_runs
 
-    done = [run.id for run in list_runs(store, "eval", 20) if run.state == "done"]
-    if not done:
+    latest = (run for kind in kinds for run in list_runs(store, kind, 20) if run.state == "done")
+    found = max(latest, key=lambda run: run.started, default=None)
+    if found is None:
         raise UsageError("there is no evaluation yet", hint="suffice eval TASK SOLUTION")
-    return done[0]
+    return found.id
 
 
 def _cases_of(store: Any, name: str, trust: bool) -> dict[str, Any]:

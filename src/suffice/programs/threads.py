@@ -57,7 +57,7 @@ def _work() -> None:
         call, loop, done = _jobs.get()
         value, error = None, None
         try:
-            value = call()
+            value = None if done.cancelled() else call()  # what was cut off before it began is not begun
         except BaseException as raised:  # noqa: B036 - handed to the awaiting coroutine, SystemExit included
             error = raised
         with _lock:
