@@ -38,6 +38,11 @@ SufficeError                 what happened, to which case or call, what was kept
 
 from __future__ import annotations
 
+from typing import Final
+
+PLACE: Final = "__suffice_place__"
+"""The attribute of an error that says where in the user's code it was raised, of one whose traceback is gone."""
+
 
 class SufficeError(Exception):
     """Base of every error raised on purpose.

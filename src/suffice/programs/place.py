@@ -7,9 +7,12 @@ import inspect
 import sysconfig
 import traceback
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
+
+from suffice.errors import PLACE
 
 _OWN = str(Path(__file__).resolve().parent.parent)
 _STDLIB = sysconfig.get_path("stdlib")
@@ -22,8 +25,18 @@ def place_of_error(error: BaseException | None, *, users: bool = False) -> str:
     none if only the `users` own are asked for."""
     if error is None:
         return ""
+    kept: object = getattr(error, PLACE, None)
+    if isinstance(kept, str) and not users:
+        return kept
     found = _last(((frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__)), users)
     return found or place_of_error(error.__cause__, users=users)
+
+
+def keep_place(error: Exception) -> None:
+    """Note on the error where it came from, so that it is told alike when it is raised again from a record."""
+    with suppress(Exception):  # a class that takes no attributes
+        if not hasattr(error, PLACE):
+            setattr(error, PLACE, place_of_error(error))
 
 
 def place_of_frame(frame: FrameType | None) -> str:

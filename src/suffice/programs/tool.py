@@ -37,8 +37,9 @@ from suffice.programs.annotations import annotations_of
 from suffice.programs.calling import awaited, is_async
 from suffice.programs.docstring import read_docstring
 from suffice.programs.leaving import as_guest
+from suffice.programs.place import keep_place
 from suffice.shown import brief
-from suffice.store.effects import AS_IT_IS, Kept, Repeat, effect
+from suffice.store.effects import Kept, Repeat, effect
 from suffice.values import Json, in_order
 
 P = ParamSpec("P")
@@ -139,17 +140,25 @@ class CallableTool(Generic[P, R]):
         async def call() -> Json:
             return self.write(await self._in_time(values, True))
 
-        return await effect(self.name, "tool", arguments, call, AS_IT_IS, repeat=self.repeat)
+        kept = Kept(_same, _same, told=self.back)
+        return await effect(self.name, "tool", arguments, call, kept, repeat=self.repeat)
 
     async def _in_time(self, values: Mapping[str, Any], guest: bool) -> R:
         limit = asyncio.timeout(self.timeout)
         try:
             async with limit:
-                return await (as_guest(partial(self.call, values)) if guest else self.call(values))
+                return await self._placed(partial(self.call, values), guest)
         except TimeoutError:
             if not limit.expired():
                 raise  # its own
             raise TimeoutError(f"{self.name} gave no result within {self.timeout:g} s") from None
+
+    async def _placed(self, call: Callable[[], Awaitable[R]], guest: bool) -> R:
+        try:
+            return await (as_guest(call) if guest else call())
+        except Exception as error:
+            keep_place(error)
+            raise
 
     @property
     def offer(self) -> exchange.Tool:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
 
-from suffice.errors import JournalDiverged, StoreError
+from suffice.errors import JournalDiverged, Stopped, StoreError
 from suffice.spans import Address
 from suffice.store.commit import Statement
 from suffice.store.database import Store, mapped
@@ -88,6 +88,8 @@ class Effects:
         self._errors: list[tuple[BaseException, Places]] = []
         self.under_way: set[asyncio.Task[Any] | None] = set()
         self.diverged: JournalDiverged | None = None
+        self.stopped: Stopped | None = None
+        self._halted: set[asyncio.Task[Any] | None] = {_task()}
         self._shut = False
         self._next = max((e.number for e in self.recorded.values()), default=0) + 1
 
@@ -165,9 +167,22 @@ class Effects:
         cut, self._cut = self._cut, []
         await self._desks.here().write([*cut, *self._taken(), (BEGUN, row)])
 
-    def raised(self, address: Address, error: BaseException) -> None:
-        """Remember what an effect ended in: an error that ends the run is tried again, any other is final."""
+    def raised(self, address: Address, error: BaseException) -> bool:
+        """Remember what an effect ended in: an error that ends the run is tried again, any other is final. Whether it
+        came out of an effect inside."""
+        inside = any(one is error for one, _ in self._errors)
         self._errors.append((error, places_of(address)))
+        return inside
+
+    def stop(self, at: Stopped) -> None:
+        """Remember that the run waits for a person, and who is to go no further: this task, and the program's own."""
+        self.stopped = self.stopped or at
+        self._halted.add(asyncio.current_task())
+
+    def check_going(self) -> None:
+        """Raises Stopped where this task has swallowed that the run waits."""
+        if self.stopped is not None and asyncio.current_task() in self._halted:
+            raise self.stopped
 
     def cut(self, address: Address, seconds: float) -> None:
         """Note that the program cut it off after so long; that is final once something is begun after it."""
@@ -265,6 +280,13 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     why = error.__cause__ or error.__context__
     if why is not None:
         yield from _causes(why)
+
+
+def _task() -> asyncio.Task[Any] | None:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:  # no event loop runs here
+        return None
 
 
 def _way(address: Address) -> str:

@@ -6,7 +6,6 @@ An intent is on disk before anything is called, a result before it counts (`effe
 from __future__ import annotations
 
 import asyncio
-import builtins
 import json
 import time
 from collections.abc import Awaitable, Callable
@@ -16,11 +15,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Generic, Literal, NoReturn, TypeVar
 
-from suffice import errors
-from suffice.errors import JournalDiverged, NotDone, Stopped, StoreError, SufficeError
+from suffice.errors import JournalDiverged, Stopped, StoreError
 from suffice.held import held
 from suffice.spans import Kind, Span, grown, here, span
-from suffice.store.effect_journal import SHOWN, Effects, Recorded
+from suffice.store.effect_errors import described, error_json, error_of_json, says_not_done
+from suffice.store.effect_journal import Effects, Recorded
 from suffice.values import Json
 
 T = TypeVar("T")
@@ -31,23 +30,22 @@ CATCHING_UP: Final = 1000  # turns of the event loop
 LONGEST_WAIT: Final = 60.0  # seconds for which a replay waits to be cut off again, at least
 DONE: Final = "done"
 NOT_DONE: Final = "not done"
+SOME: Final[tuple[Json, ...]] = ("", 0, True, [], {})
+"""A value of each kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept(Generic[T]):
-    """How a result is kept: `write` makes JSON of it, `read` the result again. `whole`: nothing is lost in between."""
+    """How a result is kept: `write` makes JSON of it, `read` the result again. `whole`: nothing is lost in between.
+    `told` reads one that a person tells, and raises where it is none (None: as `read`)."""
 
     write: Callable[[T], Json]
     read: Callable[[Json], T]
     whole: bool = False
-
-
-def _same(value: Json) -> Json:
-    return value
+    told: Callable[[Json], Any] | None = None
 
 
 TEXT: Final = Kept(str, str)
-AS_IT_IS: Final = Kept(_same, _same)
 
 _run: ContextVar[Effects | None] = ContextVar("suffice_effects", default=None)
 
@@ -84,6 +82,7 @@ async def effect(
     with span(name, kind, aside) as leaf:
         if run is None or leaf is None:
             return await call()
+        run.check_going()
         known = run.at(leaf.address, name, kind, arguments)
         if known is not None and known.state == "done":
             leaf.cached = True
@@ -97,7 +96,7 @@ async def effect(
             leaf.cached = True
             await _cut_off_again(run, known)
         if repeat == "never":
-            settled = await _never(run, leaf, known, arguments, kept.read)
+            settled = await _never(run, leaf, known, arguments, kept.told or kept.read)
             if settled is not None:
                 return kept.read(settled[0])
         value, written = await _recorded(run, leaf, arguments, call, kept.write)
@@ -119,12 +118,15 @@ async def _recorded(
             value = await call()
         except (JournalDiverged, StoreError):
             raise
+        except Stopped as stop:
+            run.stop(stop)
+            raise
         except asyncio.CancelledError:
             run.cut(leaf.address, time.monotonic() - began)
             raise
         except Exception as error:
-            run.raised(leaf.address, error)
-            await run.end(leaf.address, "failed", error_json(error))
+            inside = run.raised(leaf.address, error)
+            await run.end(leaf.address, "failed", error_json(error, inside))
             raise
         written = write(value)
         await run.end(leaf.address, "done", written)
@@ -164,7 +166,7 @@ async def _never(
 
     Raises JournalDiverged where the same was done in a place that this replay has not come to.
     """
-    if known is not None and known.state == "retry" and isinstance(error_of_json(known.value), NotDone):
+    if known is not None and known.state == "retry" and says_not_done(known.value):
         return None
     if known is not None:
         settled = await _settled(run, leaf, known, read)
@@ -204,10 +206,10 @@ async def _settled(run: Effects, leaf: Span, known: Recorded, read: Callable[[Js
     told = f"{known} was begun at {when}{how}, and nobody knows whether it was done. Was it?"
     if await asked(told, (DONE, NOT_DONE), aside=True) == NOT_DONE:
         return None
-    if _reads(read, None):
-        return (None,)
+    if not any(_reads(read, value) for value in SOME):
+        return (None,)  # nothing but None is a result of it
     why, form = "", "as JSON; a text as it is" if _reads(read, "") else "as JSON"
-    while True:  # its type has no "nothing"
+    while True:
         said = await asked(f"{why}What did {known} return ({form})?", aside=True)
         given = _json_of(said)
         for value in (*given, said):
@@ -230,30 +232,3 @@ def _reads(read: Callable[[Json], Any], value: Json) -> bool:
     except Exception:  # whatever the type's validation raises
         return False
     return True
-
-
-def error_json(error: Exception) -> Json:
-    """An error as it is recorded."""
-    message = error.message if isinstance(error, SufficeError) else str(error)
-    return {"type": type(error).__name__, "message": message, "hint": getattr(error, "hint", None)}
-
-
-def described(value: Json) -> str:
-    """A recorded error in one line: "ConnectionError: the bank is closed"."""
-    told: Any = value
-    return f"{told['type']}: {told['message']}"[:SHOWN]
-
-
-def error_of_json(value: Json) -> Exception:
-    """An error that was recorded, of its own class where that is ours or Python's, else a RuntimeError."""
-    told: Any = value
-    name, message = str(told["type"]), str(told["message"])
-    ours, pythons = getattr(errors, name, None), getattr(builtins, name, None)
-    if isinstance(ours, type) and issubclass(ours, SufficeError) and ours is not errors.Waiting:
-        return ours(message, hint=told.get("hint"))
-    if isinstance(pythons, type) and issubclass(pythons, Exception):
-        try:
-            return pythons(message)
-        except TypeError:  # UnicodeDecodeError and the like want more
-            pass
-    return RuntimeError(f"{name}: {message}")

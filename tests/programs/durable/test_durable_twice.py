@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import datetime
+import json
 import subprocess
 import sys
 import time
@@ -14,13 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from upstream_faults import Ok, always
+from upstream_faults import Asked, Fault, Ok, always
 
 from suffice import Model
 from suffice.errors import BudgetError, JournalDiverged, NotDone, SolutionError, StoreBusy, UsageError, Waiting
 from suffice.models.concerns.budget import Budget
 from suffice.programs import durable
+from suffice.programs.agent import agent
 from suffice.programs.asking import ask_human
+from suffice.programs.solution import describe
 from suffice.programs.tool import tool
 from upstream import upstream
 
@@ -94,6 +97,155 @@ def test_a_tool_that_says_that_it_did_nothing_is_called_again() -> None:
     with pytest.raises(NotDone):
         go(program)
     assert go(program) == "paid" and paid == [1, 1]
+
+
+def test_a_tool_inside_that_did_nothing_does_not_say_so_of_the_one_around_it() -> None:
+    @tool(repeat="never")
+    def ship(order: int) -> str:
+        """Ship it."""
+        raise NotDone("the warehouse is closed")
+
+    @tool(repeat="never")
+    async def sell(order: int) -> str:
+        """Charge, and ship."""
+        paid.append(order)
+        return await ship(order)
+
+    async def program() -> str:
+        return await sell(1)
+
+    with pytest.raises(NotDone):
+        go(program)
+    with pytest.raises(Waiting, match=r"sell\(order=1\) was begun"):
+        go(program)
+    assert paid == [1]
+
+
+@pytest.mark.parametrize("how", ["gathers", "swallows"])
+def test_a_program_cannot_swallow_a_question(how: str) -> None:
+    async def gathers() -> str:
+        said = await asyncio.gather(ask_human("Pay it?"), pay(1), return_exceptions=True)
+        return f"{said[0]} {await pay(2)}"
+
+    async def swallows() -> str:
+        said = "nobody"
+        try:
+            said = await ask_human("Pay it?")
+        except:  # noqa: E722
+            pass
+        return f"{said} {await pay(2)}"
+
+    program = {"gathers": gathers, "swallows": swallows}[how]
+    with pytest.raises(Waiting, match="Pay it"):
+        go(program)
+    assert 2 not in paid and durable.status("one").state == "waiting"
+    durable.answer("one", "yes")
+    assert go(program) == "yes paid 2" and paid == ([1, 2] if how == "gathers" else [2])
+
+
+def test_a_question_in_a_group_of_tasks_waits_as_any() -> None:
+    async def program() -> str:
+        async with asyncio.TaskGroup() as group:
+            asked = group.create_task(ask_human("Pay it?"))
+        return asked.result()
+
+    with pytest.raises(Waiting):
+        go(program)
+    durable.answer("one", "yes")
+    assert go(program) == "yes"
+
+
+def test_a_task_that_waits_for_something_else_does_not_hold_a_question_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["suffice.programs.durable.run"], "IDLE", 0.2)  # the package has a function run
+
+    async def program() -> str:
+        async def waits() -> None:
+            await durable_sleep()
+            await asyncio.Event().wait()
+
+        beside = asyncio.create_task(waits())
+        said = await ask_human("Pay it?")
+        beside.cancel()
+        return said
+
+    with pytest.raises(Waiting):
+        go(program)
+    durable.answer("one", "yes")
+    assert go(program) == "yes"
+
+
+@tool
+async def durable_sleep() -> None:
+    """Nothing much."""
+
+
+def test_what_a_person_says_was_done_is_asked_for_its_result_also_where_none_is_one() -> None:
+    @tool(repeat="never")
+    def transfer(order: int) -> str | None:
+        """Pay it, or None."""
+        raise ConnectionError("lost")
+
+    async def program() -> str | None:
+        return await transfer(1)
+
+    with pytest.raises(ConnectionError):
+        go(program)
+    for asked, said in (("Was it", "done"), ("return", "T-17")):
+        with pytest.raises(Waiting, match=asked):
+            go(program)
+        durable.answer("one", said)
+    assert go(program) == "T-17"
+
+
+class Closed(Exception):
+    """An error of the program's own, which wants two arguments."""
+
+    def __init__(self, desk: str, until: int) -> None:
+        super().__init__(f"{desk} is closed until {until}")
+
+
+@pytest.mark.parametrize(
+    "error", [Closed("refunds", 9), KeyError("k"), OSError(2, "no file"), json.JSONDecodeError("bad", "{", 1)]
+)
+def test_an_error_that_is_raised_again_is_of_its_class_and_says_the_same(error: Exception) -> None:
+    seen: list[tuple[type, str, str]] = []
+
+    @tool
+    def fails() -> None:
+        """Fail."""
+        raise error
+
+    async def program() -> str:
+        try:
+            await fails()
+        except type(error) as caught:
+            seen.append((type(caught), str(caught), describe(caught)))
+        return await ask_human("Go on?")
+
+    with pytest.raises(Waiting):
+        go(program)
+    durable.answer("one", "yes")
+    assert go(program) == "yes" and seen[0] == seen[1] and "test_durable_twice.py" in seen[0][2]
+
+
+def test_an_agent_goes_on_past_a_tool_that_failed() -> None:
+    @tool
+    def check(order: int) -> str:
+        """Check it."""
+        raise ValueError("no such order")
+
+    def said(asked: Asked) -> Fault:
+        turns = [m for m in asked.said["messages"] if m["role"] == "tool"]
+        return (
+            Ok("done") if len(turns) == 2 else Ok(tool=[("check", '{"order": 1}'), ("pay", '{"order": 1}')][len(turns)])
+        )
+
+    with upstream(said) as up:
+        bot = agent(f"{up.url}#m", tools=[check, pay.using(permission="ask")])
+        with pytest.raises(Waiting):
+            go(bot, "my order")
+        durable.answer("one", "yes")
+        assert go(bot, "my order") == "done" and paid == [1]
 
 
 def test_what_a_tool_asked_and_called_inside_comes_back_when_it_is_called_again() -> None:
