@@ -10,7 +10,7 @@ climb: $(VENV)/.ready
 	$(BIN)/suffice climb examples/tickets --out tickets.suffice
 
 test: check
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not browser and not peers"
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow and not browser and not peers"
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
