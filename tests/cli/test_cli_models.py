@@ -125,7 +125,7 @@ def test_an_endpoint_that_refuses_every_call_is_a_fault_of_the_set_up(stepped: C
 
 def test_a_budget_without_an_end_is_refused(stepped: Command):
     stepped("eval", "t.csv", "step.py:step", "--budget", "1e999").refused(
-        "--budget is a number, or None, not inf", "suffice eval --help"
+        "--budget is a number, not inf", "suffice eval --help"
     )
 
 
