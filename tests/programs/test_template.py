@@ -166,7 +166,7 @@ def test_a_template_is_evaluated_as_any_solution(tmp_path: Any) -> None:
     task = sf.Task(rows, inputs=["question"], expected="sum", kind="number")
     with upstream(adds) as up:
         solution = template(TEXT).as_solution("answer", model=f"{up.url}#m")
-        report = sf.run(sf.evaluate(task, solution))
+        report = sf.run(sf.evaluate(task, solution, store=tmp_path))
     assert report.failures == ()
 
 
