@@ -213,11 +213,16 @@ def span_of_json(value: Json, parent: Span | None = None) -> Span:
     return made
 
 
-def _who() -> object:
+def task_here() -> asyncio.Task[Any] | None:
+    """The task that calls; None where no event loop runs."""
     try:
-        task = asyncio.current_task()
-    except RuntimeError:  # no event loop runs here
-        task = None
+        return asyncio.current_task()
+    except RuntimeError:
+        return None
+
+
+def _who() -> object:
+    task = task_here()
     return threading.get_ident() if task is None else task
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from suffice.held import held
 from suffice.models.concerns.budget import Budget
+from suffice.spans import task_here
 from suffice.store.calls import CallJournal
 from suffice.values import NO_COST, Cost
 
@@ -35,7 +36,7 @@ class Meter:
     def add(self, cost: Cost, beyond: float = 0.0, *, looked_up: bool = False) -> None:
         """Count one more call, which took so many seconds here beyond what the endpoint takes for it: it waited, say
         for a budget. Of a reply that was looked up they are less than nothing."""
-        self.calls.append(_Metered(cost, beyond, looked_up, _task()))
+        self.calls.append(_Metered(cost, beyond, looked_up, task_here()))
 
     @property
     def total(self) -> Cost:
@@ -54,13 +55,6 @@ class Meter:
         if len(beyond) > 1 and any(call.looked_up for call in self.calls):
             return None
         return max(0.0, here - min(beyond.values(), default=0.0))
-
-
-def _task() -> asyncio.Task[Any] | None:
-    try:
-        return asyncio.current_task()
-    except RuntimeError:  # no event loop runs here
-        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,13 +24,13 @@ from typing import (
     overload,
 )
 
-from pydantic import ConfigDict, Field, PydanticUserError, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, PydanticUserError, TypeAdapter
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 from typing_extensions import TypedDict, Unpack
 
 from suffice import exchange
 from suffice.arguments import Rule, check, rule_of
-from suffice.errors import OutputError, SolutionError, UsageError
+from suffice.errors import OutputError, UsageError
 from suffice.models.output.typed import output_type
 from suffice.numbers import DAY, is_number, is_whole
 from suffice.programs.annotations import annotations_of
@@ -38,7 +38,7 @@ from suffice.programs.calling import awaited, is_async
 from suffice.programs.docstring import read_docstring
 from suffice.programs.leaving import as_guest
 from suffice.programs.place import keep_place
-from suffice.shown import brief
+from suffice.programs.recorded import read_recorded
 from suffice.store.effects import Kept, Repeat, effect
 from suffice.values import Json, in_order
 
@@ -256,7 +256,7 @@ def _made(function: Callable[..., Any]) -> CallableTool[..., Any]:
         call=partial(_called, function),
         read=read,
         write=partial(_written, result),
-        back=partial(_read_again, name, result),
+        back=partial(read_recorded, name, result),
         source=inner,
         signature=signature,
     )
@@ -286,18 +286,6 @@ def _written(result: TypeAdapter[Any], value: Any) -> Json:
         return to_jsonable_python(value, bytes_mode="base64", fallback=repr)
     except ValueError:  # it holds itself
         return repr(value)
-
-
-def _read_again(name: str, result: TypeAdapter[Any], value: Json) -> Any:
-    """A recorded result. Raises SolutionError where it does not fit the annotation."""
-    try:
-        return result.validate_python(value)
-    except ValidationError as error:
-        said = error.errors(include_url=False)[0]["msg"]
-        raise SolutionError(
-            f"what {name} returned, {brief(value)}, does not fit its annotation: {said}",
-            hint=f"correct what {name} -> … says; it is done, and not called again",
-        ) from None
 
 
 async def _called(function: Callable[..., Any], values: Mapping[str, Any]) -> Any:

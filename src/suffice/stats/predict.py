@@ -65,9 +65,8 @@ class Showing:
         return replace(self, totals=totals)
 
 
-_APART: Final = (
-    1.5  # numbers of cases with a table of their own; in between a chance is off by .01, near a bar of 1 by .06
-)
+_APART: Final = 1.5
+"""Numbers of cases with a table of their own; in between a chance is off by .01, near a bar of 1 by .06."""
 
 NOTHING: Final = Showing(np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
 """Before anything was seen."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
 
 from suffice.errors import JournalDiverged, Stopped, StoreError
-from suffice.spans import Address
+from suffice.spans import Address, task_here
 from suffice.store.commit import Statement
 from suffice.store.database import Store, mapped
 from suffice.store.desks import Desks
@@ -89,7 +89,7 @@ class Effects:
         self.under_way: set[asyncio.Task[Any] | None] = set()
         self.diverged: JournalDiverged | None = None
         self.stopped: Stopped | None = None
-        self._halted: set[asyncio.Task[Any] | None] = {_task()}
+        self._halted: set[asyncio.Task[Any] | None] = {task_here()}
         self._shut = False
         self._next = max((e.number for e in self.recorded.values()), default=0) + 1
 
@@ -280,13 +280,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     why = error.__cause__ or error.__context__
     if why is not None:
         yield from _causes(why)
-
-
-def _task() -> asyncio.Task[Any] | None:
-    try:
-        return asyncio.current_task()
-    except RuntimeError:  # no event loop runs here
-        return None
 
 
 def _way(address: Address) -> str:

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from suffice.arguments import Rule, check
@@ -28,7 +28,7 @@ from suffice.models.places.opened import opened
 from suffice.models.spent_before import check_budget, count_before
 from suffice.programs.annotations import annotations_of
 from suffice.programs.calling import awaited, is_async
-from suffice.shown import brief
+from suffice.programs.recorded import read_recorded
 from suffice.spans import Span, tree
 from suffice.store import runs
 from suffice.store.calls import CallJournal
@@ -258,14 +258,4 @@ def _returned(program: Callable[..., Any]) -> tuple[Callable[[Any], Json], Calla
         except PydanticSerializationError as error:
             raise SolutionError(f"what the program returned has no JSON form: {error}") from None
 
-    def read(value: Json) -> Any:
-        try:
-            return typed.validate_python(value)
-        except ValidationError as error:
-            said = error.errors(include_url=False)[0]["msg"]
-            raise SolutionError(
-                f"what the program returned, {brief(value)}, does not fit its annotation: {said}",
-                hint="correct what the program -> … says; it is done, and not run again",
-            ) from None
-
-    return write, read
+    return write, partial(read_recorded, "the program", typed)
