@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 from cli_samples import Command, table
 
 from suffice.evals.task import Task
@@ -12,11 +15,40 @@ def test_it_tells_of_the_latest_evaluation_and_of_a_named_one(suffice: Command) 
     suffice("eval", "t.csv", "my.py:middling")
     last = suffice("advise", "t.csv")
     assert last.code == 0 and last.out.startswith("middling on t, dev (eval-2): ")
-    assert "billing → shipping" in last.out and "SOLUTION stands for middling" in last.err
+    assert "billing → shipping" in last.out and "SOLUTION" not in last.out + last.err
     named = suffice("advise", "t.csv", "my.py:bad")
     assert named.out.startswith("bad on t, dev (eval-1): ") and "shipping → billing" in named.out
     assert "suffice climb t.csv words --bar .9 --dev" in named.out
     assert suffice("advise", "t.csv", "eval-1").out.startswith("bad on t")
+
+
+SHY = """
+import suffice as sf
+
+def shy(text):
+    return sf.ABSTAIN if int(text.split()[2]) % 3 == 0 else "billing" if "invoice" in text else "shipping"
+"""
+
+
+def test_the_command_to_type_next_names_the_solution_as_it_was_typed(suffice: Command) -> None:
+    suffice.write("rules of mine/own.py", SHY)
+    suffice("eval", "t.csv", "rules of mine/own.py:shy")
+    last = suffice("advise", "t.csv")
+    assert "next: suffice climb t.csv 'rules of mine/own.py:shy' words --bar .9 --dev" in last.out
+    assert "SOLUTION" not in last.out + last.err
+    assert suffice("advise", "t.csv", "eval-1").out == suffice("advise", "t.csv", "shy").out == last.out
+    suffice("advise", "t.csv", "eval-9").refused("was not evaluated", "suffice eval t.csv 'rules of mine/own.py:shy'")
+
+
+def test_of_an_evaluation_from_python_nobody_knows_what_is_typed_and_that_is_said(suffice: Command) -> None:
+    suffice.write("own.py", SHY)
+    suffice.write("run.py", "import suffice as sf, own\nsf.run(sf.evaluate(sf.Task.load('t.csv'), own.shy))\n")
+    ran = subprocess.run(
+        [sys.executable, "run.py"], cwd=suffice.folder, env=suffice.environment(), capture_output=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    said = suffice("advise", "t.csv")
+    assert "SOLUTION stands for shy" in said.err and "suffice climb t.csv SOLUTION words" in said.out
 
 
 def test_a_wrong_label_is_shown_with_its_line_and_no_sealed_case_is(suffice: Command) -> None:

@@ -209,6 +209,10 @@ def test_what_a_spreadsheet_would_run_gets_an_apostrophe_in_a_csv_alone(tmp_path
     assert rows_of(out)[0]["answer"] == "=1+1"
     out, _ = applied(tmp_path, '{"text": "formula"}', name="n.jsonl")
     assert json.loads(out)["answer"] == "=1+1"
+    assert [is_formula(t) for t in ("＝1+1", "＋A1", "－A1", "＠SUM(A1)", "－3.5", "＋１", "a＝b")] == [
+        *[True] * 4,
+        *[False] * 3,
+    ]
     assert [is_formula(t) for t in ("=cmd()", "@SUM(A1)", "+A1", "-A1", "\t=1", "-3.5", "+1", "a=b", "")] == [
         *[True] * 5, *[False] * 4,
     ]  # fmt: skip

@@ -12,9 +12,9 @@ from suffice.evals.sequential import Sequential, bounds
 RUNS = 150
 
 
-def fed(test: Sequential, scores, **more) -> Sequential:
+def fed(test: Sequential, scores, until_all: bool = False, **more) -> Sequential:
     for score in scores:
-        if test.add(float(score), **more):
+        if test.add(float(score), **more) and not until_all:
             break
     return test
 
@@ -133,6 +133,18 @@ def test_it_prints_what_is_shown_for_what():
     )
     assert "it is below .90" in str(fed(sf.sequential.claim(0.9, 0.05), [0.0] * 100))
     assert "future scores like these" in str(sf.sequential.claim(0.9))
+
+
+def test_the_error_of_a_verdict_and_the_level_of_the_bounds_do_not_read_as_one():
+    """The bounds are wider than the verdict, so that a PASS may stand beside a lower end below what it shows."""
+    passed = fed(sf.sequential.claim(0.9, 0.05), [1.0] * 41)
+    assert passed.verdict == "PASS" and passed.bounds().low < 0.85
+    assert "(bar .90, tolerance .05, error 5%)" in str(passed)
+    assert str(passed).endswith("at 95%; that is about both ends at every look, and so says less than the verdict")
+    failed = fed(sf.sequential.claim(0.9, 0.05), [0.0] * 100)
+    assert "it is below .90 (bar .90, tolerance .05, error 20%)" in str(failed)
+    wide = fed(sf.sequential.claim(0.9, 0.05, of=100), [1.0] * 100, until_all=True)
+    assert wide.bounds().low > 0.85 and str(wide).endswith("at 95%")
 
 
 @pytest.mark.parametrize(

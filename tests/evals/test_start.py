@@ -114,6 +114,47 @@ def test_turns_system_prompts_and_conversations_are_kept(tmp_path: Path) -> None
     assert any("several turns" in line for line in started.lines)
 
 
+@pytest.mark.parametrize(
+    ("beside", "kept"),
+    [
+        ({"user": "u7"}, "u7"),
+        ({"user_id": 7}, "7"),
+        ({"session_id": "s1", "user": "u7"}, "s1"),
+        ({"user": {"id": "u7", "name": "Ann"}}, "u7"),
+        ({"user": {"name": "Ann"}}, None),
+        ({"metadata": {"user_id": "u7"}}, "u7"),
+        ({"safety_identifier": "h1"}, "h1"),
+    ],
+    ids=str,
+)
+def test_who_asked_is_kept_where_it_stands_beside_request_and_response(tmp_path: Path, beside, kept) -> None:
+    request, response = {"messages": [USER]}, {"choices": [{"message": SAID}]}
+    rows = [{"request": request, "response": response, **beside}, {"messages": [USER, SAID], **beside}]
+    started = begun(tmp_path, rows)
+    assert [row.get("conversation_id") for row in cases(started)] == [kept, kept]
+
+
+def test_users_who_stand_beside_the_request_are_clusters(tmp_path: Path) -> None:
+    rows = [
+        {
+            "request": {"messages": [{"role": "user", "content": f"where is parcel {i}?"}]},
+            "response": {"choices": [{"message": SAID}]},
+            "user": f"u{i // 3}",
+        }
+        for i in range(30)
+    ]
+    task = begun(tmp_path, rows).task
+    assert task.cluster_name == "conversation"
+    splits = [{case.cluster for case in cases} for cases in (task.train, task.dev, task.sealed())]
+    assert sum(map(len, splits)) == len(set[str]().union(*splits)) == 10
+
+
+def test_a_conversation_in_the_request_comes_before_a_user_beside_it(tmp_path: Path) -> None:
+    request = {"messages": [USER], "conversation_id": "c1"}
+    rows = [{"request": request, "response": {"choices": [{"message": SAID}]}, "user": "u7"}]
+    assert cases(begun(tmp_path, rows))[0]["conversation_id"] == "c1"
+
+
 def test_calls_that_make_no_case_are_told_and_other_spans_counted(tmp_path: Path) -> None:
     image = [{"type": "image_url", "image_url": {"url": "data:"}}]
     rows = [

@@ -18,6 +18,7 @@ import suffice as sf
 from suffice.errors import BudgetError, MissingExtra, NoEndpoint, UsageError
 from suffice.evals.recalled import recalled
 from suffice.ladder import rung
+from suffice.ladder.climb import plan
 from suffice.ladder.halving import halved, most_calls
 from suffice.ladder.prompt_search import Bounds, halves
 from suffice.ladder.proposing import LONGEST, taken
@@ -143,6 +144,78 @@ def test_what_it_takes_is_said_before_the_first_call_and_is_a_bound(tmp_path):
         assert len(searched) <= most
         proposals = [a for a in up.log.asked if "Way" in system(a)]
         assert len({system(a) for a in proposals}) == 6  # of the 9 that came
+
+
+def test_a_plan_says_what_the_search_takes_and_asks_nothing(tmp_path):
+    with upstream(model(*(f"Way {i}." for i in range(9)))) as up, sf.using(model=priced(up)):
+        made = plan(task_of(), ["prompt", "search"], store=tmp_path)
+        most = 30 + 1 + most_calls(7, 30) + most_calls(4, 30)
+        (line,) = [text for text in str(made).splitlines() if text.startswith("calls")]
+        assert line.startswith(f"calls      search: at most {most} calls on 60 train cases, about ")
+        assert "($0.0" in line and line.endswith(", before dev") and not up.log.served
+        heard: list[str] = []
+
+        def watch(progress):
+            heard.extend([progress.line] if progress.line else [])
+
+        climbed(task_of(), ["search"], tmp_path, dev_only=True, watch=watch)
+        assert line.removeprefix("calls      ").removesuffix(", before dev") in heard
+    assert "calls" not in str(plan(task_of(), ["words"], store=tmp_path))
+
+
+def test_a_plan_looks_at_the_ladder_of_the_task_and_at_variants_of_a_family(tmp_path):
+    with upstream(model()) as up, sf.using(model=on(up)):
+        of_task = str(plan(task_of(ladder=["words", "search"]), store=tmp_path))
+        assert "calls      search: at most " in of_task and "out ($0.00, what" in of_task
+        both = sf.rung.family("both", sf.rung.prompt(), sf.rung.search(variants=2, sets=0, name="small"))
+        assert f"calls      small: at most {31 + most_calls(3, 30)} calls" in str(plan(task_of(), both, store=tmp_path))
+        short = str(plan(task_of(train=5), ["search"], store=tmp_path))
+        assert "calls      search: not tried: a search needs at least 24 train cases" in short
+
+
+def test_a_plan_without_a_model_says_why_it_has_no_figure(tmp_path, monkeypatch):
+    monkeypatch.delenv("SUFFICE_MODEL", raising=False)
+    assert "calls      search: not tried: " in str(plan(task_of(), ["search"], store=tmp_path))
+
+
+@pytest.mark.parametrize("spends", [{"usd": 0.003}, {"calls": 45}, {"tokens": 5_000}], ids=str)
+def test_a_budget_that_may_not_pay_the_search_is_said_before_it_and_when_it_is_spent(tmp_path, spends):
+    heard: list[tuple[int, str]] = []
+    with upstream(model(POOR, GOOD)) as up:
+
+        def watch(progress):
+            if progress.line:
+                heard.append((len(up.log.served), progress.line))
+
+        with pytest.raises(BudgetError) as error:
+            climbed(
+                task_of(),
+                ["search"],
+                tmp_path,
+                model=priced(up),
+                budget=sf.Budget(**spends),
+                watch=watch,
+                concurrency=1,
+            )
+        before, line = next((n, line) for n, line in heard if "may not pay all of that" in line)
+        assert before == 0 and line.startswith("search: ") and "are left of the budget" in line
+        assert "; the whole search takes at most" in (error.value.hint or "") and "calls" in (error.value.hint or "")
+        heard.clear()
+        climbed(task_of(), ["search"], tmp_path, model=priced(up), budget=sf.Budget(usd=5), watch=watch, dev_only=True)
+        assert not [line for _, line in heard if "may not pay" in line]
+
+
+def test_a_dollar_too_few_for_one_call_is_refused_before_anything_is_asked(tmp_path):
+    with upstream(model(GOOD)) as up:
+        with pytest.raises(BudgetError, match=r"it may cost \$0\.\d+") as error:
+            climbed(task_of(), ["search"], tmp_path, model=priced(up), budget=sf.Budget(usd=0.00001))
+        assert not up.log.served and "the whole search takes" in (error.value.hint or "")
+        evaluation = sf.evaluate(
+            task_of(), sf.rung.search(), store=tmp_path, model=priced(up), budget=sf.Budget(usd=0.00001)
+        )
+        with pytest.raises(BudgetError) as error:
+            sf.run(evaluation)
+        assert not up.log.served and "the whole search takes" in (error.value.hint or "")
 
 
 @pytest.mark.parametrize("most", [10, 45, 150])

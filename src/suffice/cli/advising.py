@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,9 +14,11 @@ import typer
 from suffice.cli.daily import TaskPath
 from suffice.cli.flags import TaskFlags, shares, task_of
 from suffice.cli.talk import data, data_json, talk
-from suffice.shown import shown
+from suffice.shown import one_line, shown
 
 COST = "What a small model would save"
+UNKNOWN = "SOLUTION"
+"""Stands for what to type, where an evaluation does not know it."""
 FLAGS = ("expected", "id", "cluster", "kind", "encoding")
 
 
@@ -63,9 +66,9 @@ def advise_command(
         noise = _noise(store, loaded)
     if done is None:
         talk(f"there is no evaluation of {loaded.name} yet: suffice eval {shlex.quote(str(task))} SOLUTION")
-    elif done.solution == "SOLUTION":
-        talk(f"SOLUTION stands for {done.report['solution']} as you typed it in eval")
     advice = [] if done is None else advice_of(done, noise)
+    if done is not None and done.solution == UNKNOWN and any(UNKNOWN in one.command for one in advice):
+        talk(f"{UNKNOWN} stands for {done.report['solution']}: its evaluation does not know how it is typed")
     if as_json:
         data_json(_json(done, advice, noise, even))
         return
@@ -93,9 +96,11 @@ def _evaluation(store: Any, task: Path, solution: str | None) -> Any:
         if run.id == solution or run.settings["solution"] in names:
             return run
     known = ", ".join(dict.fromkeys(run.settings["solution"] for run in found))
+    is_run = re.fullmatch(r"[a-z]+-\d+", solution)
+    again = next((_as_typed(run) for run in found), UNKNOWN) if is_run else solution
     raise UsageError(
         f"{shown(solution)} was not evaluated on the dev cases of {task}" + (f"; these were: {known}" if known else ""),
-        hint=f"suffice eval {shlex.quote(str(task))} {'SOLUTION' if '-' in solution else shown(shlex.quote(solution))}",
+        hint=f"suffice eval {shlex.quote(str(task))} {one_line(shlex.quote(again))}",
     )
 
 
@@ -112,15 +117,24 @@ def _read(task: Path, what: TaskFlags, run: Any) -> Any:
 def _evaluated(store: Any, run: Any, task: Any, what: TaskFlags, typed: str | None) -> Any:
     from suffice.evals.recalled import recalled
     from suffice.ladder.advice import Evaluated
-    from suffice.ladder.rung import BUILT_IN
 
     if run is None:
         return None
     report: Any = recalled(store, run, trust=what.trust)
     for note in report["notes"]:
         talk(f"note: {note}")
-    name = typed if typed and typed != run.id else report["solution"] if report["solution"] in BUILT_IN else "SOLUTION"
+    name = _as_typed(run)
+    name = typed if name == UNKNOWN and typed and typed != run.id else name
     return Evaluated(report, _typed(task), shlex.quote(name), "" if task.bar is not None else " --bar .9")
+
+
+def _as_typed(run: Any) -> str:
+    """The solution of an evaluation as it is typed in a command, where that is known."""
+    from suffice.ladder.rung import BUILT_IN
+
+    name: str = run.settings["solution"]
+    said: str | None = run.settings.get("typed")
+    return said or (name if name in BUILT_IN else UNKNOWN)
 
 
 def _typed(task: Any) -> str:

@@ -27,6 +27,13 @@ EXIT = {"PASS": 0, "FAIL": 1, "UNPROVEN": 3}
 @shares
 def plan_command(
     task: TaskPath,
+    solutions: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SOLUTION", help="As in climb: of `search`, what it asks (default: the task's ladder)."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Whose prices count: openai:gpt-5-mini.", show_default=False)
+    ] = None,
     *,
     claim: ClaimFlags,
     what: TaskFlags,
@@ -35,11 +42,17 @@ def plan_command(
 
     What it takes to pass, what is left to spend, and what more cases would buy.
     """
+    from suffice.cli.guest import aside
     from suffice.ladder.climb import plan
 
+    calls = ModelFlags(model=model)
+    calls.options()
     loaded = task_of(task, what, claim)
     talk(repr(loaded))
-    data(str(plan(loaded, **claim.asked())))
+    with aside():
+        rungs = [rung_of(text, loaded, calls) for text in solutions or []]
+        planned = plan(loaded, rungs or None, **claim.asked())
+    data(str(planned))
 
 
 @shares

@@ -14,8 +14,9 @@ from suffice.cli.talk import data, data_json, talk
 from suffice.shown import brief, one_line, shown
 
 if TYPE_CHECKING:
+    from suffice.ladder.program_graph import Node
     from suffice.programs.durable import Status
-    from suffice.store.effect_journal import Recorded
+    from suffice.store.effect_record import Recorded
     from suffice.store.runs import Run
 
 KINDS = ("climb", "eval", "apply", "program")
@@ -97,9 +98,7 @@ def report_command(
     """Make one self-contained HTML page of a climb or an eval."""
     from suffice.errors import UsageError
     from suffice.ladder.page import eval_page, page
-    from suffice.ladder.program_graph import graphs
     from suffice.store.database import open_store
-    from suffice.store.traces import traces
 
     with open_store() as store:
         found = run_named(store, run if run is not None else _last(store, "climb", "eval"))
@@ -107,7 +106,7 @@ def report_command(
         if found.kind == "program":
             hint = f"suffice trace {found.id} prints what it did, suffice show {found.id} where it stands"
             raise UsageError(f"{found.id} is a durable run, of which there is no page", hint=hint)
-        programs = graphs(traces(store, found.id))
+        programs, traced_in = _graphs(store, found)
     result: dict[str, Any] = found.result or {}
     if found.state != "done" or not result:
         gone = found.state == "done"
@@ -119,8 +118,32 @@ def report_command(
         raise UsageError(f"of {run} its verdict alone is kept (store.keep, or forgotten)", hint=hint)
     if not {"suffice_report", "suffice_decision"} & result.keys():
         raise UsageError(f"{run} is neither a climb nor an eval, so there is no page of it", hint=f"suffice show {run}")
-    text = eval_page(result, programs) if "suffice_report" in result else page(result, programs)
+    made = eval_page if "suffice_report" in result else page
+    text = made(result, programs, traced_in)
     _write_page(out or Path(f"{run}.html"), text)
+
+
+def _graphs(store: Any, run: Run) -> tuple[list[Node], dict[str, list[str]]]:
+    """The graphs of the programs in a run, and of those whose answers it looked up the runs that asked for them."""
+    from suffice.evals.repeats import sample_identity
+    from suffice.ladder.page_graph import looked_up
+    from suffice.ladder.program_graph import graphs
+    from suffice.store.earlier_traces import earlier_traces
+    from suffice.store.traces import traces
+
+    result: Any = run.result or {}
+    own = traces(store, run.id)
+    asked = [[identity] for _, identity in looked_up(result) if identity]
+    if "suffice_report" in result and not own:
+        repeats: Any = result.get("repeats") or {}
+        asked = [[sample_identity(result["identity"], k) for k in range(repeats.get("most", 1))]]
+    programs, traced_in = graphs(own), dict[str, list[str]]()
+    for identities in asked:
+        found = earlier_traces(store, run.task, identities)
+        for node in graphs([root for _, root in found]):
+            programs.append(node)
+            traced_in[node.name] = list(dict.fromkeys(name for name, root in found if root.name == node.name))
+    return programs, traced_in
 
 
 def view_command(
@@ -166,7 +189,7 @@ def _ended_in(store: Any, run: Run) -> tuple[str, str]:
 def _program(store: Any, run: Run) -> tuple[Status, list[Recorded]]:
     """Where a durable run stands, and its effects."""
     from suffice.programs.durable.questions import standing
-    from suffice.store.effect_journal import load
+    from suffice.store.effect_record import load
 
     effects = load(store, run.id)
     return standing(store, run, effects), effects

@@ -24,6 +24,7 @@ from suffice.values import ABSTAIN, Json, Outcome, to_json
 ADDED: Final = ("answer", "confidence", "answered_by", "status", "error")
 STATUS: Final = ("answered", "nothing", "abstained", "failed")
 _CONTROL: Final = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tab and the two of line ends
+_WIDE: Final = str.maketrans("＝＋－＠", "=+-@")
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -114,7 +115,9 @@ def cell(text: str, *, exact: bool = False) -> str:
 
 
 def is_formula(text: str) -> bool:
-    """Whether a spreadsheet would take this text for a formula; a signed number is none."""
+    """Whether a spreadsheet would take this text for a formula, its first sign of full width, too; a signed number is
+    none."""
+    text = text[:1].translate(_WIDE) + text[1:]
     if not text.startswith(FORMULA):
         return False
     try:

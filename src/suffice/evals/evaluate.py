@@ -233,7 +233,7 @@ async def _made(db: Store, task: Task, given: Any, how: How, tally: Tally) -> _M
     check_inputs(solved, task.columns.inputs)
     checked_repeats(how.repeats, solved)
     notes = _look(db, task, how)
-    run = _begun(db, task, solved.name, solved.identity, how)
+    run = _begun(db, task, given, (solved.name, solved.identity), how)
     return _Made(solved, run, fitted_on, notes)
 
 
@@ -241,7 +241,7 @@ async def _found(db: Store, task: Task, rung: Learner, search: Search, how: How,
     """What a rung finds by asking on train: its calls are part of the run, so that they are in its figures."""
     _refuse_unsuited(task, rung)
     notes = _look(db, task, how)
-    run = _begun(db, task, rung.name, content_hash([getattr(rung, "identity", ""), model_here()]), how)
+    run = _begun(db, task, rung, (rung.name, content_hash([getattr(rung, "identity", ""), model_here()])), how)
 
     async def put(solution: Solution, cases: Sequence[Case]) -> list[Outcome]:
         return [o async for o in outcomes(_job(db, task, solution, run, how), cases, tally=tally)]
@@ -269,9 +269,11 @@ def _look(db: Store, task: Task, how: How) -> tuple[str, ...]:
     return (note, *drawn)
 
 
-def _begun(db: Store, task: Task, name: str, solution: str, how: How) -> str:
+def _begun(db: Store, task: Task, given: Any, what: tuple[str, str], how: How) -> str:
     """A new run, or the same evaluation's last one where it was cut off: then it is known which calls it had begun, and
-    what they cost counts against the budget. `solution` is the identity of what is evaluated, or of what finds it."""
+    what they cost counts against the budget. `what` is the name and the identity of what is evaluated, or of what
+    finds it; what was `given` knows how it was typed."""
+    name, solution = what
     identity = content_hash(["eval", task.fingerprint, solution, how.split])
     last = runs.latest(db, "eval", identity)
     run = None
@@ -279,7 +281,9 @@ def _begun(db: Store, task: Task, name: str, solution: str, how: How) -> str:
         with suppress(StoreBusy):  # another process was faster: both go on, each with a run of its own
             run = runs.resume_run(db, last.id).id
     if run is None:
+        typed = getattr(given, "as_typed", "")
         settings = {"split": how.split, "solution": name, "identity": solution, **reading_of(task)}
+        settings |= {"typed": typed} if typed and isinstance(typed, str) else {}
         run = runs.start_run(db, "eval", task.name, settings, identity=identity)
     count_before(db, run, how.budget)
     return run

@@ -18,6 +18,8 @@ from suffice.values import Json
 ANSWERS: Final = ("response", "completion", "output")
 TEXTS: Final = ("text", "input_text", "output_text")
 SYSTEM: Final = ("system", "developer")
+GROUPS: Final = ("conversation_id", "session_id", "user", "user_id", "safety_identifier")
+"""What names the calls that belong together, the closest first."""
 Message = tuple[str, str]
 """A role and what it says."""
 
@@ -115,8 +117,18 @@ def _of_row(row: Row) -> Exchange | Bad:
         return Bad(row.source, str(fault))
     name = next((str(values[k]) for k in ("custom_id", "id", "request_id") if values.get(k)), "")
     model = str(response.get("model") or request.get("model") or "")
-    group = next((str(request[k]) for k in ("conversation_id", "session_id", "user") if request.get(k)), "")
-    return Exchange(row.source, messages, answer, name, model, group)
+    return Exchange(row.source, messages, answer, name, model, _group(request, values))
+
+
+def _group(request: dict[str, Json], values: dict[str, Json]) -> str:
+    """The conversation, else the user, as the request says it or what stands beside it; "" where nothing does."""
+    places = [place for part in (request, values) for place in (part, _object(part.get("metadata")))]
+    for key in GROUPS:
+        for place in places:
+            said = _object(place.get(key)).get("id") or place.get(key)
+            if said and isinstance(said, str | int) and not isinstance(said, bool):
+                return str(said)
+    return ""
 
 
 def _asked(request: dict[str, Json]) -> tuple[Message, ...] | None:

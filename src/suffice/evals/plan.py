@@ -80,6 +80,7 @@ class Plan:
     note: str | None = None  # on cases that no longer count
     likely_share: float | None = None  # with a coverage, the chance to show it where `comfortable` many are answered
     shift: str | None = None  # what thinning clusters did to a score on dev
+    calls: tuple[str, ...] = ()  # what rungs ask before dev, in sentences
 
     @property
     def bound(self) -> float:

@@ -25,9 +25,10 @@ def plan_lines(plan: Plan) -> list[str]:
     if plan.coverage:
         out.append(f"coverage   {_answered(plan, plan.coverage)}")
     ledger = f"ledger     {_ledger(plan)}"
+    calls = [f"calls      {line}" for line in plan.calls]
     if plan.within is not None:
-        return [*out, ledger, *_equal(plan)]
-    return [*out, _to_pass(plan), ledger, *_chances(plan), _more(plan)]
+        return [*out, ledger, *_equal(plan), *calls]
+    return [*out, _to_pass(plan), ledger, *_chances(plan), _more(plan), *calls]
 
 
 def _claimed(plan: Plan) -> str:

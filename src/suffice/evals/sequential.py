@@ -98,12 +98,17 @@ class Sequential:
         low, high = self.bounds()
         where = "future scores like these" if self.of is None else f"these {self.of:,}"
         between = f"the mean of {where} lies between {rate(low)} and {rate(high)} at {LEVEL:.0%}"
-        asked = f"bar {rate(self.bar)}, tolerance {rate(self.tolerance)}, error {100 * self.error:g}%"
-        bound = rate(round(self.bar - self.tolerance, 10))
+        error = ALPHA_FAIL if self.verdict == "FAIL" else self.error
+        asked = f"bar {rate(self.bar)}, tolerance {rate(self.tolerance)}, error {100 * error:g}%"
+        bound = round(self.bar - self.tolerance, 10)
         if self.verdict is None:
             return f"open after {counted(self.n, 'score')}: {between} ({asked})"
-        said = f"it is at least {bound}" if self.verdict == "PASS" else f"it is below {rate(self.bar)}"
-        return f"{self.verdict} after {counted(self.settled_after or 0, 'score')}: {said} ({asked}); {between}"
+        passed = self.verdict == "PASS"
+        said = f"it is at least {rate(bound)}" if passed else f"it is below {rate(self.bar)}"
+        # A verdict is about one end and fell once: bounds beside it that allow the contrary would read as a mistake.
+        less = low < bound if passed else high >= self.bar
+        why = "; that is about both ends at every look, and so says less than the verdict" if less else ""
+        return f"{self.verdict} after {counted(self.settled_after or 0, 'score')}: {said} ({asked}); {between}{why}"
 
     def _seen(self, score: float, judge: float | None, unlabelled: Sequence[float]) -> float:
         check("score", score, SCORE)

@@ -18,6 +18,7 @@ from suffice.evals.seal import Sealed, cases_for_looking, fitted_note, looked_at
 from suffice.evals.task import Task
 from suffice.evals.thinning import shift_note
 from suffice.ladder.barred import refuse_undecided
+from suffice.ladder.chosen import calls_before_dev
 from suffice.ladder.closing import decide, to_json_decision
 from suffice.ladder.decision import Climbed, Decision
 from suffice.ladder.dev import contradicted, run_dev, run_reference
@@ -106,6 +107,7 @@ def _check_untouched(store: Store, task: Task, options: Options) -> None:
 
 def plan(
     task: Task,
+    rungs: Any = None,
     *,
     bar: float | None = None,
     tolerance: float | None = None,
@@ -115,21 +117,24 @@ def plan(
 ) -> Plan:
     """What a climb on this task could show now, what it takes to pass, what is left to spend. Runs nothing.
 
-    The store knows from then on which cases are sealed.
+    `rungs` are as in `climb`; of those that search on train (by default: in the task's own ladder) it says what that
+    takes. The store knows from then on which cases are sealed.
 
     `conditions` are described at Conditions. Raises UsageError without a bar or sealed cases, and BarError for a bar
     that they cannot show.
     """
     _check(conditions, Conditions, "plan")
+    ladder = _ladder(task, rungs) if rungs is not None or task.ladder else []
     with opened(store) as db:
         claim = {"bar": bar, "tolerance": tolerance, "coverage": coverage}
-        asked = asked_of(task, [], claim, conditions)
+        asked = asked_of(task, ladder, claim, conditions)
         stated, sealed = state_claim(db, task, asked)
         refuse_hopeless(stated, sealed)
         seal_cases(db, task)
         default = tolerance is None and task.tolerance is None
         made = plan_of(stated, sealed, ledger.tries(db, sealed.block), default)
-        return replace(made, note=looked_at_note(db, task), shift=shift_note(db, task, stated.most))
+        calls = tuple(calls_before_dev(task, ladder))
+        return replace(made, note=looked_at_note(db, task), shift=shift_note(db, task, stated.most), calls=calls)
 
 
 async def _climb(c: Climb) -> Decision:

@@ -249,7 +249,11 @@ def _pages(c: Climb, k: int) -> dict[str, Json]:
         "confusion": confusion(said_in(o) for o, _ in answers),
         "failures": [_failure(o, by) for o, by in wrong[:FAILURES_KEPT]],
         "failures_total": len(wrong),
-        "recorded": [r.solution.name for r in c.runs.values() if r.solution is not None and _looked_up(r, r.solution)],
+        "recorded": [
+            {"name": r.solution.name, "identity": r.solution.identity}
+            for r in c.runs.values()
+            if r.solution is not None and _looked_up(r, r.solution)
+        ],
         "curve": _curve(candidate),
         "scores": _scores(candidate, among_answered=c.stated.coverage is not None),
         "thresholds": [t for _, t in candidate.kept],

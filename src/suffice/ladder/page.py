@@ -19,7 +19,7 @@ from suffice.evals.report import figure
 from suffice.ladder.page_cases import confusion_of, confusion_table, failure_list, label
 from suffice.ladder.page_claim import asked, finite, proved, reference, units
 from suffice.ladder.page_figures import axis_bottom, strip
-from suffice.ladder.page_graph import program_section
+from suffice.ladder.page_graph import NOWHERE, TracedIn, looked_up, program_section
 from suffice.ladder.page_ladder import cases_seen, decided_rung, ladder, looked_at, paths
 from suffice.ladder.page_repeats import repeats_section
 from suffice.ladder.page_sequence import narrowing
@@ -62,8 +62,11 @@ SETTINGS = {
 ELSEWHERE = {"claim", "n", "rungs", "base", "command"}  # shown in words of their own
 
 
-def page(decision: Record, programs: Sequence[Node] = ()) -> str:
-    """The decision page of what a climb recorded (`to_json_decision`), with the graphs of the programs in it."""
+def page(decision: Record, programs: Sequence[Node] = (), traced_in: TracedIn = NOWHERE) -> str:
+    """The decision page of what a climb recorded (`to_json_decision`), with the graphs of the programs in it.
+
+    `traced_in` says of a program, by its name, of which earlier runs the graph is.
+    """
     name, verdict = string(decision, "task"), string(decision, "verdict")
     sentence = string(decision, "sentence") or ("" if verdict else "This run did not end in a decision.")
     advice = [el("li", quoted(a)) for a in items(decision, "advice") if isinstance(a, str)]
@@ -79,7 +82,7 @@ def page(decision: Record, programs: Sequence[Node] = ()) -> str:
         ladder(decision),
         paths(decision),
         narrowing(decision),
-        program_section(programs, [r for r in items(part(decision, "pages"), "recorded") if isinstance(r, str) and r]),
+        program_section(programs, [name for name, _ in looked_up(decision)], traced_in),
         *_evidence(decision),
         _settings(decision),
     ]
@@ -263,9 +266,9 @@ def _footer(decision: Record) -> Html:
     )
 
 
-def eval_page(report: Record, programs: Sequence[Node] = ()) -> str:
+def eval_page(report: Record, programs: Sequence[Node] = (), traced_in: TracedIn = NOWHERE) -> str:
     """The page of an evaluation, as `Report.to_json` or the store's `Report.to_record` has it: score, errors, latency,
-    the graph of a program, confusion, failures."""
+    the graph of a program (`traced_in` as for `page`), confusion, failures."""
     task, split = string(report, "task"), string(report, "split")
     name = clipped(string(report, "solution") or "the solution", 80)
     found = _evaluated(report)
@@ -276,7 +279,7 @@ def eval_page(report: Record, programs: Sequence[Node] = ()) -> str:
         footer = el("p", "These cases are sealed: nothing but counts is shown.")
         return document(f"{name} on {task} · Suffice", top, sections, footer)
     n = count(report, "n")
-    sections += [_errors(found, n), program_section(programs), _confusion(found.pairs, name)]
+    sections += [_errors(found, n), program_section(programs, (), traced_in), _confusion(found.pairs, name)]
     sections += [_failures(found.wrong, found.wrong_total, name, counted(n, f"{split or 'dev'} case"))] if n else []
     footer = el(
         "p", f"Shown are {split or 'dev'} cases, which are for looking. A claim needs cases that nobody looked at."

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
 
 from suffice.evals.cost import money
 from suffice.evals.latency import duration
 from suffice.ladder.page_shell import section
-from suffice.ladder.page_text import Html, clipped, code, el, join
+from suffice.ladder.page_text import Html, clipped, code, el, items, join, part, parts, string
 from suffice.ladder.program_graph import Node
-from suffice.shown import counted
+from suffice.shown import counted, listed
+from suffice.values import Json
 
 ROW = 52.0  # px
 INDENT = 22.0  # px a level
@@ -17,9 +20,16 @@ NAME = 46  # columns of a name
 DEEPEST = 6  # levels that are indented further
 
 
-def program_section(programs: Sequence[Node], recorded: Sequence[str] = ()) -> Html | None:
-    """A picture of each program that was traced, and why there is none of those that were only looked up: `recorded`
-    are their names. None where there is neither."""
+TracedIn = Mapping[str, Sequence[str]]
+"""By the names of programs whose answers were looked up: the runs that asked for them, and traced what they did."""
+NOWHERE: Final[TracedIn] = MappingProxyType({})
+
+
+def program_section(
+    programs: Sequence[Node], recorded: Sequence[str] = (), traced_in: TracedIn = NOWHERE
+) -> Html | None:
+    """A picture of each program that was traced, in this run or in those of `traced_in`, and why there is none of those
+    that were only looked up: `recorded` are their names. None where there is neither."""
     lacking = [name for name in recorded if name not in {top.name for top in programs}]
     notes = [_not_drawn(lacking)] if lacking else []
     if not programs:
@@ -31,21 +41,32 @@ def program_section(programs: Sequence[Node], recorded: Sequence[str] = ()) -> H
         "critical path. Recorded calls took no time."
     )
     pictures = [
-        el("figure", el("figcaption", code(clipped(top.name, 80)), f", {_asked(top)}"), graph(top)) for top in programs
+        el("figure", el("figcaption", code(clipped(top.name, 80)), f", {_asked(top, traced_in)}"), graph(top))
+        for top in programs
     ]
     return section("program", "The program", said, *pictures, *notes)
 
 
-def _asked(top: Node) -> str:
+def _asked(top: Node, traced_in: TracedIn) -> str:
     trials = f", {counted(top.trials, 'trial')}" if top.trials > top.cases else ""
-    return counted(top.cases, "case") + trials
+    where = f", asked in {listed(traced_in[top.name])}" if top.name in traced_in else ""
+    return counted(top.cases, "case") + trials + where
+
+
+def looked_up(decision: Mapping[str, Json]) -> list[tuple[str, str]]:
+    """The programs of a climb's recording all of whose answers were looked up: name and identity, which is "" in a
+    recording of an older version."""
+    pages = part(decision, "pages")
+    found = [(string(one, "name"), string(one, "identity")) for one in parts(pages, "recorded")]
+    older = [(name, "") for name in items(pages, "recorded") if isinstance(name, str)]
+    return [pair for pair in (*found, *older) if pair[0]]
 
 
 def _not_drawn(names: Sequence[str]) -> Html:
     listed = join([code(clipped(name, 80)) for name in names], ", ")
     said = join([
-        "No graph of ", listed, ": the answers on dev were recorded by an earlier run, and a graph is of calls that "
-        "were made in its own. The same command with ", code("--fresh"), " asks again, and pays again.",
+        "No graph of ", listed, ": the answers on dev were recorded by an earlier run, and no traces of it are "
+        "kept. The same command with ", code("--fresh"), " asks again, and pays again.",
     ])  # fmt: skip
     return el("p", said, class_="note")
 

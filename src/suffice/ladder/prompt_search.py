@@ -23,16 +23,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from suffice.errors import UsageError
+from suffice.errors import BudgetError, UsageError
 from suffice.evals.barred import barred_by
-from suffice.evals.cost import money
-from suffice.evals.searching import Searched, SearchRun
+from suffice.evals.searching import Searched, SearchRun, Takes
 from suffice.evals.task import Task
 from suffice.evals.units import counted_per_cluster, flat, in_units
 from suffice.exchange import Usage
 from suffice.ladder.halving import halved, most_calls
 from suffice.ladder.proposing import CLIP, RIGHT, WRONG, instructions
 from suffice.ladder.race import LAP
+from suffice.models.belonging import current
 from suffice.models.model import Model
 from suffice.models.places.prices import cost_of
 from suffice.models.tokens import count_tokens
@@ -73,8 +73,19 @@ async def searched(asking: Asking, proposer: Model, bounds: Bounds, task: Task, 
     budget, a missing key and the like, UsageError for too few train cases; a call that fails is a wrong answer."""
     if reason := too_few(task, bounds):
         raise UsageError(f"{asking.name} cannot be tried on {task.name}: {reason}")
+    takes, around = estimate(asking, bounds, task, proposer), current()
+    run.tell(str(takes))
+    if around is not None and around.budget is not None and (short := takes.beyond(around.budget.left)):
+        run.tell(short)
+    try:
+        return await _searched(asking, proposer, bounds, task, run)
+    except BudgetError as error:
+        hint = f"{error.hint}; the whole search takes {takes}"
+        raise BudgetError(error.message, hint=hint, budget=error.budget, wanted=error.wanted) from None
+
+
+async def _searched(asking: Asking, proposer: Model, bounds: Bounds, task: Task, run: SearchRun) -> Searched:
     first, second = halves(task, bounds)
-    run.tell(estimate(asking, first, second, bounds, proposer))
     answers = _Answers(run)
     before = await answers(asking, first)
     wrong = sum(not o.right for o in before)
@@ -170,10 +181,10 @@ def _spread(pool: Sequence[Example]) -> list[Example]:
     return new + [e for e in pool if first[canonical(to_json(e.answer))] is not e]
 
 
-def estimate(
-    asking: Asking, first: Sequence[Case], second: Sequence[Case], bounds: Bounds, proposer: Model | None = None
-) -> str:
-    """What the search takes at most, in calls, and about in dollars: by the sizes of the prompt and of some cases."""
+def estimate(asking: Asking, bounds: Bounds, task: Task, proposer: Model | None = None) -> Takes:
+    """What the search takes: at most in calls, and about in tokens and dollars, by the sizes of the prompt and of some
+    cases."""
+    first, second = halves(task, bounds)
     some, name = (*first, *second)[:20], asking.model.name.rpartition("#")[2]
 
     def size(text: str) -> int:
@@ -192,7 +203,5 @@ def estimate(
         cost_of(writing, (proposer or asking.model).route.first.terms.price),
     ]
     usd = None if None in costs else sum(cost or 0.0 for cost in costs)
-    calls = f"at most {plain + 1 + sum(races):,} calls on {len(first) + len(second):,} train cases"
-    tokens = f"about {usage.input_tokens or 0:,} tokens in and {usage.output_tokens or 0:,} out"
-    price = "an unknown price" if usd is None else f"{money(usd)}"
-    return f"{calls}, {tokens} ({price}, what a model reasons not counted)"
+    tokens = usage.input_tokens or 0, usage.output_tokens or 0
+    return Takes(plain + 1 + sum(races), len(first) + len(second), *tokens, usd)

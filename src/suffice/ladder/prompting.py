@@ -8,10 +8,10 @@ from typing import Any, Literal, Union
 
 from suffice.errors import NoModel
 from suffice.evals.answer_schema import field_names, schema_of
-from suffice.evals.searching import Searched, SearchRun, found_alone
+from suffice.evals.searching import Searched, SearchRun, Takes, found_alone
 from suffice.evals.task import Task
 from suffice.ladder.dspy_adapter import Compiling, compiled, not_one_prompt, optimizer_class
-from suffice.ladder.prompt_search import Bounds, searched, too_few
+from suffice.ladder.prompt_search import Bounds, estimate, searched, too_few
 from suffice.ladder.rung import Rung
 from suffice.models.model import Model
 from suffice.models.output.from_schema import type_of_schema
@@ -113,9 +113,16 @@ def search(
     asked, and sets of examples. `base` is a step, else the prompt made from the task. What it finds is not chosen
     again with dev's cases."""
 
+    def by_whom(asking: Asking) -> Model:
+        return asking.model if proposer is None else as_model(proposer)
+
     async def seek(task: Task, run: SearchRun) -> Searched:
         asking = _asking(task, base, name)
-        return await searched(asking, asking.model if proposer is None else as_model(proposer), bounds, task, run)
+        return await searched(asking, by_whom(asking), bounds, task, run)
+
+    def takes(task: Task) -> Takes:
+        asking = _asking(task, base, name)
+        return estimate(asking, bounds, task, by_whom(asking))
 
     async def fit(task: Task, cases: Sequence[Case]) -> Solution:
         return await found_alone(seek, task)
@@ -129,6 +136,7 @@ def search(
         asks=True,
         model=_said(base),
         search=seek,
+        takes=takes,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from suffice.arguments import AnyPath, Count, NotNegative, Rule, Seed, check_fields, is_path, validated
 from suffice.errors import SolutionError, UsageError
 from suffice.evals.read import inside
-from suffice.evals.searching import Search
+from suffice.evals.searching import Search, Takes
 from suffice.evals.task import Task
 from suffice.ladder import words as training
 from suffice.ladder.recording import read_recording, replay_solution
@@ -76,6 +76,8 @@ class Rung:
     model: str | None = None  # the address of the one that it says itself
     confidence_from: str | None = None  # of the answers out of fold; else its solution says it
     search: Search | None = None  # it finds its solution by asking on train; `fit` does the same outside of a climb
+    takes: Callable[[Task], Takes] | None = None  # what that takes at most, where that is known; asks nothing
+    as_typed: str = ""  # what it was made of in a command
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -316,10 +318,12 @@ def from_text(text: str, path: Path | None = None, *, model: str | None = None) 
     """
     if text.startswith(("replay:", "rules:", "patterns:")):
         file = text.partition(":")[2].partition("#")[0]
-        return from_name(text, path if path is not None and is_path(file) and (path / file).is_file() else None)
-    if text in BUILT_IN or (":" not in text and not (is_path(text) and Path(text).exists())):
-        return from_name(text)
-    return as_rung(find(text, model=model))
+        found = from_name(text, path if path is not None and is_path(file) and (path / file).is_file() else None)
+    elif text in BUILT_IN or (":" not in text and not (is_path(text) and Path(text).exists())):
+        found = from_name(text)
+    else:
+        found = as_rung(find(text, model=model))
+    return replace(found, as_typed=text)
 
 
 @validated
