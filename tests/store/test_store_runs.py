@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from suffice.errors import StoreBusy, UsageError
+from suffice.errors import StoreBusy, StoreError, UsageError
 from suffice.store import process
 from suffice.store.database import Store
 from suffice.store.process import Process, alive, this_process
@@ -104,3 +104,15 @@ def test_a_zombie_is_dead(spawn) -> None:
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # dead, and not yet taken away
     assert process._born(child.pid) is None  # pyright: ignore[reportPrivateUsage]
     assert process._born_ps(child.pid) is None  # pyright: ignore[reportPrivateUsage]
+
+
+@pytest.mark.parametrize("column", ["settings", "result"])
+@pytest.mark.parametrize("broken", ['{"bar": 0.', "", b"\xff\xff"])
+def test_a_run_whose_row_is_damaged_is_named_with_what_to_do(store: Store, column: str, broken: object) -> None:
+    whole, hurt = start_run(store, "climb", "tickets", {}), start_run(store, "climb", "tickets", {"bar": 0.9})
+    store.connection.execute(f"UPDATE run SET {column} = ? WHERE number = 2", (broken,))
+    for reads in (lambda: get_run(store, hurt), lambda: list_runs(store), lambda: resume_run(store, hurt)):
+        with pytest.raises(StoreError, match=f"the store is damaged: the settings or the result of {hurt}") as error:
+            reads()
+        assert error.value.where == str(store.path) and "backup" in str(error.value.hint)
+    assert get_run(store, whole).settings == {}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import difflib
+from typing import Annotated, Any
 
 import typer
 
@@ -24,9 +25,28 @@ def mcp_command(
     stderr. Over MCP nobody can be asked, so a tool with permission="ask" is not offered unless --allow names it.
     """
     from suffice.programs.bridge import run
-    from suffice.programs.load import find
     from suffice.programs.mcp import serve_mcp
     from suffice.programs.using import maybe_using
 
     with maybe_using(model):
-        run(serve_mcp(*(find(thing, model=model) for thing in things), name=name, allow=allow or ()))
+        run(serve_mcp(*(_found(thing, model) for thing in things), name=name, allow=allow or ()))
+
+
+def _found(thing: str, model: str | None) -> Any:
+    """What a word of the command names. Raises as `find`; of a module without that name with what it has to offer."""
+    from suffice.errors import SolutionError
+    from suffice.programs.load import find
+    from suffice.programs.mcp import servable
+    from suffice.shown import listed
+
+    try:
+        return find(thing, model=model)
+    except SolutionError as error:
+        source, _, name = thing.rpartition(":")
+        if error.message != f"has no {name}":
+            raise
+        there = servable(find(f"{source}:__dict__"))
+        near = difflib.get_close_matches(name, there, n=1)
+        what = listed(there) or "nothing: a tool is a function with a docstring and annotations, @sf.tool or @sf.step"
+        error.hint = f"did you mean {near[0]}?" if near else f"it offers {what}"
+        raise

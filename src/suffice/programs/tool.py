@@ -6,7 +6,9 @@ import asyncio
 import inspect
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from base64 import b64decode, b64encode
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import (
@@ -39,7 +41,8 @@ from suffice.programs.docstring import read_docstring
 from suffice.programs.leaving import as_guest
 from suffice.programs.place import keep_place
 from suffice.programs.recorded import read_recorded
-from suffice.store.effects import Kept, Repeat, effect
+from suffice.shown import shown
+from suffice.store.effects import Kept, Repeat, durable_run, effect
 from suffice.values import Json, in_order
 
 P = ParamSpec("P")
@@ -53,6 +56,8 @@ NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 MOST_CHARS: Final = 20_000
 TIMEOUT: Final = 300.0  # seconds
 TYPED_DICT: Final = "from typing_extensions import TypedDict"
+BYTES: Final = ("utf8", "base64")
+RAW: Final = "suffice:base64"
 UNFIT: Final = "the answer does not fit its type: "
 
 
@@ -118,7 +123,8 @@ class CallableTool(Generic[P, R]):
         return self.signature
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """What the function returns. Raises TypeError for arguments that it does not take, and what it raises."""
+        """What the function returns. Raises TypeError for arguments that it does not take, in a durable run UsageError
+        for one that cannot be recorded, and what the function raises."""
         told = dict(kwargs)
         if self.signature is not None:
             try:
@@ -127,9 +133,10 @@ class CallableTool(Generic[P, R]):
                 raise TypeError(f"{self.name}() {error}") from None
         elif args:
             raise TypeError(f"{self.name}() takes its arguments by name")
-        arguments = to_jsonable_python(in_order(told), fallback=repr)
+        arguments = None if durable_run() is None else _recordable(self.name, told)
         call = partial(self._in_time, told, False)  # so that what came too late is recorded as that
-        return await effect(self.name, "tool", arguments, call, Kept(self.write, self.back), repeat=self.repeat)
+        kept = Kept(partial(_kept, self.write), partial(_again, self.back), told=self.back)
+        return await effect(self.name, "tool", arguments, call, kept, repeat=self.repeat)
 
     async def asked(self, arguments: Json, values: Mapping[str, Any]) -> Json:
         """The result, as JSON, of a call that a model asked for: its `arguments`, and what `read` made of them.
@@ -286,6 +293,55 @@ def _written(result: TypeAdapter[Any], value: Any) -> Json:
         return to_jsonable_python(value, bytes_mode="base64", fallback=repr)
     except ValueError:  # it holds itself
         return repr(value)
+
+
+def _recordable(name: str, told: Mapping[str, Any]) -> dict[str, Json]:
+    """The arguments of a call as a durable run records them, to know it again. Raises UsageError."""
+    return {own: _argument(name, own, value) for own, value in told.items()}
+
+
+def _argument(name: str, own: str, value: Any) -> Json:
+    """One argument as JSON; where its bytes are no text, they are base64. Raises UsageError: another process must find
+    the same, so a text with a memory address in it will not do."""
+    whole, strange = type(value).__qualname__, list[str]()
+
+    def plain(part: Any) -> Json:
+        if getattr(part, "ndim", None) == 0 and hasattr(part, "item"):
+            return part.item()  # a numpy scalar
+        strange.append(type(part).__qualname__)
+        return None
+
+    if isinstance(value, Iterator):  # to write it down would use it up
+        strange.append(whole)
+    else:
+        for mode in BYTES:
+            with suppress(ValueError, RecursionError):  # of bytes that are no text, and of what holds itself
+                made = to_jsonable_python(in_order(value), bytes_mode=mode, fallback=plain)
+                if not strange:
+                    return made
+    kind = shown((strange or [whole])[0])
+    raise UsageError(
+        f"the tool {name} cannot be called in a durable run: its argument {own} is or holds something of type {kind}, "
+        "which has no JSON form, and so could not be known again when the run goes on",
+        hint=f"{own}= as texts, numbers, bytes, lists, dicts, dataclasses, pydantic models; a connection, an open file "
+        f"or a function is made or looked up inside {name}",
+    )
+
+
+def _kept(write: Callable[[R], Json], value: R) -> Json:
+    """A result as a durable run records it: one that is bytes and no text is marked as that."""
+    if isinstance(value, bytes):
+        try:
+            value.decode()
+        except UnicodeDecodeError:
+            return {RAW: b64encode(value).decode()}
+    return write(value)
+
+
+def _again(back: Callable[[Any], R], value: Json) -> R:
+    """The inverse of `_kept`."""
+    told = cast("dict[str, Json]", value) if isinstance(value, dict) else {}
+    return back(b64decode(str(told[RAW])) if list(told) == [RAW] else value)
 
 
 async def _called(function: Callable[..., Any], values: Mapping[str, Any]) -> Any:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from suffice.errors import StoreBusy, UsageError
+from suffice.errors import StoreBusy, StoreError, UsageError
 from suffice.shown import brief
 from suffice.store.database import Store, mapped, transaction
 from suffice.store.keep import result_as_kept
 from suffice.store.process import Process, alive, enrol
 from suffice.values import Json, content_hash, storable
 
+GIVE_UP: Final = (
+    "put back a backup of the store, or move it away (mv {path} {path}.damaged) and start a new one; what it knew of "
+    "sealed cases is then lost, so test claims need fresh cases"
+)
 State = Literal["running", "done", "interrupted", "failed"]
 
 COLUMNS: Final = (
@@ -120,25 +126,42 @@ def run_number(run: str) -> int:
     return int(number)
 
 
+@contextmanager
+def reading(store: Store, run: str, what: str, hint: str = "") -> Generator[None]:
+    """What is recorded of a run is read inside: `what` of it ("the trace"). Raises StoreError, with what to type,
+    where that is not what was written; `hint` says what to do where forgetting the run does not help."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise StoreError(
+            f"the store is damaged: {what} of {run} cannot be read; the rest was left as it is",
+            hint=hint or f"put back a backup of the store, or give this run up: suffice forget --run {run}",
+            where=str(store.path),
+        ) from error
+
+
 def _runs(store: Store, where: str, *given: Any) -> list[Run]:
     with mapped(store.path):
         rows = store.connection.execute(f"{COLUMNS} {where}", given).fetchall()
-    return [_run(row) for row in rows]
+    return [_run(store, row) for row in rows]
 
 
-def _run(row: tuple[Any, ...]) -> Run:
+def _run(store: Store, row: tuple[Any, ...]) -> Run:
     number, kind, task, identity, settings, state, started, finished, result, *process, beat = row
     died = state == "running" and not alive(Process(*process), beat)
+    run = f"{kind}-{number}"
+    with reading(store, run, "the settings or the result", GIVE_UP.format(path=store.path)):
+        told, came = json.loads(settings), None if result is None else json.loads(result)
     return Run(
-        id=f"{kind}-{number}",
+        id=run,
         kind=kind,
         task=task,
         identity=identity,
-        settings=json.loads(settings),
+        settings=told,
         state="interrupted" if died else state,
         started=started,
         finished=finished,
-        result=None if result is None else json.loads(result),
+        result=came,
         host=process[0],
         pid=process[2],
     )

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import json
 import logging
+import signal
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
-from suffice.errors import MissingExtra, OutputError, SufficeError, UsageError
+from suffice.errors import MissingExtra, OutputError, Stopped, SufficeError, UsageError
 from suffice.programs.as_tool import as_tool
 from suffice.programs.mcp.client import EXTRA
-from suffice.programs.solution import ENDS_ALL, describe
+from suffice.programs.solution import ENDS_ALL, Solution, describe
+from suffice.programs.step import Step
 from suffice.programs.tool import CallableTool
 from suffice.shown import listed, shown
+from suffice.spans import task_here
 from suffice.values import Json
 from suffice.version import __version__
 
@@ -55,6 +63,25 @@ def mcp_server(*offered: Callable[..., Any], name: str = "suffice", allow: Seque
         return await _called(tools, asked.name, asked.arguments or {})
 
     return Server(name, version=__version__, on_list_tools=offers, on_call_tool=called)
+
+
+def servable(module: Mapping[str, Any]) -> list[str]:
+    """The names of what a module has to offer, from its variables: tools that are not denied, steps, solutions, agents
+    and workflows, and those of its own functions that can be tools."""
+    own = module.get("__name__")
+    return [name for name, one in module.items() if not name.startswith("_") and _is_servable(one, own)]
+
+
+def _is_servable(one: Any, own: Any) -> bool:
+    if isinstance(one, CallableTool):
+        return cast("CallableTool[..., Any]", one).permission != "deny"
+    if isinstance(one, type | ModuleType):
+        return False
+    if isinstance(one, Solution | Step) or hasattr(one, "answer_of"):
+        return True
+    with suppress(SufficeError):
+        return inspect.isfunction(one) and one.__module__ == own and bool(as_tool(one))
+    return False
 
 
 def _named(offered: tuple[Callable[..., Any], ...]) -> Mapping[str, CallableTool[..., Any]]:
@@ -105,7 +132,7 @@ async def _called(tools: Mapping[str, CallableTool[..., Any]], name: str, argume
     if tool is None:
         return answer(f"there is no tool {name!r:.80}", failed=True)
     try:
-        result = await tool.asked(arguments, tool.read(arguments))
+        result = await _alone(tool, arguments)
     except OutputError as error:
         return answer(error.message, failed=True)
     except ENDS_ALL as error:
@@ -115,3 +142,27 @@ async def _called(tools: Mapping[str, CallableTool[..., Any]], name: str, argume
         return answer(describe(error, hint=False), failed=True)
     text = result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
     return answer(text, result if isinstance(result, dict) else {"result": result})
+
+
+async def _alone(tool: CallableTool[..., Any], arguments: Json) -> Json:
+    """What the tool returns. Raises what it raises; what would end the server, and every other call, as an error of
+    this call. A person's Ctrl-C and a cancellation pass."""
+    try:
+        return await tool.asked(arguments, tool.read(arguments))
+    except (Exception, asyncio.CancelledError, Stopped):
+        raise
+    except BaseException as error:
+        if _from_outside(error):
+            raise
+        raise RuntimeError(f"raised {type(error).__name__}: {error}".rstrip(": ")) from error
+
+
+def _from_outside(error: BaseException) -> bool:
+    """Whether it may come from elsewhere than the tool. Ctrl-C is raised in the main thread alone; `asyncio.run` and
+    `suffice mcp`, whose loop is on another thread, cancel the server for it instead."""
+    task = task_here()
+    if task is None or task.cancelling():
+        return True  # it is being closed
+    main = threading.current_thread() is threading.main_thread()
+    alarmed = main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    return isinstance(error, KeyboardInterrupt) and alarmed
