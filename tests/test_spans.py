@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-import threading
+import time
+from typing import Any
 
 import pytest
 
 from suffice import spans
-from suffice.spans import Span, span, span_json, span_of_json, tree
+from suffice.spans import Span, counting_tasks, span, span_json, span_of_json, tree
 from suffice.values import Cost
 
 
@@ -63,21 +64,74 @@ def test_addresses_are_the_same_however_branches_overlap() -> None:
     assert ("0.0:before", "step") in grown(9) and ("0.1:after", "step") in grown(9) and ("3.2:c2", "step") in grown(9)
 
 
-def test_threads_have_lanes_of_their_own() -> None:
-    from contextvars import copy_context
+def test_a_thread_that_is_waited_for_is_of_the_strand_that_waits() -> None:
+    async def program() -> None:
+        await asyncio.gather(asyncio.to_thread(work, "a", 0.02), asyncio.to_thread(work, "b", 0.0))
+        await asyncio.to_thread(work, "c", 0.0)
+
+    def work(name: str, seconds: float) -> None:
+        time.sleep(seconds)
+        with span(name, "tool"):
+            pass
+
+    async def counted() -> None:
+        with counting_tasks():
+            await program()
 
     with tree("program") as root:
+        asyncio.run(counted())
+    assert sorted(str(s.address[-1]) for s in root.children) == ["0.0:c", "1.0:a", "2.0:b"]
 
-        def work() -> None:
-            with span("there", "tool"):
-                pass
 
-        with span("here", "tool"):
+def test_tasks_are_counted_as_they_are_made_not_as_they_come_to_something() -> None:
+    async def late(name: str, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        with span(name, "tool"):
             pass
-        thread = threading.Thread(target=copy_context().run, args=(work,))
-        thread.start()
-        thread.join()
-    assert [str(s.address[-1]) for s in root.children] == ["0.0:here", "1.0:there"]
+
+    async def inner(name: str) -> None:
+        await asyncio.gather(late(f"{name}1", 0.02), late(f"{name}2", 0.0))
+
+    async def program() -> None:
+        with counting_tasks():
+            async with asyncio.TaskGroup() as group:
+                group.create_task(inner("a"))
+                group.create_task(late("b", 0.01))
+            await late("end", 0.0)
+        assert asyncio.get_running_loop().get_task_factory() is None
+
+    with tree("program") as root:
+        asyncio.run(program())
+    told = {s.name: str(s.address[-1]).partition(":" + s.name)[0] for s in root.children}
+    assert [s.name for s in root.children] == ["a2", "b", "a1", "end"]
+    assert told == {"a1": "1:1.0", "a2": "1:2.0", "b": "2.0", "end": "0.0"}
+
+
+def test_a_loop_keeps_its_own_way_of_making_tasks() -> None:
+    made: list[str] = []
+
+    def own(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:
+        made.append(coro.__name__)
+        return asyncio.Task(coro, loop=loop, **options)
+
+    async def work() -> str:
+        with span("work", "tool") as leaf:
+            assert leaf is not None
+            return str(leaf.address[-1])
+
+    async def program() -> list[str]:
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(own)
+        with counting_tasks():
+            with counting_tasks():
+                first = await asyncio.create_task(work())
+            second = await asyncio.create_task(work())
+        assert loop.get_task_factory() is own
+        return [first, second]
+
+    with tree("program"):
+        assert asyncio.run(program()) == ["1.0:work", "2.0:work"]
+    assert made.count("work") == 2
 
 
 def test_a_tree_comes_back_from_json() -> None:
@@ -109,6 +163,9 @@ def test_opentelemetry_shows_the_same_tree() -> None:
         with pytest.raises(KeyError), span("draft", "stage"), span("look_up", "tool"):
             raise KeyError("a text of the case")
     inner, outer = exporter.get_finished_spans()
-    assert (inner.name, outer.name) == ("look_up", "draft") and inner.parent.span_id == outer.context.span_id
+    assert (inner.name, outer.name) == (
+        "execute_tool look_up",
+        "draft",
+    ) and inner.parent.span_id == outer.context.span_id
     assert inner.attributes["gen_ai.operation.name"] == "execute_tool" and inner.attributes["error.type"] == "KeyError"
     assert "a text of the case" not in inner.to_json()

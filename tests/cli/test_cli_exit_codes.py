@@ -52,6 +52,16 @@ def test_dev_only_ends_in_0_and_spends_nothing(suffice: Command) -> None:
     ran = suffice("climb", "t.csv", "my.py:good", "--bar", ".9", "--dev")
     assert ran.code == 0 and "is ready for test" in ran.out and "--dev" in ran.out
     assert "no try yet" in suffice("plan", "t.csv", "--bar", ".9").out
+    assert "calls" not in suffice("plan", "t.csv", "words", "my.py:good", "--bar", ".9").out
+    search = ("plan", "t.csv", "search", "--bar", ".9")
+    searched = suffice(*search, "--model", "openai:gpt-5-mini", OPENAI_API_KEY="sk-none")
+    assert searched.code == 0, searched.err
+    assert re.search(r"^calls      search: at most \d+ calls on \d+ train cases, .*\$0\.\d*[1-9]", searched.out, re.M)
+    keyless = suffice(*search, "--model", "openai:gpt-5-mini", OPENAI_API_KEY="")
+    assert keyless.code == 0 and "calls      search: what it takes is not known: openai needs a key" in keyless.out
+    assert "calls      search: not tried: " in suffice(*search, SUFFICE_MODEL="").out
+    suffice("plan", "t.csv", "my.py:none", "--bar", ".9").refused("none")
+    suffice(*search, "--model", "no such").refused("a model.s address")
 
 
 def test_data_is_on_stdout_alone_and_json_parses_whatever_a_solution_prints(suffice: Command) -> None:

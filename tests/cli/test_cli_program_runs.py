@@ -13,6 +13,7 @@ from cli_samples import Command
 from upstream_faults import Ok, always
 
 from suffice.errors import Waiting
+from suffice.evals.task import Task
 from suffice.programs import durable
 from suffice.programs.asking import ask_human
 from upstream import upstream
@@ -245,6 +246,37 @@ def test_what_was_recorded_earlier_leaves_no_trace_and_its_run_is_named(suffice:
         suffice("trace", "climb-2").refused("recorded earlier, by eval-1", "suffice trace eval-1 CASE")
         assert suffice("eval", "t.csv", "steps.py:pick", **settings).code == 0
         suffice("trace", "eval-3").refused("a single call has none")
+
+
+def test_a_page_of_answers_that_were_recorded_earlier_takes_the_traces_of_the_run_that_asked(suffice: Command) -> None:
+    suffice.write("steps.py", PROGRAM)
+
+    def page(run: str) -> str:
+        assert suffice("report", run).code == 0
+        return (suffice.folder / f"{run}.html").read_text(encoding="utf-8")
+
+    climb = ("climb", "t.csv", "steps.py:triage", "--bar", ".3", "--dev")
+    with upstream(always(Ok("billing"))) as up:
+        settings = {"SUFFICE_MODEL": f"{up.url}#m"}
+        assert suffice("eval", "t.csv", "steps.py:triage", "--split", "train", **settings).code == 0
+        assert suffice("eval", "t.csv", "steps.py:triage", **settings).code == 0
+        n = len(up.log.served)
+        assert suffice(*climb, **settings).code in (0, 3)
+        assert suffice("eval", "t.csv", "steps.py:triage", **settings).code == 0
+        assert len(up.log.served) == n
+        dev = len(Task.load(suffice.folder / "t.csv").dev)
+        for run in ("climb-3", "eval-4"):
+            drawn = page(run)
+            assert 'class="program"' in drawn and f", {dev} cases, asked in eval-2<" in drawn, run
+            assert "No graph of" not in drawn
+        assert 'class="program"' in page("eval-2") and "asked in" not in page("eval-2")
+        # Another program of the same name is another one.
+        suffice.write("steps.py", PROGRAM.replace("Think about it", "Think twice"))
+        assert suffice("eval", "t.csv", "steps.py:triage", **settings).code == 0
+        assert suffice(*climb, **settings).code in (0, 3)
+        assert "asked in eval-5<" in page("climb-6")
+        assert suffice("forget", "--run", "eval-5", "--yes").code == 0
+        assert 'class="program"' not in page("climb-6") and "No graph of" in page("climb-6")
 
 
 def test_the_trees_of_a_case_that_was_asked_several_times_are_one_list(suffice: Command) -> None:

@@ -48,17 +48,22 @@ def trace_command(
 
 
 def questions_command(as_json: Annotated[bool, typer.Option("--json", help="As JSON lines.")] = False) -> None:
-    """List the durable runs that wait for a person."""
+    """List the durable runs that wait for a person.
+
+    Each question of a run that asks several at once has its number, for `suffice answer --question`.
+    """
     from suffice.programs.durable import questions
     from suffice.shown import one_line
 
     waiting = questions()
-    for at in waiting:
+    for at, asked in [(run, question) for run in waiting for question in run.questions]:
         if as_json:
-            data_json({"run": at.run, "id": at.id, "question": at.question, "choices": list(at.choices)})
+            told = {"number": asked.number, "question": asked.question, "choices": list(asked.choices)}
+            data_json({"run": at.run, "id": at.id, **told})
             continue
-        choices = f" ({', '.join(at.choices)})" if at.choices else ""
-        data(one_line(f"{at.run:<11} {at.id}  {at.program}: {at.question}{choices}"))
+        number = f", question {asked.number}" if len(at.questions) > 1 else ""
+        choices = f" ({', '.join(asked.choices)})" if asked.choices else ""
+        data(one_line(f"{at.run:<11} {at.id}  {at.program}{number}: {asked.question}{choices}"))
     if not waiting:
         talk("nobody waits for an answer")
 
@@ -66,8 +71,13 @@ def questions_command(as_json: Annotated[bool, typer.Option("--json", help="As J
 def answer_command(
     run: Annotated[str, typer.Argument(metavar="RUN", help="As `suffice questions` lists it, or its id.")],
     text: Annotated[str, typer.Argument(metavar="ANSWER", help="One of its choices, where it has some.")],
+    question: Annotated[
+        int | None,
+        typer.Option("--question", metavar="N", help="The number of what it answers (default: the first that waits)."),
+    ] = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Put it in the place of the last answer, if that was not read yet.")
+        bool,
+        typer.Option("--replace", help="Put it in the place of the last answer, if the run has not gone on from that."),
     ] = False,
 ) -> None:
     """Answer what a durable run asks.
@@ -76,8 +86,11 @@ def answer_command(
     """
     from suffice.programs.durable import answer
 
-    at = answer(run, text, replace=replace)
-    more = f"; it asks one thing more: {at.question}" if at.question else ""
+    at = answer(run, text, question=question, replace=replace)
+    left = at.questions
+    more = f"; it asks one thing more: {at.question}" if left else ""
+    if len(left) > 1:
+        more = f"; it asks {len(left):,} things more, question {left[0].number} first: {at.question}"
     talk(f"{at.run} has its answer{more or ': run its program again, and it goes on from there'}")
 
 
@@ -160,7 +173,7 @@ def _durable_tree(store: Any, at: Run, kept: Span | None) -> Span:
     where nothing is."""
     from suffice.errors import UsageError
     from suffice.programs.durable.questions import standing
-    from suffice.store.effect_journal import load
+    from suffice.store.effect_record import load
     from suffice.store.traces import tree_of_effects
 
     effects = load(store, at.id)

@@ -12,7 +12,7 @@ from suffice.shown import counted, one_line, shown
 
 if TYPE_CHECKING:
     from suffice.programs.durable import Status
-    from suffice.store.effect_journal import Recorded
+    from suffice.store.effect_record import Recorded
     from suffice.store.runs import Run
 
 

@@ -18,10 +18,11 @@ from suffice.models.concerns.budget import Budget
 from suffice.numbers import is_number, is_whole
 from suffice.programs.solution import Solution, attempt
 from suffice.programs.threads import in_thread
-from suffice.spans import tree
+from suffice.spans import tree, unseen
 from suffice.store import journal
 from suffice.store.calls import CallJournal
 from suffice.store.database import Store
+from suffice.store.desks import Desks
 from suffice.store.traces import KEEP, trace_row
 from suffice.values import ABSTAIN, Answer, Case, Cost, Failure, Graded, Outcome, Score, content_hash, to_json
 
@@ -199,7 +200,7 @@ def _belonging(job: Job, writer: journal.Writer | None) -> Belonging | None:
     """What the model calls of a job share; None where nothing is remembered."""
     if job.store is None or writer is None:
         return None
-    calls = CallJournal(job.store, job.run or None, writer.commits)
+    calls = CallJournal(job.store, job.run or None, Desks(job.store, writer.commits))
     return Belonging(calls, fresh=job.fresh, sealed=job.sealed, budget=job.budget, sample=job.sample)
 
 
@@ -223,9 +224,10 @@ async def _call(job: Job, case: Case, writer: journal.Writer | None) -> Outcome:
 @contextmanager
 def _tree(job: Job, case: Case, writer: journal.Writer | None) -> Generator[None]:
     """While the solution is asked, its steps, tools and calls grow a tree, which is kept where it is more than one
-    call. Nothing is noted of a sealed case."""
+    call. Nothing is noted of a sealed case, nor shown to OpenTelemetry."""
     if writer is None or job.sealed or not job.run:
-        yield
+        with unseen() if job.sealed else nullcontext():
+            yield
         return
     with tree(job.solution.name) as root:
         root.note, root.source = case.id, case.source

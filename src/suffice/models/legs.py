@@ -13,8 +13,10 @@ from suffice.models.belonging import Belonging, bounds, current
 from suffice.models.concerns.account import Terms, account
 from suffice.models.concerns.budget import Budget
 from suffice.models.concerns.limit import limit, limiter_of
+from suffice.models.concerns.reply_json import vectors_from_json, vectors_to_json
 from suffice.models.concerns.retry import Retry, retry
 from suffice.models.concerns.trace import trace
+from suffice.models.concerns.within import within
 from suffice.models.dialects.embeddings import decode_embeddings, encode_embeddings
 from suffice.models.flow import Call, Flow
 from suffice.models.options import ATTEMPT
@@ -101,7 +103,8 @@ class Route:
 
         accounted = account(once, leg.terms, partial(self.budgets, leg))
         patient = retry(limit(accounted, leg.limiter, leg.terms.input_bound), leg.retry)
-        return self._on_tape(trace(permitted(patient, leg, self.permit), place, "embeddings"))
+        recorded = within(permitted(patient, leg, self.permit), leg.terms.key, vectors_to_json, vectors_from_json)
+        return self._on_tape(trace(recorded, place, "embeddings"))
 
     def _on_tape(self, call: Call) -> Call:
         player = self.tape

@@ -21,6 +21,7 @@ from typing import Any, Final, Generic, TypeVar, cast
 
 from suffice.models.standing import standing
 from suffice.programs.awaiting import awaitable_of
+from suffice.spans import standing_in
 
 T = TypeVar("T")
 
@@ -71,7 +72,8 @@ def _context() -> contextvars.Context:
 
 async def _into(result: _Result[T], awaitable: Awaitable[T]) -> None:
     try:
-        value = await awaitable
+        with standing_in():
+            value = await awaitable
     except BaseException as error:  # noqa: B036 - raised again in `run`; sys.exit must end the caller, not the loop
         result.end(None, error)
     else:

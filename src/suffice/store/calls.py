@@ -9,7 +9,6 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final
 
-from suffice.store.commit import Commits
 from suffice.store.database import Store, mapped
 from suffice.store.desks import Desks
 from suffice.store.runs import run_number
@@ -74,10 +73,10 @@ class CallJournal:
     there with the next commit.
     """
 
-    def __init__(self, store: Store, run: str | None, commits: Commits | None = None) -> None:
-        """`commits` of the running event loop are shared: an outcome and its model calls are one commit."""
+    def __init__(self, store: Store, run: str | None, desks: Desks | None = None) -> None:
+        """`desks` are shared with who else writes for this run, so that what is written in one turn is one commit."""
         self._store, self._run = store, None if run is None else run_number(run)
-        self._desks = Desks(store, commits)
+        self._desks = desks or Desks(store)
         self._lock = threading.Lock()
         self._next = _first_number(store)
 
@@ -92,7 +91,10 @@ class CallJournal:
             return held
         sql = "SELECT value FROM reply WHERE request = ?"
         row = self._desks.here().first(sql, (bytes.fromhex(request),))
-        return None if row is None else json.loads(row[0])
+        try:
+            return None if row is None else json.loads(row[0])
+        except ValueError:  # a damaged reply is none, and is written anew
+            return None
 
     async def keep(self, request: str, model: str, value: Json, inputs: str = "") -> None:
         """Record what a request was answered, in one commit with how its attempt ended; `inputs` is the hash of those

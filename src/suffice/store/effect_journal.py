@@ -7,37 +7,31 @@ that were recorded there.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, NamedTuple, cast
 
 from suffice.errors import JournalDiverged, Stopped, StoreError
-from suffice.spans import Address, task_here
+from suffice.spans import Address
 from suffice.store.commit import Statement
-from suffice.store.database import Store, mapped
+from suffice.store.database import Store
 from suffice.store.desks import Desks
+from suffice.store.effect_lanes import Asked, Lanes
+from suffice.store.effect_order import Order
+from suffice.store.effect_record import LEFT, Places, Recorded, State, call_text, follows, load, places_of, places_text
 from suffice.store.runs import run_number
-from suffice.values import Json, canonical, storable
+from suffice.strands import ASIDE, OWN
+from suffice.values import Json, storable
 
-State = Literal["open", "done", "failed", "retry", "cut"]
-"""Begun and not ended, done, ended in an error, in one that ended the run and is tried again, or cut off by the program
-(a time-out), which went on."""
-Places = tuple[tuple[int, int], ...]
-"""An address without its names: lane and place at each level."""
-
-LOAD: Final = (
-    "SELECT address, number, name, kind, arguments, begun, ended, times, state, value FROM effect WHERE run = ?"
-    " ORDER BY number"
-)
+CATCHING_UP: Final = 1000  # turns of the event loop
 BEGUN: Final = (
     "INSERT INTO effect (run, address, number, name, kind, arguments, begun) VALUES (?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT DO UPDATE SET times = times + (kind <> 'question' AND state = 'open'), state = 'open', value = NULL,"
     " begun = excluded.begun"
 )
-ENDED: Final = "UPDATE effect SET state = ?, value = ?, ended = ? WHERE run = ? AND address = ?"
+ENDED: Final = "UPDATE effect SET state = ?, value = ?, ended = ?, finish = ? WHERE run = ? AND address = ?"
+HELD: Final = "UPDATE effect SET state = 'held' WHERE run = ? AND address = ? AND kind <> 'question'"
 RETRY: Final = (
     "UPDATE effect SET state = 'retry' WHERE run = ? AND state = 'failed' AND (address = ? OR NOT EXISTS"
     " (SELECT 1 FROM effect AS later WHERE later.run = effect.run AND later.begun > effect.ended))"
@@ -46,59 +40,47 @@ MADE: Final = (
     "INSERT INTO effect (run, address, number, name, kind, arguments, begun, ended, state, value)"
     " VALUES (?, ?, ?, ?, ?, '{}', ?, ?, 'done', ?)"
 )
-SHOWN: Final = 200  # characters of a call that an error or a question quotes
+SET_ASIDE: Final = f"UPDATE effect SET address = number || '{LEFT}' || address WHERE run = ? AND address = ?"
+TAKEN_UP: Final = "UPDATE effect SET address = ? WHERE run = ? AND number = ?"
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """One effect as it stands in the store. `value` is JSON: the result of one that is done, the error of one that
-    failed. `times` is how often it was begun without an end, and the last time. `begun` and `ended` are in seconds
-    since 1970; `ended` is None where no end is known."""
+class _Raised(NamedTuple):
+    """An error that an effect ended in, and how many effects had been asked for by then."""
 
+    error: BaseException
     places: Places
-    number: int
-    name: str
-    kind: str
-    arguments: str
-    begun: float
-    ended: float | None
-    times: int
-    state: State
-    value: Json
-
-    def has(self, arguments: Json) -> bool:
-        """Whether these were its arguments."""
-        return canonical(json.loads(self.arguments)) == canonical(arguments)
-
-    def __str__(self) -> str:
-        return call_text(self.name, json.loads(self.arguments))
+    asked: int
 
 
 class Effects:
     """The effects of one run: those that were recorded when it was opened, and those that it makes. Any event loop
     and thread of the process may use it. `under_way` are the tasks that are in the middle of one."""
 
-    def __init__(self, store: Store, run: str) -> None:
-        """Raises StoreError."""
-        self.run, self._number, self._desks = run, run_number(run), Desks(store)
-        self.recorded = {effect.places: effect for effect in load(store, run)}
-        self.asked: set[Places] = set()
+    def __init__(self, store: Store, run: str, home: asyncio.AbstractEventLoop | None = None) -> None:
+        """`home` is the loop that the program runs on, None for plain code. Raises StoreError."""
+        every = load(store, run)
+        self.run, self._number, self.desks = run, run_number(run), Desks(store)
+        self.order = Order(every, home)
+        self.recorded = {effect.places: effect for effect in every if not effect.left}
+        self._lanes = Lanes(self.recorded)
+        self._left = [effect for effect in every if effect.left]
+        self.asked: dict[Places, int] = {}
         self._unwritten: list[Statement] = []
         self._cut: list[Statement] = []
-        self._errors: list[tuple[BaseException, Places]] = []
+        self._errors: list[_Raised] = []
         self.under_way: set[asyncio.Task[Any] | None] = set()
         self.diverged: JournalDiverged | None = None
         self.stopped: Stopped | None = None
-        self._halted: set[asyncio.Task[Any] | None] = {task_here()}
+        self._halted: set[asyncio.Task[Any] | None] = set()
         self._shut = False
-        self._next = max((e.number for e in self.recorded.values()), default=0) + 1
+        self._next = max((max(e.number, e.finish or 0) for e in every), default=0) + 1
 
     def close(self) -> None:
         """Write what is unwritten; nothing more can be begun. Raises StoreError."""
         self.shut()
         if self._unwritten:
-            self._desks.here().hand_in(self._taken())
-        self._desks.close()
+            self.desks.here().hand_in(self._taken())
+        self.desks.close()
 
     def shut(self) -> None:
         """From now on nothing can be begun; what is under way is still recorded."""
@@ -109,9 +91,11 @@ class Effects:
         where the recorded program went on without it; from then on always."""
         if self.diverged is not None:
             raise self.diverged
-        places = places_of(address)
-        self.asked.add(places)
-        found = self.recorded.get(places)
+        self._lanes.settle(Asked(places_of(address), name, kind, arguments))
+        places = self.places(address)
+        self.asked.setdefault(places, len(self.asked))
+        self.order.begun(places)
+        found = self.recorded.get(places) or self._taken_up(places, name, kind, arguments)
         if found is None:
             other = next((e for e in self.recorded.values() if self._instead(e.places, places)), None)
             if other is not None:
@@ -120,6 +104,22 @@ class Effects:
             raise self._diverged(_way(address), str(found), call_text(name, arguments))
         return found
 
+    async def recognise(self, address: Address, name: str, kind: str, arguments: Json) -> None:
+        """Until it is known which recorded strands are on the way to this call; of two that the program made in any
+        order, the other may still come to be the one that this one is counted as."""
+        asked, claimed, turns = Asked(places_of(address), name, kind, arguments), -1, 0
+        while turns < CATCHING_UP and self.diverged is None:
+            if claimed != self._lanes.claimed:
+                if self._lanes.settle(asked, last=False):
+                    return
+                claimed, turns = self._lanes.claimed, 0
+            await asyncio.sleep(0)
+            turns += 1
+
+    def places(self, address: Address) -> Places:
+        """Where it stands in the record."""
+        return self._lanes.places(places_of(address))
+
     def elsewhere(self, address: Address, name: str, arguments: Json) -> Recorded | None:
         """The same call as recorded in another place that nobody has come to yet."""
         alike = (e for e in self.recorded.values() if e.name == name and e.places not in self.asked)
@@ -127,8 +127,8 @@ class Effects:
 
     def settled(self, address: Address, before: float) -> int:
         """How many questions about it were answered before then (seconds since 1970)."""
-        places = places_of(address)
-        own = (e for e in self.recorded.values() if e.places[:-1] == places and e.places[-1][0] < 0)
+        places = self.places(address)
+        own = (e for e in self.recorded.values() if e.places[:-1] == places and e.places[-1][0] == ASIDE)
         return sum(e.ended is not None and e.ended < before for e in own)
 
     def moved(self, address: Address, name: str, arguments: Json) -> JournalDiverged:
@@ -141,8 +141,8 @@ class Effects:
         does things side by side nobody can tell: who is first may leave out what the others did."""
         if self.diverged is not None:
             raise self.diverged
-        own = [e for e in self.recorded.values() if all(lane >= 0 for lane, _ in e.places)]
-        if any(lane > 0 for e in own for lane, _ in e.places):
+        own = [e for e in self.recorded.values() if not e.aside]
+        if any(lane != OWN for e in own for lane, _ in e.places):
             return
         for left in own:
             inside = any(left.places[:i] in self.asked for i in range(1, len(left.places) + 1))
@@ -159,25 +159,37 @@ class Effects:
         return self.diverged
 
     async def begin(self, address: Address, name: str, kind: str, arguments: Json) -> None:
-        """Write an intent. Raises StoreError, also once the run has ended: nobody would hear of what a task that was
-        left behind does."""
+        """Write an intent; that of a model call goes to disk with its attempt, which is noted before it is sent.
+
+        Raises StoreError, also once the run has ended: nobody would hear of what a task that was left behind does."""
         if self._shut:
             raise StoreError(f"{self.run} has ended, and {call_text(name, arguments)} was not called")
-        row = (self._number, _text(places_of(address)), self._count(), name, kind, storable(arguments), time.time())
+        places = places_text(self.places(address))
+        row = (self._number, places, self._count(), name, kind, storable(arguments), time.time())
         cut, self._cut = self._cut, []
-        await self._desks.here().write([*cut, *self._taken(), (BEGUN, row)])
+        statements = [*cut, *self._taken(), (BEGUN, row)]
+        if kind == "model":
+            self.desks.here().hand_in(statements)
+        else:
+            await self.desks.here().write(statements)
 
     def raised(self, address: Address, error: BaseException) -> bool:
         """Remember what an effect ended in: an error that ends the run is tried again, any other is final. Whether it
         came out of an effect inside."""
-        inside = any(one is error for one, _ in self._errors)
-        self._errors.append((error, places_of(address)))
+        inside = any(one.error is error for one in self._errors)
+        self._errors.append(_Raised(error, self.places(address), len(self.asked)))
         return inside
 
-    def stop(self, at: Stopped) -> None:
-        """Remember that the run waits for a person, and who is to go no further: this task, and the program's own."""
+    def own(self, task: asyncio.Task[Any]) -> None:
+        """`task` is the program's own."""
+        self._halted.add(task)
+
+    def stop(self, address: Address, at: Stopped) -> None:
+        """Remember that the run waits for a person, and who is to go no further: this task, and the program's own.
+        What the question is asked inside of is held by it."""
         self.stopped = self.stopped or at
         self._halted.add(asyncio.current_task())
+        self._unwritten.append((HELD, (self._number, places_text(self.places(address)))))
 
     def check_going(self) -> None:
         """Raises Stopped where this task has swallowed that the run waits."""
@@ -187,19 +199,26 @@ class Effects:
     def cut(self, address: Address, seconds: float) -> None:
         """Note that the program cut it off after so long; that is final once something is begun after it."""
         if not self._shut:
-            row = ("cut", storable(seconds), time.time(), self._number, _text(places_of(address)))
-            self._cut.append((ENDED, row))
+            self._cut.append(self._end_of(address, "cut", seconds))
 
     async def ended_by(self, error: BaseException) -> None:
         """Write that `error` ended the run: the effect that it came from, or nothing was begun after, is tried again.
+        What was asked for after it was on the way out, and is no part of the way that the run may go now.
+
         Raises StoreError."""
-        places = next((p for one in _causes(error) for raised, p in self._errors if raised is one), ())
-        await self._desks.here().write([(RETRY, (self._number, _text(places)))])
+        source = next((one for one in _causes(error) if any(raised.error is one for raised in self._errors)), None)
+        here = [raised for raised in self._errors if raised.error is source]
+        retried = [(RETRY, (self._number, places_text(one.places))) for one in here] or [(RETRY, (self._number, ""))]
+        since = min((one.asked for one in here), default=len(self.asked))
+        after = [places_text(places) for places, asked in self.asked.items() if asked >= since]
+        aside = [(SET_ASIDE, (self._number, places)) for places in after]
+        await self.desks.here().write([*self._taken(), *retried, *aside])
 
     async def end(self, address: Address, state: State, value: Json) -> None:
-        """Write how it ended. Raises StoreError."""
-        row = (state, storable(value), time.time(), self._number, _text(places_of(address)))
-        await self._desks.here().write([(ENDED, row)])
+        """Write how it ended, and let the program have it in its turn. Raises StoreError."""
+        await self.desks.here().write([self._end_of(address, state, value)])
+        self.order.ended(self.places(address))
+        await self.order.one_at_a_time(self.places(address))
 
     @contextmanager
     def working(self) -> Generator[None]:
@@ -216,7 +235,7 @@ class Effects:
     def made(self, address: Address, name: str, kind: str, value: Json) -> None:
         """Note a value that was only thought of; it is written before anything that may depend on it is begun."""
         at = time.time()
-        row = (self._number, _text(places_of(address)), self._count(), name, kind, at, at, storable(value))
+        row = (self._number, places_text(self.places(address)), self._count(), name, kind, at, at, storable(value))
         self._unwritten.append((MADE, row))
 
     def _instead(self, other: Places, places: Places) -> bool:
@@ -225,6 +244,20 @@ class Effects:
         around = places[: len(other)] == other and other not in self.asked
         return inside or around or follows(other, places)
 
+    def _taken_up(self, places: Places, name: str, kind: str, arguments: Json) -> Recorded | None:
+        """The same as was done here on the way out of an error: it counts for this way, too."""
+        alike = (e for e in self._left if (e.places, e.name, e.kind) == (places, name, kind) and e.has(arguments))
+        found = next(alike, None)
+        if found is not None:
+            self._left.remove(found)
+            self.recorded[places] = found
+            self._unwritten.append((TAKEN_UP, (places_text(places), self._number, found.number)))
+        return found
+
+    def _end_of(self, address: Address, state: State, value: Json) -> Statement:
+        places = places_text(self.places(address))
+        return ENDED, (state, storable(value), time.time(), self._count(), self._number, places)
+
     def _count(self) -> int:
         number, self._next = self._next, self._next + 1
         return number
@@ -232,43 +265,6 @@ class Effects:
     def _taken(self) -> list[Statement]:
         taken, self._unwritten = self._unwritten, []
         return taken
-
-
-def load(store: Store, run: str) -> list[Recorded]:
-    """The effects of a run in the order in which they were begun. Raises StoreError."""
-    with mapped(store.path):
-        rows = store.connection.execute(LOAD, (run_number(run),)).fetchall()
-    return [_recorded(*row) for row in rows]
-
-
-def _recorded(address: str, number: int, *rest: Any) -> Recorded:
-    name, kind, arguments, begun, ended, times, state, value = rest
-    told = None if value is None else json.loads(value)
-    until = None if state == "open" else ended  # of one that is begun again the end before is no end
-    return Recorded(_places(address), number, name, kind, arguments, begun, until, times, state, told)
-
-
-def places_of(address: Address) -> Places:
-    """An address without its names."""
-    return tuple((turn.lane, turn.place) for turn in address)
-
-
-def follows(later: Places, earlier: Places) -> bool:
-    """Whether a program that does one thing after the other within a lane does `later` after `earlier`."""
-    for one, other in zip(later, earlier, strict=False):
-        if one != other:
-            return one[0] == other[0] and one[1] > other[1]
-    return False
-
-
-def call_text(name: str, arguments: Json) -> str:
-    """A call in one short line, as a person reads it: refund(order=17)."""
-    if isinstance(arguments, dict):
-        told = cast("dict[str, Json]", arguments)
-        inside = ", ".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in told.items())
-    else:
-        inside = json.dumps(arguments, ensure_ascii=False)
-    return f"{name}({inside if len(inside) <= SHOWN else inside[:SHOWN] + '…'})"
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -284,12 +280,3 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 def _way(address: Address) -> str:
     return " > ".join(turn.name for turn in address)
-
-
-def _text(places: Places) -> str:
-    return "/".join(f"{lane}.{place}" for lane, place in places)
-
-
-def _places(text: str) -> Places:
-    pairs = (part.split(".") for part in text.split("/"))
-    return tuple((int(lane), int(place)) for lane, place in pairs)

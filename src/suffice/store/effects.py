@@ -19,14 +19,14 @@ from suffice.errors import JournalDiverged, Stopped, StoreError
 from suffice.held import held
 from suffice.spans import Kind, Span, grown, here, span
 from suffice.store.effect_errors import described, error_json, error_of_json, says_not_done
-from suffice.store.effect_journal import Effects, Recorded
+from suffice.store.effect_journal import CATCHING_UP, Effects
+from suffice.store.effect_record import Recorded
 from suffice.values import Json
 
 T = TypeVar("T")
 Repeat = Literal["safe", "never"]
 """Whether an effect that was begun, and of which no result is known, may simply be done again."""
 
-CATCHING_UP: Final = 1000  # turns of the event loop
 LONGEST_WAIT: Final = 60.0  # seconds for which a replay waits to be cut off again, at least
 DONE: Final = "done"
 NOT_DONE: Final = "not done"
@@ -83,18 +83,11 @@ async def effect(
         if run is None or leaf is None:
             return await call()
         run.check_going()
+        await run.recognise(leaf.address, name, kind, arguments)
         known = run.at(leaf.address, name, kind, arguments)
-        if known is not None and known.state == "done":
+        if known is not None and known.over:
             leaf.cached = True
-            return kept.read(known.value)
-        if known is not None and known.state == "failed":
-            leaf.cached = True
-            error = error_of_json(known.value)
-            run.raised(leaf.address, error)
-            raise error
-        if known is not None and known.state == "cut":
-            leaf.cached = True
-            await _cut_off_again(run, known)
+            return kept.read(await _again(run, leaf, known))
         if repeat == "never":
             settled = await _never(run, leaf, known, arguments, kept.told or kept.read)
             if settled is not None:
@@ -114,23 +107,44 @@ async def _recorded(
     with run.working():
         began = time.monotonic()
         try:
-            await run.begin(leaf.address, leaf.name, leaf.kind, arguments)
-            value = await call()
-        except (JournalDiverged, StoreError):
-            raise
-        except Stopped as stop:
-            run.stop(stop)
-            raise
-        except asyncio.CancelledError:
+            value = await _called(run, leaf, arguments, call)
+            written = write(value)
+            await run.end(leaf.address, "done", written)
+        except asyncio.CancelledError:  # also of one that has ended: the program did not hear of it
             run.cut(leaf.address, time.monotonic() - began)
             raise
-        except Exception as error:
-            inside = run.raised(leaf.address, error)
-            await run.end(leaf.address, "failed", error_json(error, inside))
-            raise
-        written = write(value)
-        await run.end(leaf.address, "done", written)
     return value, written
+
+
+async def _called(run: Effects, leaf: Span, arguments: Json, call: Callable[[], Awaitable[T]]) -> T:
+    """What is called returns. What it raises is recorded, but where it stops the run."""
+    try:
+        await run.begin(leaf.address, leaf.name, leaf.kind, arguments)
+        return await call()
+    except (JournalDiverged, StoreError):
+        raise
+    except Stopped as stop:
+        run.stop(leaf.address, stop)
+        raise
+    except Exception as error:
+        inside = run.raised(leaf.address, error)
+        await run.end(leaf.address, "failed", error_json(error, inside))
+        raise
+
+
+async def _again(run: Effects, leaf: Span, known: Recorded) -> Json:
+    """What was recorded of one that is over, in its turn: its result; its error is raised; it is cut off again."""
+    if known.state == "cut":
+        try:
+            await _cut_off_again(run, known)
+        finally:
+            run.order.ended(known.places)
+    await run.order.turn(known)
+    if known.state == "failed":
+        error = error_of_json(known.value)
+        run.raised(leaf.address, error)
+        raise error
+    return known.value
 
 
 async def _cut_off_again(run: Effects, known: Recorded) -> NoReturn:

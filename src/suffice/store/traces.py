@@ -8,8 +8,9 @@ from typing import Any, Final, cast
 
 from suffice.spans import Kind, Span, Turn, span_json, span_of_json
 from suffice.store.database import Store, mapped, transaction
-from suffice.store.effect_journal import Places, Recorded
-from suffice.store.runs import run_number
+from suffice.store.effect_record import Places, Recorded
+from suffice.store.runs import reading, run_number
+from suffice.strands import Lane
 from suffice.values import NO_COST, Cost, Json, storable
 
 KEEP: Final = "INSERT OR REPLACE INTO trace (run, solution, inputs, tree) VALUES (?, ?, ?, ?)"
@@ -30,7 +31,8 @@ def traces(store: Store, run: str) -> list[Span]:
     """The trees of a run, in the order of solutions and cases; the note of each root is its case. Raises StoreError."""
     with mapped(store.path):
         rows = store.connection.execute("SELECT tree FROM trace WHERE run = ?", (run_number(run),)).fetchall()
-    return [span_of_json(json.loads(tree)) for (tree,) in rows]
+    with reading(store, run, "a trace"):
+        return [span_of_json(json.loads(tree)) for (tree,) in rows]
 
 
 def runs_with(store: Store, case: str) -> list[str]:
@@ -82,23 +84,31 @@ def tree_of_effects(name: str, effects: Sequence[Recorded], kept: Span | None = 
         return spans[places]
 
     for effect in effects:
-        made = at(effect.places)
+        made = at(effect.places) if not effect.left else _beside(at(effect.places[:-1]), effect)
         made.name, made.kind = effect.name, cast("Kind", effect.kind)
         made.began = effect.begun - root.origin
         made.seconds = None if effect.ended is None else max(0.0, effect.ended - effect.begun)
         made.cost, made.note = _cost_of(effect), _note_of(effect)
         if effect.state in ("failed", "retry"):
             made.error = str(cast("dict[str, Json]", effect.value)["type"])
-    recorded = {effect.places for effect in effects}
+    recorded = {effect.places for effect in effects if not effect.left}
     for places in sorted(spans.keys() - recorded - {()}, key=len, reverse=True):
         _span_over(spans[places])
     return root
 
 
+def _beside(parent: Span, effect: Recorded) -> Span:
+    """A span for what was done on the way out of an error, at whose address something else may stand now."""
+    turn = Turn(*effect.places[-1], effect.name)
+    made = Span(effect.name, "stage", (*parent.address, turn), parent, origin=parent.origin)
+    parent.children.append(made)
+    return made
+
+
 def _placed(span: Span, places: Places) -> Iterator[tuple[Places, Span]]:
     """Each span of a tree with its places, which a tree that was kept does not say: they are counted by lane."""
     yield places, span
-    counts: dict[int, int] = {}
+    counts: dict[Lane, int] = {}
     for child in span.children:
         lane = child.address[-1].lane
         counts[lane] = counts.get(lane, -1) + 1
@@ -127,6 +137,11 @@ def _note_of(effect: Recorded) -> str:
         asked = json.dumps(told["asked"], ensure_ascii=False)
     else:
         asked = told["question"] if effect.kind == "question" else str(effect) if told else ""
-    open_ = "waits for an answer" if effect.kind == "question" else "begun, no result known"
-    said = {"open": open_, "cut": "cut off by the program", "retry": "is tried again"}.get(effect.state, "")
-    return ": ".join(filter(None, (said, asked)))
+    said = {
+        "open": "waits for an answer" if effect.kind == "question" else "begun, no result known",
+        "held": "waits for the question inside",
+        "retry": "is tried again",
+        "cut": "cut off by the program",
+    }
+    left = "on the way out of an error" if effect.left else ""
+    return ": ".join(filter(None, (left, said.get(effect.state, ""), asked)))

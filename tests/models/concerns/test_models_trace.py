@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +19,15 @@ from opentelemetry.trace import StatusCode
 from upstream_faults import Hang, Ok, Status, StreamOk, first
 
 from suffice.errors import CallTimeout, RefusedError
+from suffice.exchange import Reply, Request, Usage
+from suffice.models.belonging import Belonging, belonging
 from suffice.models.concerns.retry import Retry
+from suffice.models.concerns.trace import trace as traced
+from suffice.models.flow import Flow
 from suffice.models.model import Model
+from suffice.models.places.address import address
+from suffice.store.calls import CallJournal
+from suffice.store.database import open_store
 from upstream import Upstream, upstream
 
 CANARY = "zebra-quartz-7731"
@@ -64,6 +72,7 @@ def test_a_call_is_a_span_with_the_genai_attributes_and_no_text(spans: InMemoryS
         "gen_ai.request.seed": 7,
         "gen_ai.request.stop_sequences": ("END",),
         "server.address": "127.0.0.1",
+        "server.port": up.port,
         "gen_ai.response.model": "any",
         "gen_ai.response.id": "req-1",
         "gen_ai.response.finish_reasons": ("stop",),
@@ -87,6 +96,44 @@ def test_a_failed_call_says_its_kind_and_quotes_nothing(spans: InMemorySpanExpor
     assert not span.events
 
 
+def test_a_failed_call_says_what_it_may_have_cost(spans: InMemorySpanExporter) -> None:
+    with upstream(Hang()) as up, pytest.raises(CallTimeout):
+        ask(model(up), "hello", timeout=0.1, total=0.3)
+    said = only(spans)[1]
+    assert said["suffice.attempts"] >= 1
+    assert said["suffice.cost_usd"] > 0 and said["suffice.cost_at_most"] is True
+
+
+def test_a_call_that_was_cut_off_does_not_look_well(spans: InMemorySpanExporter) -> None:
+    async def cut(one: Model) -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(one("hello"), 0.1)
+
+    with upstream(Hang()) as up:
+        asyncio.run(cut(model(up)))
+    span, said = only(spans)
+    assert span.status.status_code == StatusCode.ERROR
+    assert said["error.type"] == "CancelledError"
+
+
+def test_what_was_looked_up_is_not_counted_again(spans: InMemorySpanExporter, tmp_path: Path) -> None:
+    with upstream(Ok("yes", usage=(10, 5))) as up, open_store(tmp_path) as store:
+        with belonging(Belonging(CallJournal(store, None))):
+            ask(model(up), "hello")
+            ask(model(up), "hello")
+    paid, known = (dict(span.attributes or {}) for span in spans.get_finished_spans())
+    assert (paid["suffice.cached"], known["suffice.cached"]) == (False, True)
+    assert paid["gen_ai.usage.input_tokens"] == 10 and paid["suffice.cost_usd"] == pytest.approx(20 / 1e6)
+    assert not [name for name in known if "usage" in name or "cost" in name]
+
+
+def test_a_call_of_a_sealed_case_is_shown_to_nobody(spans: InMemorySpanExporter, tmp_path: Path) -> None:
+    with upstream() as up, open_store(tmp_path) as store:
+        with belonging(Belonging(CallJournal(store, None), cache=False, sealed=True)):
+            ask(model(up), "hello")
+    assert not spans.get_finished_spans()
+
+
 def test_a_time_out_is_an_error_of_its_kind(spans: InMemorySpanExporter) -> None:
     with upstream(Hang()) as up, pytest.raises(CallTimeout):
         ask(model(up), "hello", total=0.1)
@@ -105,7 +152,31 @@ def test_a_stream_is_one_span_under_the_callers(spans: InMemorySpanExporter) -> 
     inner, outer = spans.get_finished_spans()
     assert inner.parent is not None and outer.context is not None
     assert inner.parent.span_id == outer.context.span_id
-    assert dict(inner.attributes or {})["gen_ai.usage.output_tokens"] == 4
+    said = dict(inner.attributes or {})
+    assert said["gen_ai.usage.output_tokens"] == 4 and said["gen_ai.request.stream"] is True
+    first = said["gen_ai.response.time_to_first_chunk"]
+    assert isinstance(first, float) and 0 < first <= (inner.end_time or 0) - (inner.start_time or 0)
+
+
+def test_a_typed_answer_is_asked_for_as_json(spans: InMemorySpanExporter) -> None:
+    with upstream(Ok('{"answer": 7}')) as up:
+        ask(model(up), "how many?", output=int)
+    assert only(spans)[1]["gen_ai.output.type"] == "json"
+
+
+@pytest.mark.parametrize(
+    ("model", "provider"), [("openai:m", "openai"), ("gemini:m", "gcp.gemini"), ("mistral:m", "mistral_ai")]
+)
+def test_a_provider_has_the_name_that_the_conventions_give_it(
+    spans: InMemorySpanExporter, model: str, provider: str
+) -> None:
+    async def answered(request: Request, flow: Flow) -> Reply[str]:
+        return Reply("ok", "ok", usage=Usage(10, 5, 4, 3))
+
+    asyncio.run(traced(answered, address(model))(Request("m", (), 9), Flow()))
+    said = only(spans)[1]
+    assert (said["gen_ai.provider.name"], said["server.port"]) == (provider, 443)
+    assert said["gen_ai.usage.cache_read.input_tokens"] == 4 and said["gen_ai.usage.reasoning.output_tokens"] == 3
 
 
 def test_embeddings_are_named_so(spans: InMemorySpanExporter) -> None:

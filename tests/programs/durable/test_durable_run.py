@@ -33,7 +33,7 @@ from suffice.programs.asking import answered_by, ask_human
 from suffice.programs.tool import tool
 from suffice.spans import span
 from suffice.store.database import open_store
-from suffice.store.effect_journal import load
+from suffice.store.effect_record import load
 from suffice.store.forget import Forgotten, erase, forget_inputs, forget_older, forget_run
 from suffice.store.traces import traces, tree_of_effects
 from suffice.values import NO_COST

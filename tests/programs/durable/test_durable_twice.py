@@ -454,3 +454,108 @@ def test_a_run_says_that_it_lives_for_as_long_as_it_does(monkeypatch: pytest.Mon
         return beat() > before
 
     assert go(program)
+
+
+def test_what_was_done_on_the_way_out_of_an_error_does_not_stand_in_the_way_of_what_comes_next() -> None:
+    open_, seen = False, list[str]()
+
+    @tool
+    def charge(order: int) -> str:
+        """Charge."""
+        seen.append("charge")
+        if not open_:
+            raise ConnectionError("the bank is closed")
+        return "charged"
+
+    @tool(repeat="never")
+    def tell(text: str) -> str:
+        """Tell somebody."""
+        seen.append(text)
+        return text
+
+    @tool
+    async def sell(order: int) -> str:
+        """Charge, in a tool around it."""
+        return await charge(order)
+
+    async def program(inside: bool) -> str:
+        await tell("begun")
+        try:
+            await (sell(1) if inside else charge(1))
+        except ConnectionError:
+            await tell("failed")
+            raise
+        finally:
+            await tell("left")
+        return await tell("done")
+
+    for inside in (False, True):
+        open_ = False
+        seen.clear()
+        for _ in range(2):
+            with pytest.raises(ConnectionError):
+                go(program, inside, id=str(inside))
+        assert seen == ["begun", "charge", "failed", "left", "charge"]  # told once, though it failed twice
+        open_ = True
+        assert go(program, inside, id=str(inside)) == "done"
+        assert seen[5:] == ["charge", "left", "done"]  # another place than before: after "failed" it was the second
+
+
+def test_what_cuts_off_a_run_as_a_whole_is_no_time_out_of_the_program() -> None:
+    seen = list[str]()
+
+    @tool
+    async def slow() -> str:
+        """Take long the first time."""
+        seen.append("slow")
+        await asyncio.sleep(30 if len(seen) == 1 else 0)
+        return "slow"
+
+    @tool
+    async def tidy() -> str:
+        """Tidy up."""
+        seen.append("tidy")
+        return "tidy"
+
+    async def program() -> str:
+        try:
+            return await slow()
+        finally:
+            await tidy()
+
+    async def main() -> Any:
+        return await asyncio.wait_for(durable.run(program, id="one"), 0.3)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(main())
+    assert seen == ["slow"] and durable.status("one").state == "interrupted"
+    began = time.monotonic()
+    assert go(program) == "slow" and seen == ["slow", "slow", "tidy"]
+    assert time.monotonic() - began < 5 and durable.status("one").again == 1
+
+
+def test_a_tool_that_waited_for_its_own_question_was_not_cut_off() -> None:
+    @tool
+    async def careful() -> str:
+        """Ask first."""
+        return await ask_human("Sure?")
+
+    async def program() -> str:
+        return await careful()
+
+    with pytest.raises(Waiting):
+        go(program)
+    durable.answer("one", "yes")
+    assert go(program) == "yes" and durable.status("one").again == 0
+
+
+def test_a_program_that_ends_its_process_does_not_end_the_loop_of_others() -> None:
+    async def program() -> None:
+        raise SystemExit(3)
+
+    async def main() -> str:
+        with pytest.raises(SystemExit):
+            await durable.run(program, id="one")
+        return durable.status("one").state
+
+    assert asyncio.run(main()) == "interrupted"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import struct
+from dataclasses import replace
 from typing import Any
 
 from msgspec import to_builtins
@@ -27,6 +30,24 @@ def reply_to_json(reply: Reply[str]) -> Json:
         "kept": to_builtins(reply.kept),
         "logprobs": [_logprob_json(p) for p in reply.logprobs],
     }
+
+
+def vectors_to_json(reply: Reply[Any]) -> Json:
+    """The same of a reply whose value are vectors of one length: all their numbers as doubles, bit for bit."""
+    vectors: list[list[float]] = reply.value
+    numbers = [number for vector in vectors for number in vector]
+    packed = struct.pack(f"<{len(numbers)}d", *numbers)
+    told: dict[str, Json] = reply_to_json(reply)
+    return {**told, "vectors": {"n": len(vectors), "float64": base64.b64encode(packed).decode("ascii")}}
+
+
+def vectors_from_json(value: Json) -> Reply[Any]:
+    """The inverse of `vectors_to_json`; it says that it was recorded."""
+    told: Any = value
+    data, n = base64.b64decode(told["vectors"]["float64"]), told["vectors"]["n"]
+    numbers = struct.unpack(f"<{len(data) // 8}d", data)
+    size = len(numbers) // n
+    return replace(reply_from_json(value), value=[list(numbers[i * size : (i + 1) * size]) for i in range(n)])
 
 
 def _logprob_json(p: TokenLogprob) -> Json:

@@ -1,7 +1,8 @@
 """The trace: a call as a whole, timed, with its cost, and as an OpenTelemetry span where the program has set that up.
 
 Attributes follow the GenAI semantic conventions of OpenTelemetry. No text of a prompt or an answer, and no key, is in
-a span. A program that never imported opentelemetry pays nothing for it.
+a span; a call of a sealed case has none at all. A reply that was looked up has no tokens and no cost there: viewers add
+them up. A program that never imported opentelemetry pays nothing for it.
 """
 
 from __future__ import annotations
@@ -11,14 +12,20 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from suffice.errors import CallError, CallTimeout
 from suffice.exchange import Reply, Request
+from suffice.models.belonging import current
 from suffice.models.concerns.deadline import in_time
 from suffice.models.flow import Call, Flow
 from suffice.models.places.endpoint import Address
-from suffice.models.telemetry import noted, total
+from suffice.models.telemetry import cost_of, noted, total
+from suffice.spans import kind_of
+
+PROVIDERS: Final = {"gemini": "gcp.gemini", "mistral": "mistral_ai", "xai": "x_ai"}
+"""The providers that the conventions call otherwise than we do."""
 
 
 def trace(call: Call, address: Address, operation: str = "chat") -> Call:
@@ -28,15 +35,13 @@ def trace(call: Call, address: Address, operation: str = "chat") -> Call:
     """
 
     async def traced(request: Request, flow: Flow) -> Reply[str]:
-        with _span(operation, address, request) as span:
+        with _span(operation, address, request, flow) as span:
             try:
                 reply = await in_time(call, request, flow, flow.left, partial(_late, flow))
-            except CallError as error:
-                error.attempts = tuple(flow.attempts)
-                _failed(span, error)
-                raise
-            except Exception as error:
-                _failed(span, error)
+            except BaseException as error:
+                if isinstance(error, CallError):
+                    error.attempts = tuple(flow.attempts)
+                _failed(span, error, flow)
                 raise
             made = whole(reply, flow)
             _ended(span, made)
@@ -68,54 +73,83 @@ def whole(reply: Reply[str], flow: Flow) -> Reply[str]:
 
 
 @contextmanager
-def _span(operation: str, address: Address, request: Request) -> Generator[Any]:
+def _span(operation: str, address: Address, request: Request, flow: Flow) -> Generator[Any]:
     api: Any = sys.modules.get("opentelemetry.trace")
-    if api is None:
+    run = current()
+    if api is None or (run is not None and run.sealed):
         yield None
         return
+    endpoint = address.endpoint
     said = {
         "gen_ai.operation.name": operation,
-        "gen_ai.provider.name": address.endpoint.provider,
+        "gen_ai.provider.name": PROVIDERS.get(endpoint.provider, endpoint.provider),
         "gen_ai.request.model": request.model,
         "gen_ai.request.max_tokens": request.max_output_tokens or None,
         "gen_ai.request.temperature": request.temperature,
         "gen_ai.request.top_p": request.top_p,
         "gen_ai.request.seed": request.seed,
         "gen_ai.request.stop_sequences": list(request.stop) or None,
-        "server.address": address.endpoint.host,
+        "gen_ai.request.stream": None if flow.sink is None else True,
+        "gen_ai.output.type": None if request.output is None else "json",
+        "server.address": endpoint.host,
+        "server.port": _port(endpoint.url),
     }
-    attributes = {name: value for name, value in said.items() if value is not None}
     tracer = api.get_tracer("suffice")
     with tracer.start_as_current_span(
         f"{operation} {request.model}",
         kind=api.SpanKind.CLIENT,
-        attributes=attributes,
+        attributes=_known(said),
         record_exception=False,  # its words may quote the data
         set_status_on_exception=False,
     ) as span:
         yield span
 
 
+def _port(url: str) -> int:
+    parts = urlsplit(url)
+    return parts.port or (80 if parts.scheme == "http" else 443)
+
+
+def _known(said: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in said.items() if value is not None}
+
+
 def _ended(span: Any, reply: Reply[str]) -> None:
     if span is None:
         return
-    said = {
+    said: dict[str, Any] = {
         "gen_ai.response.model": reply.model or None,
         "gen_ai.response.id": reply.request_id,
         "gen_ai.response.finish_reasons": [reply.finish_reason],
-        "gen_ai.usage.input_tokens": reply.usage.input_tokens,
-        "gen_ai.usage.output_tokens": reply.usage.output_tokens,
-        "suffice.attempts": len(reply.attempts),
         "suffice.cached": reply.cached,
-        "suffice.cost_usd": reply.cost,
     }
-    span.set_attributes({name: value for name, value in said.items() if value is not None})
+    if not reply.cached:
+        said |= {
+            "gen_ai.usage.input_tokens": reply.usage.input_tokens,
+            "gen_ai.usage.output_tokens": reply.usage.output_tokens,
+            "gen_ai.usage.cache_read.input_tokens": reply.usage.cached_input_tokens,
+            "gen_ai.usage.reasoning.output_tokens": reply.usage.reasoning_tokens,
+            "gen_ai.response.time_to_first_chunk": reply.ttft,
+            "suffice.attempts": len(reply.attempts),
+            "suffice.cost_usd": reply.cost,
+            "suffice.cost_at_most": reply.at_most or None,
+        }
+    span.set_attributes(_known(said))
 
 
-def _failed(span: Any, error: Exception) -> None:
+def _failed(span: Any, error: BaseException, flow: Flow) -> None:
+    """What may have been billed is said of a failed call, too."""
     if span is None:
         return
     api: Any = sys.modules["opentelemetry.trace"]
-    kind = error.kind if isinstance(error, CallError) else type(error).__name__
-    span.set_attribute("error.type", kind)
-    span.set_status(api.Status(api.StatusCode.ERROR, kind))
+    cost = cost_of(error, flow.attempts)
+    said = {
+        "error.type": kind_of(error),
+        "gen_ai.usage.input_tokens": cost.input_tokens or None,
+        "gen_ai.usage.output_tokens": cost.output_tokens or None,
+        "suffice.attempts": len(flow.attempts),
+        "suffice.cost_usd": cost.usd,
+        "suffice.cost_at_most": cost.at_most or None,
+    }
+    span.set_attributes(_known(said))
+    span.set_status(api.Status(api.StatusCode.ERROR, kind_of(error)))

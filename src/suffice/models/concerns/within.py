@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from suffice.exchange import Delta, Reply, Request
 from suffice.models.concerns.reply_json import reply_from_json, reply_to_json
@@ -11,13 +12,20 @@ from suffice.models.flow import Call, Flow
 from suffice.models.telemetry import cost_of
 from suffice.spans import here
 from suffice.store.effects import Kept, durable_run, effect
+from suffice.values import Json
 
 SHOWN = 120  # characters of what was asked that a recorded call shows
 
 
-def within(call: Call, key: Callable[[Request], str]) -> Call:
+def within(
+    call: Call,
+    key: Callable[[Request], str],
+    write: Callable[[Reply[Any]], Json] = reply_to_json,
+    read: Callable[[Json], Reply[Any]] = reply_from_json,
+) -> Call:
     """`call`, with a span where a tree is grown. In a durable run its reply is an effect: recorded under its place in
-    the program and the hash of the whole request, and given again at a replay.
+    the program and the hash of the whole request, and given again at a replay. `write` makes JSON of it, `read` the
+    reply again.
 
     Raises JournalDiverged where another request was recorded there, StoreError, and what `call` raises.
     """
@@ -38,7 +46,7 @@ def within(call: Call, key: Callable[[Request], str]) -> Call:
             finally:
                 _account(end, flow)
 
-        kept = Kept(lambda made: reply_to_json(whole(made, flow)), reply_from_json, whole=True)
+        kept = Kept(lambda made: write(whole(made, flow)), read, whole=True)
         reply = await effect(request.model, "model", arguments, ask, kept)
         if reply.cached and not flow.attempts:
             flow.deliver(Delta(reply.text, reply.reasoning or ""))

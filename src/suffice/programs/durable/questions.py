@@ -10,18 +10,30 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from suffice.arguments import check, rule_of
+from suffice.arguments import Rule, check, rule_of
 from suffice.errors import StoreBusy, UsageError
 from suffice.models.places.opened import opened
+from suffice.numbers import is_whole
 from suffice.programs.durable.run import ID, KIND, is_forgotten
 from suffice.shown import one_line
 from suffice.store import runs
 from suffice.store.calls import spent
 from suffice.store.database import Store, mapped, transaction
-from suffice.store.effect_journal import Recorded, load
+from suffice.store.effect_record import Recorded, load
 from suffice.values import storable
 
 ANSWER: Final = "UPDATE effect SET state = 'done', value = ?, ended = ? WHERE run = ? AND number = ?"
+NUMBER: Final = Rule(lambda v: v is None or is_whole(v, 1), "a whole number of at least 1", "question=2")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a durable run asks. `number` names it: they are counted from 1 in the order in which the run asked them, and
+    those that were answered keep theirs. `choices` are what may be answered (empty: anything)."""
+
+    number: int
+    question: str
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +42,8 @@ class Status:
     done or forgotten.
 
     `effects` is how many calls, tools and answers are recorded. `again` were in flight when the run was cut off, and
-    were sent again: they may have been paid twice. `usd` is what its model calls cost so far.
+    were sent again: they may have been paid twice. `usd` is what its model calls cost so far. `questions` are all that
+    wait for an answer, the first asked first; `question` and `choices` are those of the first.
     """
 
     run: str
@@ -42,6 +55,7 @@ class Status:
     usd: float
     question: str | None = None
     choices: tuple[str, ...] = ()
+    questions: tuple[Question, ...] = ()
 
 
 def status(id: str, *, store: Store | Path | str | None = None) -> Status:
@@ -59,20 +73,30 @@ def questions(*, store: Store | Path | str | None = None) -> list[Status]:
         return sorted((s for s in every if s.state == "waiting"), key=lambda s: runs.run_number(s.run))
 
 
-def answer(id: str, text: str, *, replace: bool = False, store: Store | Path | str | None = None) -> Status:
-    """Give the answer that the run with this id waits for; it goes on when it is run again. `replace`: put it in the
-    place of the answer that was given last, which its program has not read yet.
+def answer(
+    id: str,
+    text: str,
+    *,
+    question: int | None = None,
+    replace: bool = False,
+    store: Store | Path | str | None = None,
+) -> Status:
+    """Give an answer that the run with this id waits for; it goes on when it is run again. `question` is the number of
+    what it answers (default: the first that waits). `replace`: put it in the place of the answer that this question has
+    (default: the last that was given), as long as the run has begun nothing since.
 
-    Raises UsageError where it asks nothing, for an answer that is empty or none of its choices, for another one than
-    was given already unless `replace`, and for `replace` where none was given; StoreBusy while it runs; StoreError.
+    Raises UsageError where it asks nothing, or nothing of this number, for an answer that is empty or none of its
+    choices, for another one than was given already unless `replace`, and for `replace` where none was given or the run
+    has gone on from it; StoreBusy while it runs; StoreError.
     """
     check("the id of a durable run", id, ID)
     check("text", text, rule_of(str), 'sf.durable.answer("refund-17", "yes")')
+    check("question", question, NUMBER)
     with opened(store) as db:
         with transaction(db) as connection:  # from reading to writing: two who answer at once do not both
             run = _found(db, id)
             effects = load(db, run.id)
-            asked = _to_answer(run, effects, text, replace)
+            asked = _to_answer(run, effects, text, question, replace)
             told = asked if asked.value == text else _answered(asked, text)
             if told is not asked:
                 row = (storable(text), told.ended, runs.run_number(run.id), asked.number)
@@ -84,40 +108,61 @@ def _answered(asked: Recorded, text: str) -> Recorded:
     return replace(asked, state="done", value=text, ended=time.time())
 
 
-def _to_answer(run: runs.Run, effects: Sequence[Recorded], text: str, instead: bool) -> Recorded:
-    """The question that `text` answers, or, `instead` of its answer, the one that was answered last. Raises UsageError,
+def _to_answer(run: runs.Run, effects: Sequence[Recorded], text: str, number: int | None, instead: bool) -> Recorded:
+    """The question that `text` answers, or whose answer it takes the place of (`instead`). Raises UsageError,
     StoreBusy."""
     if run.state == "running":
         raise StoreBusy(f"{run.id} is running", hint="answer once it has stopped at its question")
-    waits, given = _asked(run, effects)
-    asked = given if instead else waits or given
-    if asked is None and waits is not None:
-        hint = f"without replacing: {_command(run, text)}"
-        raise UsageError(f"{run.id} waits for its first answer since it stopped: there is none to replace", hint=hint)
-    if asked is None:
-        state = _state(run, waits, given)
-        raise UsageError(f"{run.id} asks nothing: it is {state}", hint="suffice questions lists those that do")
+    asked = _meant(run, effects, text, number, instead)
     told: Any = json.loads(asked.arguments)
+    question, before = one_line(told["question"]), one_line(str(asked.value)[:60])
     if told["choices"] and text not in told["choices"]:
-        raise UsageError(
-            f"{one_line(text[:60])!r} is no answer to: {one_line(told['question'])}",
-            hint=f"one of: {', '.join(told['choices'])}",
-        )
+        hint = f"one of: {', '.join(told['choices'])}"
+        raise UsageError(f"{one_line(text[:60])!r} is no answer to: {question}", hint=hint)
     if not told["choices"] and not text.strip():
-        hint = _command(run, "…")
-        raise UsageError(f"an empty text is no answer to: {one_line(told['question'])}", hint=hint)
-    if asked is given and not instead and asked.value != text:
-        before = one_line(str(asked.value)[:60])
-        raise UsageError(
-            f"{one_line(told['question'])} was already answered: {before}", hint=_command(run, text, "--replace")
-        )
+        raise UsageError(f"an empty text is no answer to: {question}", hint=_command(run, "…", number))
+    if asked.state == "open" and instead:
+        hint = f"without replacing: {_command(run, text, number)}"
+        raise UsageError(f"{question} has no answer: there is none to replace", hint=hint)
+    if asked.state == "open" or asked.value == text:
+        return asked
+    if asked not in _replaceable(run, effects):
+        hint = f"suffice trace {run.id} shows what it did; a new run under another id asks again"
+        raise UsageError(f"{question} was answered: {before}, and {run.id} has gone on from there", hint=hint)
+    if not instead:
+        hint = _command(run, text, number, "--replace")
+        raise UsageError(f"{question} was already answered: {before}", hint=hint)
     return asked
 
 
-def _command(run: runs.Run, text: str, *flags: str) -> str:
+def _meant(run: runs.Run, effects: Sequence[Recorded], text: str, number: int | None, instead: bool) -> Recorded:
+    """The question with this number; without one the first that waits, or, `instead` of an answer, the one that was
+    answered last. Raises UsageError where there is none."""
+    waiting, given = open_questions(run, effects), _replaceable(run, effects)
+    told = [e for e in effects if run.state == "interrupted" and e.state in ("open", "done") and not e.left]
+    asked = {n: e for n, e in _numbered(effects).items() if e in told}
+    if number in asked:
+        return asked[number]
+    if number is not None and asked:
+        first = next((n for n, e in asked.items() if e in waiting), None)
+        hint = f"suffice show {run.id}" if first is None else _command(run, text, first)
+        raise UsageError(f"{run.id} has no question {number}: it asked {', '.join(map(str, asked))}", hint=hint)
+    if instead and waiting and not given:
+        hint = f"without replacing: {_command(run, text)}"
+        raise UsageError(f"{run.id} waits for its first answer since it stopped: there is none to replace", hint=hint)
+    read = [e for e in asked.values() if e.state == "done"] if instead else []
+    found = given[-1:] or read[-1:] if instead else waiting[:1] or given[-1:]
+    if not found:
+        hint = "suffice questions lists those that do"
+        raise UsageError(f"{run.id} asks nothing: it is {_state(run, effects)}", hint=hint)
+    return found[0]
+
+
+def _command(run: runs.Run, text: str, number: int | None = None, *flags: str) -> str:
     """What to type to answer."""
     said = shlex.quote(one_line(text))
-    words = [*flags, "--", said] if text.startswith("-") else [said, *flags]
+    told = [*(() if number is None else ("--question", str(number))), *flags]
+    words = [*told, "--", said] if text.startswith("-") else [said, *told]
     return " ".join(["suffice answer", run.id, *words])
 
 
@@ -137,39 +182,51 @@ def standing(db: Store, run: runs.Run, effects: Sequence[Recorded] | None = None
             "SELECT coalesce(sum(times - 1), 0) FROM effect WHERE run = ?", (runs.run_number(run.id),)
         ).fetchone()
     settings: Any = run.settings
-    waits, given = _asked(run, effects)
-    told: Any = {} if waits is None else json.loads(waits.arguments)
+    waiting = _questions(run, effects)
     return Status(
         run.id,
         settings["id"],
         settings["program"],
-        _state(run, waits, given),
+        _state(run, effects),
         sum(e.state == "done" for e in effects),
         again,
         paid.usd,
-        told.get("question"),
-        tuple(told.get("choices", ())),
+        waiting[0].question if waiting else None,
+        waiting[0].choices if waiting else (),
+        waiting,
     )
 
 
 def open_questions(run: runs.Run, effects: Sequence[Recorded]) -> list[Recorded]:
     """What a stopped run asks, in the order in which it is answered."""
-    return [e for e in effects if e.kind == "question" and e.state == "open"] if run.state == "interrupted" else []
+    asked = [e for e in effects if e.kind == "question" and e.state == "open" and not e.left]
+    return asked if run.state == "interrupted" else []
 
 
-def _state(run: runs.Run, waits: Recorded | None, given: Recorded | None) -> str:
+def _questions(run: runs.Run, effects: Sequence[Recorded]) -> tuple[Question, ...]:
+    """What it asks, with the numbers."""
+    waiting = open_questions(run, effects)
+    told: list[tuple[int, Any]] = [(n, json.loads(e.arguments)) for n, e in _numbered(effects).items() if e in waiting]
+    return tuple(Question(number, said["question"], tuple(said["choices"])) for number, said in told)
+
+
+def _numbered(effects: Sequence[Recorded]) -> dict[int, Recorded]:
+    """All that was ever asked, by number. An effect keeps its place in the order of beginning, and what is begun later
+    comes after it: so a question keeps its number."""
+    return dict(enumerate((e for e in effects if e.kind == "question"), 1))
+
+
+def _replaceable(run: runs.Run, effects: Sequence[Recorded]) -> list[Recorded]:
+    """The questions of a stopped run whose answer nothing can have come of yet, in the order of their answers: nothing
+    was begun since, or begun again, as a tool is that had asked and goes on."""
+    if run.state != "interrupted":
+        return []
+    last = max((e.begun for e in effects), default=0.0)
+    done = [e for e in effects if e.kind == "question" and e.state == "done" and not e.left]
+    return sorted((e for e in done if (e.ended or 0.0) >= last), key=lambda e: e.ended or 0.0)
+
+
+def _state(run: runs.Run, effects: Sequence[Recorded]) -> str:
     if is_forgotten(run):
         return "forgotten"
-    return "waiting" if waits is not None else "answered" if given is not None else run.state
-
-
-def _asked(run: runs.Run, effects: Sequence[Recorded]) -> tuple[Recorded | None, Recorded | None]:
-    """The question that a stopped run waits for, and the one that was answered last, if it did nothing since."""
-    if run.state != "interrupted":
-        return None, None
-    since = float("inf") if run.finished is None else run.finished
-    given = [e for e in effects if e.kind == "question" and e.state == "done" and (e.ended or 0.0) >= since]
-    if not given and effects and effects[-1].kind == "question" and effects[-1].state == "done":
-        given = [effects[-1]]
-    last = max(given, key=lambda e: e.ended or 0.0, default=None)
-    return next(iter(open_questions(run, effects)), None), last
+    return "waiting" if open_questions(run, effects) else "answered" if _replaceable(run, effects) else run.state

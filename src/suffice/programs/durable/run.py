@@ -11,14 +11,15 @@ import asyncio
 import inspect
 import json
 import time
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager
+from contextvars import copy_context
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import TypeAdapter
-from pydantic_core import PydanticSerializationError, to_jsonable_python
+from pydantic_core import to_jsonable_python
 
 from suffice.arguments import Rule, check
 from suffice.errors import SolutionError, UsageError, Waiting
@@ -29,11 +30,12 @@ from suffice.models.spent_before import check_budget, count_before
 from suffice.programs.annotations import annotations_of
 from suffice.programs.calling import awaited, is_async
 from suffice.programs.recorded import read_recorded
-from suffice.spans import Span, tree
+from suffice.spans import Span, counting_tasks, tree
 from suffice.store import runs
 from suffice.store.calls import CallJournal
 from suffice.store.database import Store
-from suffice.store.effect_journal import Effects, load
+from suffice.store.effect_journal import Effects
+from suffice.store.effect_record import load
 from suffice.store.effects import Stopped, recording
 from suffice.store.forget import FORGOTTEN
 from suffice.store.lease import lease
@@ -159,12 +161,14 @@ def is_forgotten(run: runs.Run) -> bool:
 
 
 async def _run(db: Store, run: str, program: partial[Any], budget: Budget | None) -> Any:
-    effects, calls = Effects(db, run), CallJournal(db, run)
+    on_loop = is_async(program.func)
+    effects = Effects(db, run, asyncio.get_running_loop() if on_loop else None)
+    calls = CallJournal(db, run, effects.desks)
     try:
-        with _kept_tree(db, run, program.func) as root, recording(effects):
+        with _kept_tree(db, run, program.func) as root, recording(effects), counting_tasks():
             with belonging(Belonging(calls, cache=False, budget=budget)):
                 try:
-                    return await _ended(effects, awaited(program, is_async(program.func)))
+                    return await _ended(effects, _alone(effects, awaited(program, on_loop)))
                 except BaseException as error:
                     await _wind_up(effects, root, error)
                     if isinstance(error, Exception):
@@ -173,6 +177,34 @@ async def _run(db: Store, run: str, program: partial[Any], budget: Budget | None
     finally:
         effects.close()
         calls.close()
+
+
+async def _alone(effects: Effects, program: Coroutine[Any, Any, Any]) -> Any:
+    """What the program returns, from a task of its own: so that what cuts off the run as a whole (Ctrl-C, a time-out
+    around it) is told from what the program cuts off. Then nothing more is begun, and nothing of it is final."""
+    task = asyncio.create_task(_told(program), context=copy_context())
+    effects.own(task)
+    try:
+        await asyncio.wait([task])
+    except asyncio.CancelledError:
+        effects.shut()
+        task.cancel()
+        await asyncio.wait([task])
+        raise
+    value, error = task.result()
+    if error is not None:
+        raise error
+    return value
+
+
+async def _told(program: Awaitable[Any]) -> tuple[Any, BaseException | None]:
+    """What it returns or raises, but for a cancellation: an event loop ends with a task that raises SystemExit."""
+    try:
+        return await program, None
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:  # noqa: B036 - raised again by whoever waits
+        return None, error
 
 
 async def _ended(effects: Effects, program: Awaitable[Any]) -> Any:
@@ -238,7 +270,7 @@ def _kept_tree(db: Store, run: str, program: Callable[..., Any]) -> Generator[Sp
 def _inputs(name: str, args: Any, kwargs: Any) -> Json:
     try:
         return to_jsonable_python(in_order([list(args), kwargs]))
-    except PydanticSerializationError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(
             f"an argument of {name} has no JSON form: {error}", hint="texts, numbers, lists, dicts, pydantic models"
         ) from None
@@ -255,7 +287,7 @@ def _returned(program: Callable[..., Any]) -> tuple[Callable[[Any], Json], Calla
     def write(value: Any) -> Json:
         try:
             return to_jsonable_python(value)
-        except PydanticSerializationError as error:
+        except ValueError as error:
             raise SolutionError(f"what the program returned has no JSON form: {error}") from None
 
     return write, partial(read_recorded, "the program", typed)
