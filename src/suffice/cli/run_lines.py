@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from suffice.shown import counted, one_line, shown
 
 if TYPE_CHECKING:
-    from suffice.programs.durable import Status
+    from suffice.programs.durable import Question, Status
     from suffice.store.effect_record import Recorded
     from suffice.store.runs import Run
 
@@ -40,9 +40,7 @@ def run_lines(run: Run, said: str) -> list[str]:
 def program_lines(run: Run, at: Status, effects: Sequence[Recorded]) -> list[str]:
     """A durable run as such rows: where it stands, what it asks, how many effects it has by their state, its result."""
     result: Mapping[str, Any] = run.result or {}
-    asks = [
-        f"{q['question']}{' (' + ', '.join(q['choices']) + ')' if q['choices'] else ''}" for q in _asks(run, effects)
-    ]
+    asks = [_asking(question, len(at.questions) > 1) for question in at.questions]
     answer = f"suffice answer {run.id} ANSWER; " if asks else ""
     rows = [
         ("run", f"{run.id}, {at.state}, {time.strftime('%Y-%m-%d %H:%M', time.localtime(run.started))}"),
@@ -64,7 +62,7 @@ def program_json(run: Run, at: Status, effects: Sequence[Recorded]) -> dict[str,
         "id": at.id,
         "program": at.program,
         "state": at.state,
-        "questions": _asks(run, effects),
+        "questions": [asdict(question) for question in at.questions],
         "effects": _by_state(effects),
         "again": at.again,
         "usd": at.usd,
@@ -73,11 +71,11 @@ def program_json(run: Run, at: Status, effects: Sequence[Recorded]) -> dict[str,
     }
 
 
-def _asks(run: Run, effects: Sequence[Recorded]) -> list[dict[str, Any]]:
-    """The questions that wait for an answer, in their order."""
-    from suffice.programs.durable.questions import open_questions
-
-    return [json.loads(question.arguments) for question in open_questions(run, effects)]
+def _asking(question: Question, numbered: bool) -> str:
+    """ "question 2: Ship it? (yes, no)"."""
+    number = f"question {question.number}: " if numbered else ""
+    choices = f" ({', '.join(question.choices)})" if question.choices else ""
+    return f"{number}{question.question}{choices}"
 
 
 def _by_state(effects: Sequence[Recorded]) -> dict[str, int]:

@@ -106,7 +106,7 @@ class Order:
         with self._lock:
             self._waiting[effect.places] = loop, mine
             self._go_on()
-        took = max(0.0, (effect.ended or effect.begun) - effect.begun)
+        took = 0.0 if effect.kind == "question" else max(0.0, (effect.ended or effect.begun) - effect.begun)
         try:
             await asyncio.wait_for(mine, took + PATIENCE)
         except TimeoutError:

@@ -235,3 +235,25 @@ def test_a_result_waits_no_longer_than_it_took_for_what_does_not_come_again() ->
     durable.answer("one", "yes")
     assert go(program) == ["A", "None", "B"]
     assert 1.0 < time.monotonic() - began < 4.0
+
+
+def test_an_answer_comes_after_what_had_happened_beside_its_question() -> None:
+    async def program() -> list[str]:
+        items, seen = ["1", "2", "3", "4", "5"], list[str]()
+
+        async def worker(asks: bool) -> None:
+            if asks:
+                seen.append(await ask_human("Go on?"))
+            while items:
+                seen.append(await work(items.pop(0), 0.01))
+
+        await asyncio.gather(worker(True), worker(False))
+        return seen
+
+    with pytest.raises(Waiting):
+        go(program)
+    assert called == ["1", "2", "3", "4", "5"]
+    durable.answer("one", "yes")
+    began = time.monotonic()
+    assert go(program) == ["1", "2", "3", "4", "5", "yes"]
+    assert len(called) == 5 and time.monotonic() - began < 1

@@ -22,7 +22,11 @@ from suffice.store.database import Store, mapped, transaction
 from suffice.store.effect_record import Recorded, load
 from suffice.values import storable
 
-ANSWER: Final = "UPDATE effect SET state = 'done', value = ?, ended = ? WHERE run = ? AND number = ?"
+ANSWER: Final = (
+    "UPDATE effect SET state = 'done', value = ?, ended = ?, finish ="
+    " (SELECT max(max(number, coalesce(finish, 0))) + 1 FROM effect AS other WHERE other.run = effect.run)"
+    " WHERE run = ? AND number = ?"
+)
 NUMBER: Final = Rule(lambda v: v is None or is_whole(v, 1), "a whole number of at least 1", "question=2")
 
 
