@@ -7,6 +7,7 @@ that were recorded there.
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -65,6 +66,7 @@ class Effects:
         self._lanes = Lanes(self.recorded)
         self._left = [effect for effect in every if effect.left]
         self.asked: dict[Places, int] = {}
+        self._handling: dict[Places, BaseException] = {}
         self._unwritten: list[Statement] = []
         self._cut: list[Statement] = []
         self._errors: list[_Raised] = []
@@ -94,6 +96,8 @@ class Effects:
         self._lanes.settle(Asked(places_of(address), name, kind, arguments))
         places = self.places(address)
         self.asked.setdefault(places, len(self.asked))
+        if (handled := sys.exception()) is not None:  # it is asked for in an `except:` or `finally:` of the program
+            self._handling[places] = handled
         self.order.begun(places)
         found = self.recorded.get(places) or self._taken_up(places, name, kind, arguments)
         if found is None:
@@ -203,15 +207,17 @@ class Effects:
 
     async def ended_by(self, error: BaseException) -> None:
         """Write that `error` ended the run: the effect that it came from, or nothing was begun after, is tried again.
-        What was asked for after it was on the way out, and is no part of the way that the run may go now.
-
-        Raises StoreError."""
+        What was asked for after it, or while an error of the program's own was handled, was on the way out, and is no
+        part of the way that the run may go now. Raises StoreError."""
         source = next((one for one in _causes(error) if any(raised.error is one for raised in self._errors)), None)
         here = [raised for raised in self._errors if raised.error is source]
         retried = [(RETRY, (self._number, places_text(one.places))) for one in here] or [(RETRY, (self._number, ""))]
         since = min((one.asked for one in here), default=len(self.asked))
-        after = [places_text(places) for places, asked in self.asked.items() if asked >= since]
-        aside = [(SET_ASIDE, (self._number, places)) for places in after]
+        after = [places for places, asked in self.asked.items() if asked >= since]
+        if source is None:
+            own = list(_causes(error))
+            after = [places for places, handled in self._handling.items() if any(handled is one for one in own)]
+        aside = [(SET_ASIDE, (self._number, places_text(places))) for places in after]
         await self.desks.here().write([*self._taken(), *retried, *aside])
 
     async def end(self, address: Address, state: State, value: Json) -> None:

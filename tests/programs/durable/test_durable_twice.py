@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import datetime
 import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -559,3 +560,42 @@ def test_a_program_that_ends_its_process_does_not_end_the_loop_of_others() -> No
         return durable.status("one").state
 
     assert asyncio.run(main()) == "interrupted"
+
+
+def test_what_was_done_about_an_error_of_the_program_does_not_stand_in_the_way_once_it_is_mended() -> None:
+    seen = list[str]()
+
+    @tool(repeat="never")
+    def tell(text: str) -> str:
+        """Tell somebody."""
+        seen.append(text)
+        return text
+
+    @contextlib.asynccontextmanager
+    async def told() -> AsyncIterator[None]:
+        try:
+            yield
+        except ValueError:
+            await tell("it failed")
+            raise
+
+    async def program() -> str:
+        async with told():
+            amount = await tell("ten")
+            try:
+                int(amount)
+            finally:
+                await tell("read")
+        return await tell("done")
+
+    async def corrected() -> str:
+        async with told():
+            await tell("ten")
+            await tell("read")
+        return await tell("done")
+
+    for _ in range(2):
+        with pytest.raises(ValueError, match="ten"):
+            go(program)
+    assert seen == ["ten", "read", "it failed"]
+    assert go(corrected) == "done" and seen[3:] == ["done"]
