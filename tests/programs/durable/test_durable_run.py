@@ -36,7 +36,7 @@ from suffice.store.database import open_store
 from suffice.store.effect_record import load
 from suffice.store.forget import Forgotten, erase, forget_inputs, forget_older, forget_run
 from suffice.store.traces import traces, tree_of_effects
-from suffice.values import NO_COST
+from suffice.values import ABSTAIN, NO_COST
 from upstream import upstream
 
 
@@ -713,3 +713,28 @@ def test_a_solution_that_is_evaluated_cannot_start_one() -> None:
     task = sf.Task(rows, inputs=["text"], expected="label", bar=0.5)
     report = sf.run(sf.evaluate(task, solution))
     assert len(report.errors) == report.n and "durable run cannot be part" in str(report)
+
+
+@pytest.mark.parametrize("value", [ABSTAIN, {"a": ABSTAIN, "b": [1, ABSTAIN]}], ids=["alone", "inside"])
+def test_a_program_may_hand_on(value: Any) -> None:
+    async def program() -> Any:
+        return value
+
+    async def typed() -> str:
+        return value
+
+    for _ in range(2):
+        assert asyncio.run(durable.run(program, id="one")) == value
+    if value is ABSTAIN:
+        assert asyncio.run(durable.run(typed, id="two")) is ABSTAIN
+
+
+def test_an_id_that_is_the_name_of_another_run_is_refused() -> None:
+    async def program() -> str:
+        return await ask_human("Sure?")
+
+    with pytest.raises(Waiting):
+        asyncio.run(durable.run(program, id="one"))
+    with pytest.raises(UsageError, match="'program-1' cannot be an id"):
+        asyncio.run(durable.run(program, id="program-1"))
+    assert durable.answer("program-1", "yes").id == "one"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager
@@ -22,14 +23,14 @@ from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
 from suffice.arguments import Rule, check
-from suffice.errors import SolutionError, UsageError, Waiting
+from suffice.errors import UsageError, Waiting
 from suffice.models.belonging import Belonging, belonging, current
 from suffice.models.concerns.budget import Budget
 from suffice.models.places.opened import opened
 from suffice.models.spent_before import check_budget, count_before
 from suffice.programs.annotations import annotations_of
 from suffice.programs.calling import awaited, is_async
-from suffice.programs.recorded import read_recorded
+from suffice.programs.recorded import read_recorded, write_recorded
 from suffice.spans import Span, counting_tasks, tree
 from suffice.store import runs
 from suffice.store.calls import CallJournal
@@ -45,6 +46,7 @@ from suffice.values import Json, canonical, in_order
 KIND: Final = "program"
 IDLE: Final = 5.0  # seconds after which what a task beside a question waits for is no effect
 BESIDE: Final = 60.0  # seconds for which tasks beside a question may begin further effects
+NAMES: Final = re.compile(r"(program|climb|eval|apply)-\d+")
 ID: Final = Rule(
     lambda v: isinstance(v, str) and 0 < len(v.strip()) and len(v) <= 200 and v == v.encode("utf-8", "ignore").decode(),
     "a short text",
@@ -134,6 +136,11 @@ def _found(db: Store, settings: dict[str, Json]) -> runs.Run | None:
             hint='store.keep = "full" in suffice.toml, or another store: store="runs"',
         )
     found = runs.latest(db, KIND, id)
+    if found is None and NAMES.fullmatch(id):
+        raise UsageError(
+            f"{id!r} cannot be an id: runs have such names in suffice runs, and it would be taken for another one",
+            hint=f'id="my-{id}"',
+        )
     if found is None:
         return None
     before: Any = found.settings
@@ -283,11 +290,4 @@ def _returned(program: Callable[..., Any]) -> tuple[Callable[[Any], Json], Calla
         raise UsageError(f"a program is a function, not {program!r:.80}", hint="def refund(order: int) -> str: …")
     hints = annotations_of(inner, "the program") if inspect.isroutine(inner) else {}
     typed: TypeAdapter[Any] = TypeAdapter(hints.get("return", Any))
-
-    def write(value: Any) -> Json:
-        try:
-            return to_jsonable_python(value)
-        except ValueError as error:
-            raise SolutionError(f"what the program returned has no JSON form: {error}") from None
-
-    return write, partial(read_recorded, "the program", typed)
+    return partial(write_recorded, "the program"), partial(read_recorded, "the program", typed)
