@@ -122,7 +122,16 @@ class Span:
     @property
     def workers(self) -> set[asyncio.Task[Any]]:
         """The tasks that did something at this span or below it, also those that have ended."""
-        return {strand.task for span in self.walk() for strand in span._places if strand.task is not None}
+        return {strand.task for strand in self.strands() if strand.task is not None}
+
+    def strands(self) -> set[Strand]:
+        """The strands that did something at this span or below it."""
+        return {strand for span in self.walk() for strand in span._places}
+
+    @property
+    def root(self) -> Span:
+        """The first span of its tree."""
+        return self if self.parent is None else self.parent.root
 
     @property
     def spent(self) -> Cost:
@@ -348,7 +357,8 @@ def _opentelemetry(made: Span) -> Generator[Span | None]:
 
 def _tell(api: Any, seen: Any, made: Span) -> None:
     """What became of it. Who waits for a person has not failed."""
-    told = {"suffice.note": made.note, "suffice.source": made.source, "suffice.cached": made.cached or None}
+    note = None if made.source else made.note  # that of a case is its id
+    told = {"suffice.note": note, "suffice.source": made.source, "suffice.cached": made.cached or None}
     if made.error == Stopped.__name__:
         told["suffice.waiting"] = True
     elif made.error is not None:

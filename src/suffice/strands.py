@@ -6,6 +6,7 @@ The program is one strand; each asyncio task that it makes is a further one, wit
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any, Final
 
 Lane = tuple[int, ...]
@@ -25,6 +26,13 @@ class Strand:
     def __init__(self, maker: Strand | None = None, number: int = 0, task: asyncio.Task[Any] | None = None) -> None:
         """Numbers are given by `Span.made`."""
         self.maker, self.number, self.task = maker, number, task
+
+    def makers(self) -> Iterator[Strand]:
+        """It, who made it, and so on."""
+        one: Strand | None = self
+        while one is not None:
+            yield one
+            one = one.maker
 
     def lane(self, opener: Strand) -> Lane:
         """Its lane at a span that `opener` opened."""

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, cast
 
 from suffice.errors import JournalDiverged, Stopped, StoreError
-from suffice.spans import Address
+from suffice.spans import Address, Span
 from suffice.store.commit import Statement
 from suffice.store.database import Store
 from suffice.store.desks import Desks
@@ -22,10 +22,13 @@ from suffice.store.effect_lanes import Asked, Lanes
 from suffice.store.effect_order import Order
 from suffice.store.effect_record import LEFT, Places, Recorded, State, call_text, follows, load, places_of, places_text
 from suffice.store.runs import run_number
-from suffice.strands import ASIDE, OWN
+from suffice.strands import ASIDE, Strand
 from suffice.values import Json, storable
 
 CATCHING_UP: Final = 1000  # turns of the event loop
+CALM: Final = 0.03  # seconds in which tasks that have not done anything yet may begin to
+IDLE: Final = 1.0  # seconds after which what a task beside a question waits for is no effect
+BESIDE: Final = 60.0  # seconds for which a question lets what is beside it go on
 BEGUN: Final = (
     "INSERT INTO effect (run, address, number, name, kind, arguments, begun) VALUES (?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT DO UPDATE SET times = times + (kind <> 'question' AND state = 'open'), state = 'open', value = NULL,"
@@ -41,16 +44,20 @@ MADE: Final = (
     "INSERT INTO effect (run, address, number, name, kind, arguments, begun, ended, state, value)"
     " VALUES (?, ?, ?, ?, ?, '{}', ?, ?, 'done', ?)"
 )
+REOPENED: Final = (
+    "UPDATE effect SET state = 'open', value = NULL, finish = NULL WHERE run = ? AND address = ? AND state = 'cut'"
+)
 SET_ASIDE: Final = f"UPDATE effect SET address = number || '{LEFT}' || address WHERE run = ? AND address = ?"
 TAKEN_UP: Final = "UPDATE effect SET address = ? WHERE run = ? AND number = ?"
 
 
 class _Raised(NamedTuple):
-    """An error that an effect ended in, and how many effects had been asked for by then."""
+    """An error that an effect ended in, and how many effects had been asked for and cut off by then."""
 
     error: BaseException
     places: Places
     asked: int
+    cut: int
 
 
 class Effects:
@@ -69,11 +76,14 @@ class Effects:
         self._handling: dict[Places, BaseException] = {}
         self._unwritten: list[Statement] = []
         self._cut: list[Statement] = []
+        self._cut_off: list[Places] = []
         self._errors: list[_Raised] = []
         self.under_way: set[asyncio.Task[Any] | None] = set()
+        self._called: dict[Places, str] = {}
         self.diverged: JournalDiverged | None = None
         self.stopped: Stopped | None = None
-        self._halted: set[asyncio.Task[Any] | None] = set()
+        self._own: set[asyncio.Task[Any]] = set()
+        self._asking: set[Strand] = set()
         self._shut = False
         self._next = max((max(e.number, e.finish or 0) for e in every), default=0) + 1
 
@@ -124,34 +134,33 @@ class Effects:
         """Where it stands in the record."""
         return self._lanes.places(places_of(address))
 
-    def elsewhere(self, address: Address, name: str, arguments: Json) -> Recorded | None:
-        """The same call as recorded in another place that nobody has come to yet."""
-        alike = (e for e in self.recorded.values() if e.name == name and e.places not in self.asked)
-        return next((e for e in alike if e.has(arguments)), None)
-
     def settled(self, address: Address, before: float) -> int:
         """How many questions about it were answered before then (seconds since 1970)."""
         places = self.places(address)
         own = (e for e in self.recorded.values() if e.places[:-1] == places and e.places[-1][0] == ASIDE)
         return sum(e.ended is not None and e.ended < before for e in own)
 
-    def moved(self, address: Address, name: str, arguments: Json) -> JournalDiverged:
-        """The error for what `elsewhere` found."""
-        told = call_text(name, arguments)
-        return self._diverged(_way(address), f"{told} in another task, which did not come to it", f"{told} here")
-
-    def check_ended(self) -> None:
-        """Raises JournalDiverged where the program has come to its end without something that is recorded. Of one that
-        does things side by side nobody can tell: who is first may leave out what the others did."""
+    async def check_ended(self) -> None:
+        """Raises JournalDiverged where the program has come to its end without something that is recorded."""
+        if self.diverged is None:
+            await self.order.caught_up()  # what it has begun beside may still come to it
+        for left in self.recorded.values():
+            inside = any(left.places[:i] in self.asked for i in range(1, len(left.places) + 1))
+            if self.diverged is None and not inside and not left.aside and left.state in ("done", "failed"):
+                self._diverged("its end", str(left), "nothing more")
         if self.diverged is not None:
             raise self.diverged
-        own = [e for e in self.recorded.values() if not e.aside]
-        if any(lane != OWN for e in own for lane, _ in e.places):
-            return
-        for left in own:
-            inside = any(left.places[:i] in self.asked for i in range(1, len(left.places) + 1))
-            if not inside and left.state in ("done", "failed"):
-                raise self._diverged("its end", str(left), "nothing more")
+
+    async def caught_up(self, address: Address, name: str, arguments: Json) -> None:
+        """Until a call that is not recorded may be made: when all that is recorded has happened again. Raises
+        JournalDiverged, also where it is recorded in another place that nobody came to."""
+        await self.order.caught_up()
+        if self.diverged is not None:
+            raise self.diverged
+        alike = (e for e in self.recorded.values() if e.name == name and not e.aside and e.places not in self.asked)
+        if any(e.state in ("done", "failed") and e.has(arguments) for e in alike):
+            told = call_text(name, arguments)
+            raise self._diverged(_way(address), f"{told} in another task, which did not come to it", f"{told} here")
 
     def _diverged(self, way: str, recorded: str, now: str) -> JournalDiverged:
         self.diverged = JournalDiverged(
@@ -160,12 +169,14 @@ class Effects:
             hint="undo the change of the program, or begin a new run under another id; side-by-side calls belong into "
             "tasks of their own (workflow.parallel), time and chance into sf.durable.now() and sf.durable.random()",
         )
+        self.order.over()
         return self.diverged
 
     async def begin(self, address: Address, name: str, kind: str, arguments: Json) -> None:
         """Write an intent; that of a model call goes to disk with its attempt, which is noted before it is sent.
 
         Raises StoreError, also once the run has ended: nobody would hear of what a task that was left behind does."""
+        self.check_going()
         if self._shut:
             raise StoreError(f"{self.run} has ended, and {call_text(name, arguments)} was not called")
         places = places_text(self.places(address))
@@ -181,34 +192,37 @@ class Effects:
         """Remember what an effect ended in: an error that ends the run is tried again, any other is final. Whether it
         came out of an effect inside."""
         inside = any(one.error is error for one in self._errors)
-        self._errors.append(_Raised(error, self.places(address), len(self.asked)))
+        self._errors.append(_Raised(error, self.places(address), len(self.asked), len(self._cut_off)))
         return inside
 
     def own(self, task: asyncio.Task[Any]) -> None:
         """`task` is the program's own."""
-        self._halted.add(task)
+        self._own.add(task)
 
-    def stop(self, address: Address, at: Stopped) -> None:
-        """Remember that the run waits for a person, and who is to go no further: this task, and the program's own.
-        What the question is asked inside of is held by it."""
+    def stop(self, at: Stopped) -> None:
+        """The run waits for a person, and nothing more is begun."""
         self.stopped = self.stopped or at
-        self._halted.add(asyncio.current_task())
+        self.shut()
+
+    def hold(self, address: Address) -> None:
+        """Note that a question is asked inside of it."""
         self._unwritten.append((HELD, (self._number, places_text(self.places(address)))))
 
     def check_going(self) -> None:
-        """Raises Stopped where this task has swallowed that the run waits."""
-        if self.stopped is not None and asyncio.current_task() in self._halted:
+        """Raises Stopped where the run waits for a person, whoever has swallowed that."""
+        if self.stopped is not None:
             raise self.stopped
 
     def cut(self, address: Address, seconds: float) -> None:
         """Note that the program cut it off after so long; that is final once something is begun after it."""
         if not self._shut:
-            self._cut.append(self._end_of(address, "cut", seconds))
+            self._cut.append(self._end_of(address, "cut", seconds)[0])
+            self._cut_off.append(self.places(address))
 
     async def ended_by(self, error: BaseException) -> None:
         """Write that `error` ended the run: the effect that it came from, or nothing was begun after, is tried again.
-        What was asked for after it, or while an error of the program's own was handled, was on the way out, and is no
-        part of the way that the run may go now. Raises StoreError."""
+        What was asked for or cut off after it, or asked for while an error of the program's own was handled, was on the
+        way out, and is no part of the way that the run may go now. Raises StoreError."""
         source = next((one for one in _causes(error) if any(raised.error is one for raised in self._errors)), None)
         here = [raised for raised in self._errors if raised.error is source]
         retried = [(RETRY, (self._number, places_text(one.places))) for one in here] or [(RETRY, (self._number, ""))]
@@ -218,25 +232,56 @@ class Effects:
             own = list(_causes(error))
             after = [places for places, handled in self._handling.items() if any(handled is one for one in own)]
         aside = [(SET_ASIDE, (self._number, places_text(places))) for places in after]
-        await self.desks.here().write([*self._taken(), *retried, *aside])
+        cut = self._cut_off[min((one.cut for one in here), default=len(self._cut_off)) :]
+        again = [(REOPENED, (self._number, places_text(places))) for places in cut]
+        await self.desks.here().write([*self._taken(), *retried, *again, *aside])
 
     async def end(self, address: Address, state: State, value: Json) -> None:
         """Write how it ended, and let the program have it in its turn. Raises StoreError."""
-        await self.desks.here().write([self._end_of(address, state, value)])
-        self.order.ended(self.places(address))
-        await self.order.one_at_a_time(self.places(address))
+        statement, finish = self._end_of(address, state, value)
+        await self.desks.here().write([statement])
+        await self.order.new_turn(self.places(address), finish)
 
     @contextmanager
-    def working(self) -> Generator[None]:
-        """While it lasts, this task is under way."""
-        task = asyncio.current_task()
+    def working(self, address: Address, kind: str) -> Generator[None]:
+        """While it lasts, this is being called, and its task is under way."""
+        task, places = asyncio.current_task(), self.places(address)
         inner = task in self.under_way
         self.under_way.add(task)
+        self._called[places] = kind
         try:
             yield
         finally:
+            self._called.pop(places, None)
             if not inner:
                 self.under_way.discard(task)
+
+    async def calm(self, question: Span) -> None:
+        """Until nothing beside this question can go on without an answer: what is being called has ended, and whoever
+        did something before has done nothing for a while. Then nothing more is begun.
+
+        The question itself raises nothing until then: what it holds (a lock, a place in a group) is not let go."""
+        self._asking.add(question.strand)
+        await self.order.caught_up()
+        began = last = time.monotonic()
+        while self.stopped is None and time.monotonic() - began < BESIDE:
+            now = time.monotonic()
+            if self._is_busy():
+                last = now
+            elif now - last >= (IDLE if self._others(question) else CALM if self.order.side_by_side else 0.0):
+                break
+            await asyncio.sleep(0.01)
+
+    def _is_busy(self) -> bool:
+        """Whether anything is being called that does not wait for an answer."""
+        around = {places[:i] for places in self._called for i in range(1, len(places))}
+        return any(kind != "question" and places not in around for places, kind in self._called.items())
+
+    def _others(self, question: Span) -> bool:
+        """Whether there are tasks that did something, and neither ask nor made those that do."""
+        waiting = {maker for strand in self._asking for maker in strand.makers()}
+        strands = question.root.strands() - waiting
+        return any(s.task is not None and not s.task.done() and s.task not in self._own for s in strands)
 
     def made(self, address: Address, name: str, kind: str, value: Json) -> None:
         """Note a value that was only thought of; it is written before anything that may depend on it is begun."""
@@ -260,9 +305,10 @@ class Effects:
             self._unwritten.append((TAKEN_UP, (places_text(places), self._number, found.number)))
         return found
 
-    def _end_of(self, address: Address, state: State, value: Json) -> Statement:
-        places = places_text(self.places(address))
-        return ENDED, (state, storable(value), time.time(), self._count(), self._number, places)
+    def _end_of(self, address: Address, state: State, value: Json) -> tuple[Statement, int]:
+        """What writes an end, and its number."""
+        places, finish = places_text(self.places(address)), self._count()
+        return (ENDED, (state, storable(value), time.time(), finish, self._number, places)), finish
 
     def _count(self) -> int:
         number, self._next = self._next, self._next + 1

@@ -1,17 +1,19 @@
 """In which order results reach a program: as recorded at a replay, and always one at a time.
 
 A program may go by who is first (workers on a queue, `as_completed`, a time-out). So at a replay a result waits until
-everything that was begun or ended before it has been begun or has ended again; and results of a program that does
-things side by side, the first time too, come a few turns of the event loop apart, in which the program does what it
-does with one.
+everything that was begun or ended before it has been begun or has ended again, and what was not recorded waits for all
+that was: calls that are new, and results of those that were in flight. Results of a program that does things side by
+side, the first time, too, come a few turns of the event loop apart, in which the program does what it does with one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 from weakref import WeakKeyDictionary
 
 from suffice.store.effect_record import Places, Recorded
@@ -19,20 +21,25 @@ from suffice.strands import ASIDE, OWN, Lane
 
 TURNS: Final = 16  # of the event loop, between two results
 APART: Final = 0.02  # seconds between two results for plain code in threads, unless it asks for something more before
-PATIENCE: Final = 1.0  # seconds beyond what it took, for which a result waits for what was before it
+PATIENCE: Final = 1.0  # seconds beyond what it took when it was recorded, for which the next thing is waited for
+LONGEST: Final = 60.0  # seconds, of what it took
 
 
-class _Event(NamedTuple):
-    """A beginning or an end, and where it comes."""
+@dataclass(slots=True)
+class _Event:
+    """A beginning or an end: where it comes, when it was (seconds since 1970), and whether it has happened again."""
 
     at: int
     places: Places
     end: bool
+    when: float
+    told: bool  # by a person, who may have taken days
+    happened: bool = False
 
 
 _Strand = tuple[Places, Lane]
-_Gates = WeakKeyDictionary[asyncio.AbstractEventLoop, "asyncio.Future[None]"]
 _Waiting = tuple[asyncio.AbstractEventLoop, "asyncio.Future[None]"]
+_Gates = WeakKeyDictionary[asyncio.AbstractEventLoop, "asyncio.Future[None]"]
 
 
 class Order:
@@ -44,15 +51,20 @@ class Order:
         known = [e for e in recorded if not e.left and not e.aside]
         over = {e.places for e in known if e.over}
         seen = [e for e in known if not any(e.places[:i] in over for i in range(1, len(e.places)))]
-        events = [_Event(e.number, e.places, False) for e in seen]
-        events += [_Event(e.finish, e.places, True) for e in seen if e.over and e.finish is not None]
-        self._events, self._next = sorted(events), 0
-        self._happened: set[tuple[Places, bool]] = set()
-        self._waiting: dict[Places, _Waiting] = {}
+        events = [_Event(e.number, e.places, False, e.begun, False) for e in seen]
+        events += [
+            _Event(e.finish, e.places, True, e.ended or e.begun, e.kind == "question")
+            for e in seen
+            if e.over and e.finish is not None
+        ]
+        self._events = sorted(events, key=lambda event: event.at)
+        self._index = {(event.places, event.end): i for i, event in enumerate(self._events)}
+        self._next = 0
+        self._waiting: dict[int, list[_Waiting]] = {}
         self._lock = threading.Lock()
         self._gates: _Gates = WeakKeyDictionary()
         self._acting: dict[_Strand, _Waiting] = {}
-        self._side_by_side, self._home = False, home
+        self.side_by_side, self._home = False, home
 
     @property
     def kept(self) -> bool:
@@ -60,32 +72,54 @@ class Order:
         return self._next >= len(self._events)
 
     def begun(self, places: Places) -> None:
-        """It was begun."""
+        """It is asked for."""
         strand = _strand_of(places)
-        self._side_by_side = self._side_by_side or strand is not None
+        self.side_by_side = self.side_by_side or strand is not None
         if strand is not None and (acting := self._acting.pop(strand, None)):
             acting[0].call_soon_threadsafe(_opened, *acting, TURNS)
-        self._happen(places, False)
+        self._happen(self._index.get((places, False)))
 
-    def ended(self, places: Places) -> None:
-        """It has ended now, and what was recorded inside of it will not happen."""
+    def passed(self, places: Places) -> None:
+        """The recorded end of it has happened."""
+        self._happen(self._index.get((places, True)))
+
+    def over(self) -> None:
+        """Nobody waits any more."""
         with self._lock:
-            inside = (e for e in self._events[self._next :] if e.places[: len(places)] == places)
-            self._happened.update((e.places, e.end) for e in inside)
-            self._go_on()
+            self._skip(len(self._events))
 
     async def turn(self, effect: Recorded) -> None:
         """Until the program is to have the result of this one, which was recorded."""
-        try:
-            if effect.finish is not None:
-                await self._in_order(effect)
-            await self.one_at_a_time(effect.places)
-        finally:
-            self._happen(effect.places, True)
+        await self._in_turn(self._index.get((effect.places, True)), effect.places)
 
-    async def one_at_a_time(self, places: Places) -> None:
+    async def new_turn(self, places: Places, finish: int) -> None:
+        """Until the program is to have the result of what has ended now, as the one numbered `finish`."""
+        position = None
+        with self._lock:
+            if not self.kept:
+                for event in self._events[self._next :]:
+                    event.happened |= event.places[: len(places)] == places  # inside of it
+                position = len(self._events)
+                self._events.append(_Event(finish, places, True, time.time(), False))
+                self._go_on()
+        await self._in_turn(position, places)
+
+    async def caught_up(self) -> None:
+        """Until everything that was recorded has happened again."""
+        if not self.kept:
+            await self._until(len(self._events))
+
+    async def _in_turn(self, position: int | None, places: Places) -> None:
+        try:
+            if position is not None:
+                await self._until(position)
+            await self._one_at_a_time(places)
+        finally:
+            self._happen(position)
+
+    async def _one_at_a_time(self, places: Places) -> None:
         """Until the program has had time to act on the result before this one."""
-        if not self._side_by_side:
+        if not self.side_by_side:
             return
         loop = asyncio.get_running_loop()
         before = self._gates.get(loop)
@@ -100,43 +134,46 @@ class Order:
                 self._acting[_strand_of(places) or ((), OWN)] = loop, gate
                 loop.call_later(APART, _opened, loop, gate, TURNS)
 
-    async def _in_order(self, effect: Recorded) -> None:
+    async def _until(self, position: int) -> None:
+        """Until all before this position has happened. What does not come is no longer waited for."""
         loop = asyncio.get_running_loop()
         mine: asyncio.Future[None] = loop.create_future()
         with self._lock:
-            self._waiting[effect.places] = loop, mine
+            self._waiting.setdefault(position, []).append((loop, mine))
             self._go_on()
-        took = 0.0 if effect.kind == "question" else max(0.0, (effect.ended or effect.begun) - effect.begun)
-        try:
-            await asyncio.wait_for(mine, took + PATIENCE)
-        except TimeoutError:
-            self._give_up(effect)
-        finally:
+        while not mine.done():
+            before = self._next
+            await asyncio.wait([mine], timeout=self._patience())
             with self._lock:
-                self._waiting.pop(effect.places, None)
+                if not mine.done() and self._next == before < position:
+                    self._skip(position)
 
-    def _happen(self, places: Places, end: bool) -> None:
-        with self._lock:
-            if self.kept:
-                return
-            self._happened.add((places, end))
-            self._go_on()
+    def _patience(self) -> float:
+        """For how long the next event is waited for: as long as it took after the one before it, and a second."""
+        at = min(self._next, len(self._events) - 1)
+        last, event = self._events[at - 1], self._events[at]
+        took = 0.0 if at == 0 or event.told or last.told else event.when - last.when
+        return PATIENCE + min(max(0.0, took), LONGEST)
 
-    def _give_up(self, effect: Recorded) -> None:
+    def _happen(self, position: int | None) -> None:
+        if position is not None:
+            with self._lock:
+                self._events[position].happened = True
+                self._go_on()
+
+    def _skip(self, position: int) -> None:
         """What comes before it and has not happened will not: the program goes another way, or by the clock."""
-        with self._lock:
-            before = (e for e in self._events[self._next :] if e.at < (effect.finish or 0))
-            self._happened.update((e.places, e.end) for e in before)
-            self._go_on()
+        for event in self._events[self._next : position]:
+            event.happened = True
+        self._go_on()
 
     def _go_on(self) -> None:
-        """Pass by what has happened; whose end is next may have it."""
-        while not self.kept and self._events[self._next][1:] in self._happened:
-            self._happened.discard(self._events[self._next][1:])
+        """Pass by what has happened, and wake who waited for it."""
+        while not self.kept and self._events[self._next].happened:
             self._next += 1
-        if not self.kept and (waiting := self._waiting.get(self._events[self._next].places)):
-            loop, future = waiting
-            loop.call_soon_threadsafe(_settle, future)
+        for position in [p for p in self._waiting if p <= self._next]:
+            for loop, future in self._waiting.pop(position):
+                loop.call_soon_threadsafe(_settle, future)
 
 
 def _strand_of(places: Places) -> _Strand | None:

@@ -19,7 +19,7 @@ from suffice.errors import JournalDiverged, Stopped, StoreError
 from suffice.held import held
 from suffice.spans import Kind, Span, grown, here, span
 from suffice.store.effect_errors import described, error_json, error_of_json, says_not_done
-from suffice.store.effect_journal import CATCHING_UP, Effects
+from suffice.store.effect_journal import Effects
 from suffice.store.effect_record import Recorded
 from suffice.values import Json
 
@@ -88,8 +88,10 @@ async def effect(
         if known is not None and known.over:
             leaf.cached = True
             return kept.read(await _again(run, leaf, known))
-        if repeat == "never":
-            settled = await _never(run, leaf, known, arguments, kept.told or kept.read)
+        if known is None:
+            await run.caught_up(leaf.address, name, arguments)
+        elif repeat == "never":
+            settled = await _never(run, leaf, known, kept.told or kept.read)
             if settled is not None:
                 return kept.read(settled[0])
         value, written = await _recorded(run, leaf, arguments, call, kept.write)
@@ -104,7 +106,7 @@ async def _recorded(
     write: Callable[[T], Json],
 ) -> tuple[T, Json]:
     """The result, and what was recorded of it."""
-    with run.working():
+    with run.working(leaf.address, leaf.kind):
         began = time.monotonic()
         try:
             value = await _called(run, leaf, arguments, call)
@@ -123,8 +125,8 @@ async def _called(run: Effects, leaf: Span, arguments: Json, call: Callable[[], 
         return await call()
     except (JournalDiverged, StoreError):
         raise
-    except Stopped as stop:
-        run.stop(leaf.address, stop)
+    except Stopped:
+        run.hold(leaf.address)
         raise
     except Exception as error:
         inside = run.raised(leaf.address, error)
@@ -138,7 +140,7 @@ async def _again(run: Effects, leaf: Span, known: Recorded) -> Json:
         try:
             await _cut_off_again(run, known)
         finally:
-            run.order.ended(known.places)
+            run.order.passed(known.places)
     await run.order.turn(known)
     if known.state == "failed":
         error = error_of_json(known.value)
@@ -173,29 +175,22 @@ def noted_value(name: str, make: Callable[[], Json]) -> Json:
     return value
 
 
-async def _never(
-    run: Effects, leaf: Span, known: Recorded | None, arguments: Json, read: Callable[[Json], Any]
-) -> tuple[Json] | None:
-    """The result of what may not be done twice, where it may have been done; None: now it is to be done.
-
-    Raises JournalDiverged where the same was done in a place that this replay has not come to.
-    """
-    if known is not None and known.state == "retry" and says_not_done(known.value):
+async def _never(run: Effects, leaf: Span, known: Recorded, read: Callable[[Json], Any]) -> tuple[Json] | None:
+    """The result of what may not be done twice and may have been done; None: now it is to be done."""
+    if known.state == "retry" and says_not_done(known.value):
         return None
-    if known is not None:
-        settled = await _settled(run, leaf, known, read)
-        if settled is not None:
-            await run.end(leaf.address, "done", settled[0])
-        return settled
-    for _ in range(CATCHING_UP):
-        if run.elsewhere(leaf.address, leaf.name, arguments) is None:
-            return None
-        await asyncio.sleep(0)  # until the other tasks of the program have come as far as they had
-    raise run.moved(leaf.address, leaf.name, arguments)
+    settled = await _settled(run, leaf, known, read)
+    if settled is not None:
+        await run.end(leaf.address, "done", settled[0])
+    return settled
 
 
 async def _nobody(question: str, choices: tuple[str, ...]) -> str:
-    raise Stopped(question, choices)
+    run, leaf, stop = _run.get(), here(), Stopped(question, choices)
+    if run is not None and leaf is not None:
+        await run.calm(leaf)
+        run.stop(stop)
+    raise stop
 
 
 async def asked(

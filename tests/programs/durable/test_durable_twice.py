@@ -157,7 +157,7 @@ def test_a_question_in_a_group_of_tasks_waits_as_any() -> None:
 
 
 def test_a_task_that_waits_for_something_else_does_not_hold_a_question_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules["suffice.programs.durable.run"], "IDLE", 0.2)  # the package has a function run
+    monkeypatch.setattr("suffice.store.effect_journal.IDLE", 0.2)
 
     async def program() -> str:
         async def waits() -> None:

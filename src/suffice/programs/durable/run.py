@@ -11,7 +11,6 @@ import asyncio
 import inspect
 import json
 import re
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -44,8 +43,6 @@ from suffice.store.traces import keep_trace
 from suffice.values import Json, canonical, in_order
 
 KIND: Final = "program"
-IDLE: Final = 5.0  # seconds after which what a task beside a question waits for is no effect
-BESIDE: Final = 60.0  # seconds for which tasks beside a question may begin further effects
 NAMES: Final = re.compile(r"(program|climb|eval|apply)-\d+")
 ID: Final = Rule(
     lambda v: isinstance(v, str) and 0 < len(v.strip()) and len(v) <= 200 and v == v.encode("utf-8", "ignore").decode(),
@@ -218,35 +215,27 @@ async def _ended(effects: Effects, program: Awaitable[Any]) -> Any:
     """What the program returns. Raises JournalDiverged and Stopped also where the program swallowed them."""
     try:
         value = await program
-    except Exception as error:
+    except (Exception, BaseExceptionGroup) as error:
+        if effects.stopped is not None:
+            raise effects.stopped from None
         if effects.diverged is None or error is effects.diverged:
             raise
         raise effects.diverged from error
-    except BaseExceptionGroup as group:  # of a TaskGroup in which a question was asked
-        if effects.stopped is None or group.subgroup(Stopped) is None:
-            raise
-        raise effects.stopped from None
-    if effects.stopped is not None:
-        raise effects.stopped
-    effects.check_ended()
+    effects.check_going()
+    await effects.check_ended()
     return value
 
 
 async def _wind_up(effects: Effects, root: Span, error: BaseException) -> None:
-    """Until no other task of the run is under way. Beside a question all may end, because they are asked for, but for
-    those that wait for something else; beside an error what has begun, so that nobody need be asked whether it was
-    done; on Ctrl-C nothing."""
+    """Until no other task of the run is under way, and nothing more is begun. What has begun may end, so that nobody
+    need be asked whether it was done; on Ctrl-C nothing may."""
     loop, own = asyncio.get_running_loop(), asyncio.current_task()
-    if not isinstance(error, Stopped):
-        effects.shut()
-    began, seen, cut = time.monotonic(), dict[asyncio.Task[Any], float](), set[asyncio.Task[Any]]()
+    effects.shut()
+    cut = set[asyncio.Task[Any]]()
     while left := [t for t in root.workers if t is not own and not t.done() and t.get_loop() is loop]:
-        now = time.monotonic()
         for task in left:
-            busy = task in effects.under_way
-            last = seen[task] = now if busy else seen.get(task, now)
-            spared = busy or (isinstance(error, Stopped) and now - last < IDLE and now - began < BESIDE)
-            if task not in cut and not (spared and isinstance(error, Exception | Stopped)):
+            spared = task in effects.under_way and isinstance(error, Exception | Stopped)
+            if task not in cut and not spared:
                 cut.add(task)
                 task.cancel()
         await asyncio.wait(left, timeout=0.1, return_when=asyncio.FIRST_COMPLETED)
