@@ -197,3 +197,40 @@ def test_climbing_on_dev_alone_writes_no_bundle_and_minds_none(suffice: Command)
     before = (suffice.folder / "a.suffice" / "manifest.json").stat().st_mtime_ns
     assert suffice(*CLIMB, "--bar", ".85", "--dev", "--out", "a.suffice").code == 0
     assert (suffice.folder / "a.suffice" / "manifest.json").stat().st_mtime_ns == before
+
+
+UNSAVED = """
+from suffice.programs.world import World
+
+def good(text):
+    return "billing" if "invoice" in text else "shipping"
+
+def program(tools):
+    return lambda text: good(text)
+
+def closed():
+    def answer(text):
+        return good(text)
+    return answer
+
+desk = World(lambda inputs: {}, lambda state: []).solution(program, name="desk")
+short = lambda text: good(text)
+answer = closed()
+
+def right(output, expected):
+    return (output["answer"] if isinstance(output, dict) else output) == expected
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("desk", "a world's solution is for judging"), ("short", "a lambda"), ("answer", "made inside a function")],
+)
+def test_what_cannot_be_saved_is_refused_with_out_before_anything_runs(suffice: Command, name: str, said: str) -> None:
+    suffice.write("unsaved.py", UNSAVED)
+    climb = ("climb", "t.csv", f"unsaved.py:{name}", "--bar", ".8", "--grader", "unsaved.py:right", "--trust")
+    suffice(*climb, "--out", "desk.suffice").refused("cannot be saved", said, "nothing was run", "without --out")
+    assert "climb-1" not in suffice("runs").out
+    assert suffice(*climb, "--dev", "--out", "desk.suffice").code == 0  # writes none
+    ran = suffice(*climb)
+    assert ran.code == 0 and "not saved: " in ran.err and said in ran.err

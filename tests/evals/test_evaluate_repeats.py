@@ -186,3 +186,29 @@ def test_the_variances_are_those_of_the_scores_and_unknown_with_one_case() -> No
     assert spread(samples) == variances([[1.0, 0.0], [1.0, 1.0], [0.0, 0.0]])
     assert "variance .167 within cases, .167 between" in repeats_text(samples)
     assert spread(samples[:1]) is None and "variance" not in repeats_text(samples[:1])
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+@pytest.mark.parametrize("every", [1, 3])  # one slip after the other stops the run
+def test_the_page_counts_failed_calls_among_all_calls_as_the_terminal_does(
+    tmp_path: Path, every: int, recorded: bool
+) -> None:
+    asked: Counter[str] = Counter()
+
+    async def ask(inputs: Any) -> Answer:
+        asked[inputs] += 1
+        if asked[inputs] == 2 and int(inputs.rsplit(" ", 1)[1]) % every == 0:
+            raise ValueError("out of paper")
+        return Answer("billing")
+
+    report = evaluated(sf.Task(ROWS), Solution("slips", ask, identity="6" * 32), tmp_path, repeats=3)
+    failed, calls = len(report.errors), len(report.calls)
+    assert failed and bool(report.stopped) == (every == 1) and report.n < calls <= 3 * report.n
+    assert f"errors     {failed} of {calls}: {failed} raised" in "\n".join(lines(report))
+    saved: Any = report.to_record() if recorded else report.to_json()
+    text = eval_page(saved)
+    assert f"{failed} of {calls} calls gave no answer: {failed} raised." in text
+    assert f"of {report.n} right each time." in text and "answered calls" not in text
+    if not report.stopped:
+        del saved["calls"]  # as an older version wrote it
+        assert eval_page(saved) == text

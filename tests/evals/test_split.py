@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import pprint
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.pretty import pretty_repr
 
-from suffice.evals.split import Placed, SealedCase, Shape, divided, share, sides
+import suffice as sf
+from suffice.errors import UsageError
+from suffice.evals.split import NAME_THEM, Placed, SealedCase, Shape, divided, share, sides
 from suffice.values import Case, Split
 
 SHAPES: tuple[Shape, ...] = ("30/20/50", "10/30/60")
@@ -123,6 +126,22 @@ def test_a_customer_in_two_given_splits_is_reported() -> None:
     assert "1 test case of 1 has the same customer as a train case (t.csv:2 = t.csv:1)" in notes
 
 
+def _few(*splits: Split) -> list[Placed]:
+    return [Placed(_case(i), split) for i, split in enumerate(splits)]
+
+
+def test_a_row_named_train_and_one_named_test_keep_dev_whole() -> None:
+    made = divided(_few("train", "test", *["dev"] * 5), shape="30/20/50", seed=0, cluster_name=None)
+    assert (len(made.train), len(made.dev), len(made.test)) == (1, 5, 1)
+
+
+def test_an_empty_split_says_what_to_do() -> None:
+    drawn = (divided(_few(*["dev"] * 5), shape="30/20/50", seed=seed, cluster_name=None) for seed in range(100))
+    notes = next(made.notes for made in drawn if not made.dev)
+    (empty,) = (note for note in notes if note.startswith("dev is empty"))
+    assert "add cases" in empty and "rows (or files) for train, dev and test" in empty
+
+
 def test_a_sealed_case_prints_as_its_id_alone() -> None:
     made = divided(
         [Placed(_case(i), s) for i, s in ((1, "test"), (2, "train"), (3, "dev"))],
@@ -142,3 +161,13 @@ def test_a_sealed_case_prints_as_its_id_alone() -> None:
     ):
         assert "canary" not in text
     assert repr(case) == "SealedCase('1')"
+
+
+def test_a_task_without_dev_cases_says_what_to_do(tmp_path: Path) -> None:
+    rows = [{"text": f"t{i}", "expected": "ab"[i % 2], "split": "dev"} for i in range(5)]
+    task = next(t for seed in range(100) if not (t := sf.Task(rows, kind="label", bar=0.8, seed=seed)).dev)
+    with pytest.raises(UsageError, match="no dev cases") as caught:
+        sf.run(sf.evaluate(task, str.upper, store=tmp_path))
+    assert caught.value.hint == NAME_THEM
+    rows += [{"text": split, "expected": "a", "split": split} for split in ("train", "test")]
+    assert len(sf.Task(rows, kind="label", bar=0.8, seed=task.seed).dev) == 5

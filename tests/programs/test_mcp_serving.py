@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ import pytest
 from program_samples import make_words
 
 import suffice as sf
+from suffice.programs.as_tool import as_tool
 from suffice.programs.bundle import save_bundle
+from suffice.programs.mcp import mcp_server
 
 mcp = pytest.importorskip("mcp")
 
@@ -181,3 +184,105 @@ def test_a_name_that_a_file_has_not_is_told_with_what_it_has_to_offer(tmp_path: 
     assert hint("offers.py:nosuch") == "it offers refund, triage, both, answers, count"
     assert hint("offers.py:triag") == "did you mean triage?"
     assert hint("none.py:helpers").startswith("it offers nothing: a tool is a function with a docstring")
+
+
+TEXTS = '''
+import asyncio
+from suffice.programs.mcp import serve_mcp
+from suffice.programs.tool import schema_tool, tool
+
+HALF = "a" + chr(0xD83D)
+
+@tool
+def text() -> str:
+    """Says half a pair."""
+    return HALF
+
+@tool
+def fields() -> dict[str, str]:
+    """Says it in a field."""
+    return {"said": HALF}
+
+@tool
+def fails() -> str:
+    """Says it in an error."""
+    raise ValueError(HALF)
+
+async def never(arguments):
+    pass
+
+schema = {"type": "object", "properties": {"of": {"type": "string", "description": HALF}}}
+described = schema_tool("described", HALF, schema, never)
+asyncio.run(serve_mcp(text, fields, fails, described, name=HALF))
+'''
+
+
+def test_half_a_surrogate_pair_is_sent_as_a_question_mark_and_the_server_goes_on(tmp_path: Path) -> None:
+    file = tmp_path / "texts.py"
+    file.write_text(TEXTS, encoding="utf-8")
+
+    async def go() -> None:
+        server = mcp.StdioServerParameters(command=sys.executable, args=[str(file)])
+        async with asyncio.timeout(60), mcp.Client(server) as client:
+            said = await client.call_tool("text", {})
+            assert (said.content[0].text, said.structured_content) == ("a?", {"result": "a?"})
+            said = await client.call_tool("fields", {})
+            assert (said.content[0].text, said.structured_content) == ('{"said": "a?"}', {"said": "a?"})
+            said = await client.call_tool("fails", {})
+            assert said.is_error and said.content[0].text.startswith("ValueError: a? (")
+            described = {one.name: one for one in (await client.list_tools()).tools}["described"]
+            assert described.description == "a?"
+            assert described.input_schema["properties"]["of"]["description"] == "a?"
+
+    sf.run(go())
+
+
+def test_that_a_call_only_reads_is_announced_where_somebody_knows() -> None:
+    @sf.tool
+    def look(order: str) -> str:
+        """Look it up."""
+        return order
+
+    @sf.tool(repeat="never")
+    def refund(order: str) -> str:
+        """Pay back."""
+        return order
+
+    @sf.step
+    async def triage(order: str) -> str:
+        """Which team?"""
+        ...
+
+    flow = sf.workflow.chain(look, refund, name="flow")
+    solution = replace(make_words(), name="paid", free=False)
+    bot = sf.agent("http://127.0.0.1:9/v1#none", tools=[refund], name="bot")
+    said = replace(as_tool(flow), name="said").using(changes=False)
+    offered = [look, refund, triage, flow, solution, bot, as_tool(flow).using(name="as_a_tool"), said, make_words()]
+
+    async def go() -> dict[str, Any]:
+        with sf.using(model="http://127.0.0.1:9/v1#none"):
+            server = mcp_server(*offered)
+        async with mcp.Client(server) as client:
+            return {one.name: one.annotations for one in (await client.list_tools()).tools}
+
+    hints = sf.run(go())
+    for name in ("flow", "paid", "bot"):
+        assert hints.pop(name) is None
+    bare = hints.pop("as_a_tool")
+    assert bare is None or not bare.read_only_hint
+    told = {name: (one.read_only_hint, one.idempotent_hint) for name, one in hints.items()}
+    reads = dict.fromkeys(("look", "triage", "said", make_words().name), (True, True))
+    assert told == {**reads, "refund": (False, False)}
+
+
+def test_a_denied_tool_is_named_on_stderr_and_alone_ends_the_command(tmp_path: Path) -> None:
+    (tmp_path / "offers.py").write_text(OFFERS.partition("both =")[0], encoding="utf-8")
+
+    def serve(*names: str) -> subprocess.CompletedProcess[str]:
+        words = [SUFFICE, "mcp", *(f"{tmp_path}/offers.py:{name}" for name in names)]
+        return subprocess.run(words, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+
+    alone = serve("secret")
+    assert alone.returncode == 2 and "nothing is left to offer: permission='deny' keeps back secret" in alone.stderr
+    beside = serve("refund", "secret")
+    assert beside.returncode == 0 and "not offered, because of permission='deny': secret" in beside.stderr

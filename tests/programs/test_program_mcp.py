@@ -13,7 +13,7 @@ from program_samples import make_words
 from upstream_faults import Ok, Status
 
 import suffice as sf
-from suffice.errors import BudgetError, ConnectionLost, MissingExtra, UsageError
+from suffice.errors import BudgetError, ConnectionLost, MissingExtra, NotDone, UsageError
 from suffice.models.model import Model
 from suffice.programs.agent import agent
 from suffice.programs.as_tool import solution_tool
@@ -138,6 +138,16 @@ def test_an_agent_uses_them(shop: list[str]) -> None:
     with upstream(say) as up:
         said = sf.run(go(up))
     assert said.startswith('There is {"result": {"cap": 1}} and {"error": "ToolFailed: ')
+
+
+def test_a_tool_is_not_called_after_its_block(shop: list[str]) -> None:
+    async def program() -> None:
+        async with tools_of_mcp(shop) as tools:
+            pass
+        await tools[0](order="17", usd=1.0)
+
+    with pytest.raises(NotDone, match="the connection of refund is closed"):
+        asyncio.run(program())
 
 
 def test_a_server_that_is_none_is_said_so(tmp_path: Path) -> None:

@@ -16,11 +16,12 @@ from pydantic import BaseModel
 from upstream_faults import Ok, first
 
 import suffice as sf
-from suffice.errors import UsageError
+from suffice.errors import SolutionError, UsageError
 from suffice.programs.agent import agent
 from suffice.programs.asking import ask_human
 from suffice.programs.identity import identity_of
 from suffice.programs.solution import attempt, from_function
+from suffice.programs.trial import in_trial
 from suffice.programs.workflow.chain import chain
 from suffice.programs.world import UNKNOWN, World, as_it_is
 from suffice.store import effects
@@ -447,6 +448,54 @@ def test_a_durable_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no durable run can go on in it"):
         sf.run(sf.durable.run(program, "a1", id="one", store=tmp_path))
     assert effects.durable_run() is None
+
+
+@pytest.mark.parametrize("swallows", [False, True])
+def test_a_durable_run_inside_is_refused_where_the_solution_is_called_by_hand(tmp_path: Path, swallows: bool) -> None:
+    refused: list[UsageError] = []
+
+    def make(given: Any) -> Callable[..., Any]:
+        async def pay(message: str) -> Any:
+            return await by_name(given)["refund"](message, 1.0)
+
+        async def program(message: str) -> Any:
+            try:
+                return await sf.durable.run(pay, message, id="one", store=tmp_path)
+            except UsageError as error:
+                refused.append(error)
+                if not swallows:
+                    raise
+                return "refused"
+
+        return program
+
+    desk = WORLD.solution(make)
+    for _ in range(2):
+        if swallows:
+            assert sf.run(desk(**case("a1")))["final"] == {}
+        else:
+            with pytest.raises(UsageError, match="world"):
+                sf.run(desk(**case("a1")))
+    assert len(refused) == 2 and "world" in refused[0].message and refused[0].hint
+    assert not in_trial()
+
+
+def test_what_runs_in_a_trial_knows_it_in_its_threads_too_and_nothing_does_after_it() -> None:
+    def make(given: Any) -> Callable[..., Any]:
+        def program(message: str) -> bool:  # on a thread
+            return in_trial()
+
+        return program
+
+    assert not in_trial()
+    assert sf.run(WORLD.solution(make)(**case("a1")))["answer"] is True
+    assert not in_trial()
+
+
+def test_a_world_says_that_its_solution_is_for_judging_where_it_is_to_be_saved() -> None:
+    with pytest.raises(SolutionError, match="desk cannot be saved: a world's solution is for judging") as caught:
+        WORLD.solution(careful, name="desk").check_saved("desk")
+    assert caught.value.hint is not None and "save the program itself" in caught.value.hint
 
 
 def rows(n: int) -> list[dict[str, Any]]:

@@ -100,6 +100,7 @@ def climb_command(
             rungs = _rungs(loaded, path, named, replays, calls)
     options: dict[str, Any] = {**claim.asked(), **how.options(), **paid, "dev_only": dev, "quick": quick}
     options |= {"resume": resume, "untouched": untouched, "command": shlex.join(["suffice", *sys.argv[1:]])}
+    options["to_save"] = out is not None and not dev
     bundle = place / (out or f"{plain_name(loaded.name)}.suffice")
     if not (dev or overwrite):
         options["on_claim"] = partial(check_own, bundle, loaded.name)

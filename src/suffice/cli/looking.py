@@ -255,6 +255,7 @@ def _scored(report: dict[str, Any]) -> str:
     if report["score"] is None:
         return f"no call gave an answer{failed}"
     at = f" ({between[0]:.3f} to {between[1]:.3f} at 95%)" if between else ""
-    right = f"{report['right']:,} of {graded:,}{' answered calls' if errors else ''} right"
+    each = " each time" if report.get("calls", 0) > report["n"] else ""
+    right = f"{report['right']:,} of {graded:,}{' answered calls' if errors and not each else ''} right{each}"
     flatters = f"; fitted on {report['fitted']} of these cases" if report.get("fitted") else ""
     return f"{report['score']:.3f}{at}, {right}{failed}{flatters}"

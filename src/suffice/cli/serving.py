@@ -22,7 +22,8 @@ def mcp_command(
     """Offer tools and bundles as an MCP server.
 
     It speaks on stdin and stdout until stdin closes: the program that uses it starts it. What tools print goes to
-    stderr. Over MCP nobody can be asked, so a tool with permission="ask" is not offered unless --allow names it.
+    stderr. Over MCP nobody can be asked, so a tool with permission="ask" is not offered unless --allow names it. One
+    with permission="deny" never is.
     """
     from suffice.programs.bridge import run
     from suffice.programs.mcp import serve_mcp

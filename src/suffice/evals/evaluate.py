@@ -22,6 +22,7 @@ from suffice.evals.report import Report
 from suffice.evals.runner import Job, Tally, outcomes
 from suffice.evals.seal import cases_for_looking, look
 from suffice.evals.searching import Search, SearchRun, instruction_of
+from suffice.evals.split import NAME_THEM
 from suffice.evals.task import Task
 from suffice.evals.thinning import shift_of
 from suffice.evals.units import counted_per_cluster
@@ -308,7 +309,7 @@ def _instead(task: Task) -> str:
 def _to_look_at(db: Store, task: Task, split: Split) -> Sequence[Case]:
     cases = task.train if split == "train" else cases_for_looking(db, task)
     if not cases:
-        raise UsageError(f"{task.name} has no {split} cases", hint="add cases, or give a dev file")
+        raise UsageError(f"{task.name} has no {split} cases", hint=NAME_THEM)
     return cases
 
 

@@ -198,6 +198,7 @@ class Report:
             "identity": self.identity,
             "split": self.split,
             "n": self.n,
+            "calls": len(self.calls),
             "score": self.score,
             "interval95": None if low_high is None else list(low_high),
             "right": sum(o.right for o in self.outcomes),

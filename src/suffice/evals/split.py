@@ -14,6 +14,8 @@ from suffice.values import Case, Json, Split, canonical, folded
 Shape = Literal["30/20/50", "10/30/60"]
 """The shares of train, dev and test: the second where no rung learns. To be settled before any case is looked at."""
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
+NAME_THEM = "add cases, or name all three: with rows (or files) for train, dev and test, each case stays where it says"
+"""What to do about a split that is empty, whether too few cases were drawn or another split was drawn out of it."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -81,7 +83,7 @@ def divided(placed: Sequence[Placed], *, shape: Shape, seed: int, cluster_name: 
         *_leaks(by, "the same input", lambda c: c.key),
         *(_leaks(by, f"the same {cluster_name}", lambda c: c.cluster) if cluster_name else ()),
         *_conflicts([p.case for p in placed]),
-        *(f"{split} is empty: too few cases" for split in SPLITS if not by[split]),
+        *(f"{split} is empty: too few cases; {NAME_THEM}" for split in SPLITS if not by[split]),
     )
     return Splits(tuple(by["train"]), tuple(by["dev"]), tuple(_seal(c) for c in by["test"]), notes)
 

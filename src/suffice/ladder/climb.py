@@ -26,6 +26,7 @@ from suffice.ladder.names import told_apart
 from suffice.ladder.payable import refuse_unpayable
 from suffice.ladder.rule import QUICK, Dev, DevEnd, Rule, moves
 from suffice.ladder.rung import Rung, as_rung, from_text, proposed
+from suffice.ladder.saving import refuse_unsaved, refuse_unsaved_solution
 from suffice.ladder.sentence import before_test
 from suffice.ladder.state import Climb, Options
 from suffice.ladder.stating import Conditions, asked_of, state_claim
@@ -58,8 +59,8 @@ async def climb(
     counts against `budget`.
 
     Raises UsageError without a bar or without sealed cases, BarError for a bar that these cases cannot show,
-    SolutionError for a solution that does not fit the task, NoEndpoint where a model could not be called and nothing
-    else was decided, StoreError when nothing can be recorded.
+    SolutionError for a solution that does not fit the task or, with `to_save`, cannot be saved, NoEndpoint where a
+    model could not be called and nothing else was decided, StoreError when nothing can be recorded.
     """
     _check(options, Options, "climb")
     check_task(task)
@@ -71,6 +72,8 @@ async def _climbed(task: Task, rungs: Any, claim: dict[str, Any], options: Optio
     ladder = _ladder(task, rungs)
     if all(r.asks and r.unsuited(task) == NO_MODEL for r in ladder):
         raise none_named(", ".join(r.name for r in ladder), task.name)
+    if options.get("to_save"):
+        refuse_unsaved(ladder)
     asked = replace(asked_of(task, ladder, claim, options), concurrency=options.get("concurrency", 8))
     with opened(options.get("store")) as store:
         _check_untouched(store, task, options)
@@ -190,6 +193,8 @@ async def _try(c: Climb, k: int) -> Verdict | None:
     candidate, solution = c.candidates[k], await candidate_solution(c, k)
     known = known_try(c, solution)
     if known is None:
+        if c.options.get("to_save"):
+            refuse_unsaved_solution(solution)
         await refuse_unpayable(c, k, solution)
     if known is None or known.verdict is None:
         history = ledger.history(c.store, c.sealed.block.id)

@@ -55,6 +55,7 @@ def decide(c: Climb, winner: int | None) -> Decision:
         claim=c.stated,
         rungs=tuple(c.rows),
         solution=replace(c.solutions[winner], name=row.candidate),
+        members=tuple(m.rung for m, _ in candidate.kept),
         bound=tested.bound,
         share=tested.share,
         error=tested.alpha,

@@ -11,6 +11,8 @@ from suffice.evals.claim import Stated
 from suffice.evals.cost import PerCase, short_cost, spent_json
 from suffice.evals.report import figure
 from suffice.ladder import sentence
+from suffice.ladder.rung import Rung
+from suffice.ladder.saving import check_program
 from suffice.ladder.spending import line_of
 from suffice.programs.bundle import save_bundle
 from suffice.programs.solution import Solution
@@ -113,6 +115,7 @@ class Decision:
     advice: tuple[str, ...] = ()  # what else there is to know: what came closest, what would settle it
     settings: dict[str, Json] = field(default_factory=dict[str, Json])
     pages: dict[str, Json] = field(default_factory=dict[str, Json], repr=False)  # dev evidence for the report page
+    members: tuple[Rung, ...] = field(default=(), repr=False)  # the rungs that the solution is made of
 
     async def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Ask the solution that was decided on. Raises SolutionError where nothing passed."""
@@ -128,6 +131,8 @@ class Decision:
                 f"nothing passed on {self.task}, so there is nothing to save",
                 hint="print the decision for what to do",
             )
+        for rung in self.members:
+            check_program(rung)
         return save_bundle(self.solution, path, claim=self.claim_json())
 
     def claim_json(self) -> dict[str, Json]:

@@ -15,6 +15,7 @@ from suffice.evals.fitted import unfitted
 from suffice.evals.grading import all_scored
 from suffice.evals.report import by_cluster, figure
 from suffice.evals.runner import Job, outcomes
+from suffice.evals.split import NAME_THEM
 from suffice.evals.units import flat, in_units
 from suffice.ladder.barred import not_tried
 from suffice.ladder.chosen import chosen
@@ -161,7 +162,7 @@ async def _called(c: Climb, k: int, rung: Rung) -> tuple[DevRun, Judgement | Non
     solution = await rung.fit(c.task, c.task.train)
     check_inputs(solution, c.task.columns.inputs)
     if not c.dev:
-        raise UsageError(f"{c.task.name} has no dev cases to look at", hint="add cases, or give a dev file")
+        raise UsageError(f"{c.task.name} has no dev cases to look at", hint=NAME_THEM)
     cases = _unfitted(c, k, solution)
     job = c.job(solution)
     c.look()

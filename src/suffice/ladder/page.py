@@ -21,7 +21,7 @@ from suffice.ladder.page_claim import asked, finite, proved, reference, units
 from suffice.ladder.page_figures import axis_bottom, strip
 from suffice.ladder.page_graph import NOWHERE, TracedIn, looked_up, program_section
 from suffice.ladder.page_ladder import cases_seen, decided_rung, ladder, looked_at, paths
-from suffice.ladder.page_repeats import repeats_section
+from suffice.ladder.page_repeats import call_rows, calls_of, repeats_section
 from suffice.ladder.page_sequence import narrowing
 from suffice.ladder.page_shell import document, hero, section, terms
 from suffice.ladder.page_text import (
@@ -279,7 +279,11 @@ def eval_page(report: Record, programs: Sequence[Node] = (), traced_in: TracedIn
         footer = el("p", "These cases are sealed: nothing but counts is shown.")
         return document(f"{name} on {task} · Suffice", top, sections, footer)
     n = count(report, "n")
-    sections += [_errors(found, n), program_section(programs, (), traced_in), _confusion(found.pairs, name)]
+    sections += [
+        _errors(found, calls_of(report)),
+        program_section(programs, (), traced_in),
+        _confusion(found.pairs, name),
+    ]
     sections += [_failures(found.wrong, found.wrong_total, name, counted(n, f"{split or 'dev'} case"))] if n else []
     footer = el(
         "p", f"Shown are {split or 'dev'} cases, which are for looking. A claim needs cases that nobody looked at."
@@ -306,10 +310,11 @@ def _evaluated(report: Record) -> _Evaluated:
         seconds = numbers(report.get("seconds"))
         return _Evaluated(wrong, total, parts(report, "failed"), Counter(kinds), _pairs(report), seconds)
     cases = parts(report, "cases")
-    failed = [c for c in cases if c.get("error")]
+    calls = [call for case in cases for call in call_rows(case)]
+    failed = [c for c in calls if c.get("error")]
     wrong = [c for c in cases if not c.get("error") and c.get("answer") != {"abstain": True} and not _right(c)]
     pairs = _pairs({"confusion": confusion(map(said_in_row, cases))})
-    times = sorted(t for c in cases if (t := number(c, "seconds")) is not None)
+    times = sorted(t for c in calls if (t := number(c, "seconds")) is not None)
     seconds = [statistics.median(times), times[min(len(times) - 1, int(0.95 * len(times)))]] if times else []
     kinds = Counter(string(c, "error").partition(":")[0] for c in failed)
     return _Evaluated(wrong, len(wrong), failed, kinds, pairs, seconds)
@@ -324,7 +329,8 @@ def score_sentence(report: Record, name: str) -> str:
     graded = count(report, "graded") if "graded" in report else n - count(report, "errors")  # an older report
     flattered = _flattered(report)
     among = " answered calls" if count(report, "errors") else ""
-    right = f"{count(report, 'right'):,} of {graded:,}{among} right"
+    each = " each time" if calls_of(report) > n else ""  # then a case is what is right, not a call
+    right = f"{count(report, 'right'):,} of {graded:,}{'' if each else among} right{each}"
     if len(ends) != 2:
         return f"`{name}`: {right}; too few cases for an interval.{flattered}"
     return f"`{name}` scores {figure(score)} ({figure(ends[0])} to {figure(ends[1])} at 95%), {right}.{flattered}"
@@ -373,11 +379,11 @@ def _score_picture(report: Record, name: str) -> Html | None:
     return section("score", "The score", said, picture)
 
 
-def _errors(found: _Evaluated, n: int) -> Html | None:
+def _errors(found: _Evaluated, calls: int) -> Html | None:
     total = found.kinds.total()
     if not total:
         return None
-    said = f"{total:,} of {n:,} calls gave no answer: "
+    said = f"{total:,} of {calls:,} calls gave no answer: "
     said += ", ".join(f"{times:,} {kind}" for kind, times in found.kinds.most_common()) + "."
     if total > len(found.failed):
         said += f" {len(found.failed):,} of them were recorded."

@@ -1,4 +1,4 @@
-"""The part of an evaluation's page on repeats: pass^k, whether a case is right again and again."""
+"""The part of an evaluation's page on repeats: pass^k, whether a case is right again and again; and its calls."""
 
 from __future__ import annotations
 
@@ -22,6 +22,19 @@ def repeats_section(report: Mapping[str, Json]) -> Html | None:
     said += "different ways. pass^k is the chance that one case is right k times in a row; the whiskers are 95% "
     said += "intervals over cases."
     return section("repeats", "Again and again", said, el("div", *map(_row, rows), axis_bottom(), class_="again"))
+
+
+def calls_of(report: Mapping[str, Json]) -> int:
+    """How many calls an evaluation made: one a case, or as many as it has samples."""
+    if "cases" in report:
+        return sum(len(call_rows(case)) for case in parts(report, "cases"))
+    most = max(1, count(part(report, "repeats"), "most"))
+    return count(report, "calls") or count(report, "n") * most  # an older record does not say
+
+
+def call_rows(case: Mapping[str, Json]) -> list[Mapping[str, Json]]:
+    """A row for each call of a case: what came of it, with the case's own inputs and expected answer."""
+    return [{**case, **sample} for sample in parts(case, "samples")] or [case]
 
 
 def _row(row: Mapping[str, Json]) -> Html:

@@ -173,7 +173,7 @@ def program(thing: Any, name: str | None = None) -> Rung:
             return NO_MODEL
         return None
 
-    return Rung(label, fit, function_identity(thing), unsuited=unsuited, asks=asks_around(thing))
+    return Rung(label, fit, function_identity(thing), unsuited=unsuited, asks=asks_around(thing), program=thing)
 
 
 def asking_for(task: Task, name: str) -> Asking:

@@ -78,6 +78,7 @@ class Rung:
     search: Search | None = None  # it finds its solution by asking on train; `fit` does the same outside of a climb
     takes: Callable[[Task], Takes] | None = None  # what that takes at most, where that is known; asks nothing
     as_typed: str = ""  # what it was made of in a command
+    program: Any = None  # the function or program that it asks as it is; None where it makes its solution
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -146,7 +147,16 @@ def function(solution: Any, name: str | None = None) -> Rung:
 
     # A route was given its thresholds by a decision, and is known to the ledger with them.
     as_is = bool(made.members)
-    return Rung(made.name, fit, made.identity, as_is=as_is, claim=made.claim, learned=made.learned, asks=asks)
+    return Rung(
+        made.name,
+        fit,
+        made.identity,
+        as_is=as_is,
+        claim=made.claim,
+        learned=made.learned,
+        asks=asks,
+        program=solution,
+    )
 
 
 @validated

@@ -56,6 +56,8 @@ class Options(TypedDict, total=False):
     `untouched` says of runs that were recorded elsewhere that nobody tuned on their cases or picked by them.
     `rule` replaces the rule of the climb. `command` is what was typed, for the page to say how to repeat it.
     `on_claim` hears of the claim before anything runs; what it raises ends the climb.
+    `to_save`: what passes will be saved, so a rung that cannot be is refused: before anything runs, or, where only
+    fitting it tells, before a try is spent.
     """
 
     concurrency: int
@@ -74,6 +76,7 @@ class Options(TypedDict, total=False):
     rule: Rule | None
     command: str | None
     on_claim: Callable[[Stated], None]
+    to_save: bool
     model: str | Model | None
     budget: Budget | None
 

@@ -6,19 +6,22 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from suffice.arguments import Rule, check, rule_of
 from suffice.errors import UsageError
 from suffice.held import held
 from suffice.models.belonging import unbounded
+from suffice.programs.calling import awaited, is_async
 from suffice.store.effects import asked, durable_run
 
 QUESTION: Final = Rule(lambda v: isinstance(v, str) and bool(v.strip()), "a text", 'ask_human("Refund 17?")')
 YES: Final = "yes"
 STOP: Final = "stop"
-Person = Callable[[str, tuple[str, ...]], Awaitable[str]]
-"""Who answers in a person's stead: from a question and its choices to the answer."""
+Person = Callable[[str, tuple[str, ...]], Awaitable[str] | str]
+"""Who answers in a person's stead: from a question and its choices to the answer. A plain function runs on a thread."""
+PERSON: Final = Rule(callable, "a function of a question and its choices", "async def person(question, choices): …")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ async def _asked(question: str, choices: tuple[str, ...], person: Person | None)
 
         async def said(question: str, choices: tuple[str, ...]) -> str:
             with unbounded():  # a person costs no agent anything, nor does a model in their stead
-                return await person(question, choices)
+                return await awaited(partial(person, question, choices), is_async(person))
 
         return await asked(question, choices, said)
     if durable_run() is None:
@@ -70,5 +73,7 @@ async def _asked(question: str, choices: tuple[str, ...], person: Person | None)
 
 def answered_by(person: Person, permits: Person | None = None) -> AbstractContextManager[object]:
     """Let `person` answer every question inside, in its tasks and threads, too. Whether an agent may do something is
-    asked of `permits` where it is said."""
+    asked of `permits` where it is said. Raises UsageError for what is no function."""
+    check("person", person, PERSON)
+    check("permits", permits or person, PERSON)
     return held(_answerers, _Answerers(person, permits or person))

@@ -31,7 +31,7 @@ def read_docstring(doc: str | None) -> Docstring:
     while at < len(lines):
         line = lines[at]
         if _GOOGLE.fullmatch(line):
-            end = _end_of_block(lines, at + 1)
+            end = len(lines) if at == 0 and _is_all(lines) else _end_of_block(lines, at + 1)
             found |= _entries(lines[at + 1 : end])
         elif line.strip() == "Parameters" and at + 1 < len(lines) and _is_rule(lines[at + 1]):
             end = _end_of_section(lines, at + 2)
@@ -44,6 +44,12 @@ def read_docstring(doc: str | None) -> Docstring:
             end = at + 1
         at = end
     return Docstring(re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip(), found)
+
+
+def _is_all(lines: Sequence[str]) -> bool:
+    """Whether the first line heads all the others: its own indentation is unknown, so theirs is gone."""
+    first = next((line for line in lines[1:] if line.strip()), "")
+    return not first[:1].isspace() and _ENTRY.fullmatch(first) is not None
 
 
 def _entries(lines: Sequence[str]) -> dict[str, str]:

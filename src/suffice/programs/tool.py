@@ -7,40 +7,28 @@ import inspect
 import json
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import (
-    Annotated,
-    Any,
-    Final,
-    Generic,
-    Literal,
-    NotRequired,
-    ParamSpec,
-    Protocol,
-    Required,
-    TypeVar,
-    cast,
-    overload,
-)
+from typing import Any, Final, Generic, Literal, ParamSpec, Protocol, TypeVar, cast, get_args, get_origin, overload
 
-from pydantic import ConfigDict, Field, PydanticUserError, TypeAdapter
+from pydantic import TypeAdapter
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 from typing_extensions import TypedDict, Unpack
 
 from suffice import exchange
 from suffice.arguments import Rule, check, rule_of
-from suffice.errors import OutputError, UsageError
-from suffice.models.output.typed import output_type
+from suffice.errors import OutputError, SolutionError, UsageError
 from suffice.numbers import DAY, is_number, is_whole
 from suffice.programs.annotations import annotations_of
 from suffice.programs.calling import awaited, is_async
 from suffice.programs.docstring import read_docstring
+from suffice.programs.dry_run import refuse_dry
 from suffice.programs.leaving import as_guest
 from suffice.programs.place import keep_place
 from suffice.programs.recorded import read_recorded
+from suffice.programs.tool_arguments import adapter_of, arguments_of, read_of
 from suffice.shown import shown
 from suffice.store.effects import Kept, Repeat, durable_run, effect
 from suffice.values import Json, in_order
@@ -55,7 +43,6 @@ NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 """What OpenAI and Anthropic take as a function's name."""
 MOST_CHARS: Final = 20_000
 TIMEOUT: Final = 300.0  # seconds
-TYPED_DICT: Final = "from typing_extensions import TypedDict"
 BYTES: Final = ("utf8", "base64")
 RAW: Final = "suffice:base64"
 UNFIT: Final = "the answer does not fit its type: "
@@ -65,7 +52,8 @@ class ToolOptions(TypedDict, total=False):
     """What a tool may say. `repeat`: whether a call that was begun, and whose end nobody knows, may simply be made
     again. `permission`: what an agent may do with it. `changes`: whether it changes something outside, so that a dry
     run leaves it out (None: where it may not be repeated). `most_chars`: how much of a result a model is shown.
-    `timeout`: after how many seconds a call has failed (None: never); a plain function goes on alone on its thread."""
+    `timeout`: after how many seconds a call has failed (None: never): a plain function goes on alone on its thread, an
+    async one is cut off at the next `await` that waits."""
 
     name: str
     description: str
@@ -123,8 +111,9 @@ class CallableTool(Generic[P, R]):
         return self.signature
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """What the function returns. Raises TypeError for arguments that it does not take, in a durable run UsageError
-        for one that cannot be recorded, and what the function raises."""
+        """What the function returns. Raises TypeError for arguments that it does not take, LeftOut where it changes
+        something and a dry run holds, what the function raises, and in a durable run UsageError for an argument and
+        SolutionError for a result that cannot be recorded."""
         told = dict(kwargs)
         if self.signature is not None:
             try:
@@ -133,19 +122,30 @@ class CallableTool(Generic[P, R]):
                 raise TypeError(f"{self.name}() {error}") from None
         elif args:
             raise TypeError(f"{self.name}() takes its arguments by name")
-        arguments = None if durable_run() is None else _recordable(self.name, told)
-        call = partial(self._in_time, told, False)  # so that what came too late is recorded as that
-        kept = Kept(partial(_kept, self.write), partial(_again, self.back), told=self.back)
-        return await effect(self.name, "tool", arguments, call, kept, repeat=self.repeat)
+        if self.alters:
+            refuse_dry(self.name, told)
+        if durable_run() is None:
+            return await effect(
+                self.name, "tool", None, partial(self._in_time, told, False), Kept(self.write, self.back)
+            )
+
+        async def call() -> Any:  # what came too late, or cannot be written, is recorded as that
+            return _checked(self.name, partial(_kept, self.write), await self._in_time(told, False))
+
+        kept = Kept(_same, partial(_again, self.back), told=self.back)
+        return await effect(self.name, "tool", _recordable(self.name, told), call, kept, repeat=self.repeat)
 
     async def asked(self, arguments: Json, values: Mapping[str, Any]) -> Json:
         """The result, as JSON, of a call that a model asked for: its `arguments`, and what `read` made of them.
 
-        Raises what the function raises, and RuntimeError where it would end the program.
+        Raises what the function raises, RuntimeError where it would end the program, SolutionError where the result has
+        no JSON form, and LeftOut where it changes something and a dry run holds.
         """
+        if self.alters:
+            refuse_dry(self.name, arguments)
 
         async def call() -> Json:
-            return self.write(await self._in_time(values, True))
+            return _checked(self.name, self.write, await self._in_time(values, True))
 
         kept = Kept(_same, _same, told=self.back)
         return await effect(self.name, "tool", arguments, call, kept, repeat=self.repeat)
@@ -154,11 +154,14 @@ class CallableTool(Generic[P, R]):
         limit = asyncio.timeout(self.timeout)
         try:
             async with limit:
-                return await self._placed(partial(self.call, values), guest)
+                value = await self._placed(partial(self.call, values), guest)
         except TimeoutError:
             if not limit.expired():
                 raise  # its own
-            raise TimeoutError(f"{self.name} gave no result within {self.timeout:g} s") from None
+        else:
+            if not limit.expired():  # else it was cut off, went on all the same, and came too late
+                return value
+        raise TimeoutError(f"{self.name} gave no result within {self.timeout:g} s") from None
 
     async def _placed(self, call: Callable[[], Awaitable[R]], guest: bool) -> R:
         try:
@@ -185,11 +188,15 @@ class CallableTool(Generic[P, R]):
 
     def using(self, **options: Unpack[ToolOptions]) -> CallableTool[P, R]:
         """The same tool with other options. Raises UsageError for one that cannot be."""
-        for name, value in options.items():
-            if name not in _RULES:
-                raise UsageError(f"a tool has no option {name!r}", hint=f"known: {', '.join(_RULES)}")
-            check(name, value, _RULES[name])
-        return replace(self, **cast("dict[str, Any]", options))
+        return replace(self, **_options(options))
+
+
+def _options(given: Mapping[str, Any]) -> dict[str, Any]:
+    for name, value in given.items():
+        if name not in _RULES:
+            raise UsageError(f"a tool has no option {name!r}", hint=f"known: {', '.join(_RULES)}")
+        check(name, value, _RULES[name])
+    return dict(given)
 
 
 class Decorator(Protocol):
@@ -198,12 +205,16 @@ class Decorator(Protocol):
     @overload
     def __call__(self, function: Callable[P, Awaitable[R]], /) -> CallableTool[P, R]: ...
     @overload
+    def __call__(self, function: Callable[P, AsyncIterator[R]], /) -> CallableTool[P, list[R]]: ...
+    @overload
     def __call__(self, function: Callable[P, R], /) -> CallableTool[P, R]: ...
     def __call__(self, function: Callable[..., Any], /) -> Any: ...
 
 
 @overload
 def tool(function: Callable[P, Awaitable[R]], /) -> CallableTool[P, R]: ...
+@overload
+def tool(function: Callable[P, AsyncIterator[R]], /) -> CallableTool[P, list[R]]: ...
 @overload
 def tool(function: Callable[P, R], /) -> CallableTool[P, R]: ...
 @overload
@@ -212,14 +223,14 @@ def tool(function: Callable[..., Any] | None = None, /, **options: Unpack[ToolOp
     """Make a tool of a plain or async function, a step, or a method, with annotations and a docstring.
 
     What a model asks for is validated by the annotations before the function runs; the result goes back through the
-    return annotation. Raises UsageError for a function that is none: no docstring, a parameter without an annotation,
-    *args, a type without a JSON schema.
+    return annotation; an async generator gives a list of all that it yields. Raises UsageError for a function that is
+    none: no docstring, a parameter without an annotation, *args, a type without a JSON schema, a method of no object.
     """
     if function is not None:
-        return _made(function)
+        return _made(function, options)
 
     def decorate(decorated: Callable[..., Any]) -> Any:
-        return _made(decorated).using(**options)
+        return _made(decorated, options)
 
     return decorate
 
@@ -243,22 +254,25 @@ def schema_tool(
     return CallableTool(wire, description, told, call, _fields, _same, _same, source)
 
 
-def _made(function: Callable[..., Any]) -> CallableTool[..., Any]:
+def _made(function: Callable[..., Any], options: Mapping[str, Any]) -> CallableTool[..., Any]:
+    said = _options(options)
     inner: Any = getattr(function, "function", None) or function  # of a step, its function
-    name = getattr(function, "name", None) or getattr(inner, "__name__", None)
+    name = said.get("name") or getattr(function, "name", None) or getattr(inner, "__name__", None)
     if not isinstance(name, str) or not callable(inner) or isinstance(function, type):
         raise UsageError(f"a tool is made of a function, not {function!r:.80}", hint="def look_up(id: str) -> …")
     check("a tool's name", name, _RULES["name"])
     doc = read_docstring(inspect.getdoc(inner))
-    if not doc.text:
+    words = name.replace("_", " ") if doc.parameters else ""  # of a docstring with nothing but parameters
+    description = said.get("description") or doc.text or words
+    if not description:
         raise UsageError(f"the tool {name} has no docstring", hint="say there what it does, for the model")
-    hints = annotations_of(inner, f"the tool {name}")
-    signature = inspect.signature(function)
-    parameters, read = _arguments(name, signature, hints, doc.parameters)
-    result = _adapter(name, "its return type", hints.get("return", Any))
-    return CallableTool(
+    hints, signature = annotations_of(inner, f"the tool {name}"), inspect.signature(function)
+    _refuse_unbound(name, inner, signature, hints)
+    parameters, read = read_of(name, arguments_of(name, signature, hints, doc.parameters))
+    result = adapter_of(name, "its return type", _collected(hints.get("return", Any)))
+    made = CallableTool(
         name,
-        doc.text,
+        description,
         parameters,
         call=partial(_called, function),
         read=read,
@@ -267,19 +281,25 @@ def _made(function: Callable[..., Any]) -> CallableTool[..., Any]:
         source=inner,
         signature=signature,
     )
+    return replace(made, **(said | {"name": name, "description": description}))
 
 
-def _adapter(name: str, what: str, kind: Any) -> TypeAdapter[Any]:
-    """What validates a type, and writes it. Raises UsageError for one that pydantic cannot describe."""
-    try:
-        return TypeAdapter(kind)
-    except Exception as error:  # pydantic's own, and whatever its looking into an object that is no type ends in
-        if isinstance(error, PydanticUserError) and error.code == "typed-dict-version":
-            said, hint = "holds a typing.TypedDict, which Python 3.11 tells too little of", TYPED_DICT
-        else:
-            first = (str(error) or type(error).__name__).splitlines()[0]
-            said, hint = f"has no JSON schema: {first:.200}", "a text, a number, a pydantic model"
-        raise UsageError(f"the tool {name}: {what} {said}", hint=hint) from None
+def _refuse_unbound(name: str, inner: Any, signature: inspect.Signature, hints: Mapping[str, Any]) -> None:
+    """Raise UsageError for a method that stands in its class, which nobody has made an object of."""
+    owner = str(getattr(inner, "__qualname__", "")).rpartition(".")[0].rpartition(".")[2]
+    if next(iter(signature.parameters), None) == "self" and "self" not in hints and owner not in ("", "<locals>"):
+        own = getattr(inner, "__name__", name)
+        raise UsageError(
+            f"the tool {name} is a method of {owner}, and a model gives no self",
+            hint=f"leave {own} as it is in the class, and make a tool of that of an object: sf.tool({owner}().{own})",
+        )
+
+
+def _collected(kind: Any) -> Any:
+    """The return annotation, of an async generator that of the list of what it yields."""
+    if (get_origin(kind) or kind) not in (AsyncIterator, AsyncIterable, AsyncGenerator):
+        return kind
+    return list[get_args(kind)[0]] if get_args(kind) else list[Any]
 
 
 def _written(result: TypeAdapter[Any], value: Any) -> Json:
@@ -293,6 +313,18 @@ def _written(result: TypeAdapter[Any], value: Any) -> Json:
         return to_jsonable_python(value, bytes_mode="base64", fallback=repr)
     except ValueError:  # it holds itself
         return repr(value)
+
+
+def _checked(name: str, write: Callable[[R], Json], value: R) -> Json:
+    """A result as JSON that can be written down. Raises SolutionError, which is then what came of the call: of a number
+    of thousands of digits Python makes no text."""
+    try:
+        made = write(value)
+        json.dumps(made)
+    except (ValueError, RecursionError) as error:
+        hint = f"let {name} return a text, or less"
+        raise SolutionError(f"what {name} returned has no JSON form: {error}", hint=hint) from None
+    return made
 
 
 def _recordable(name: str, told: Mapping[str, Any]) -> dict[str, Json]:
@@ -317,6 +349,7 @@ def _argument(name: str, own: str, value: Any) -> Json:
         for mode in BYTES:
             with suppress(ValueError, RecursionError):  # of bytes that are no text, and of what holds itself
                 made = to_jsonable_python(in_order(value), bytes_mode=mode, fallback=plain)
+                json.dumps(made)  # which refuses a number of thousands of digits
                 if not strange:
                     return made
     kind = shown((strange or [whole])[0])
@@ -345,42 +378,11 @@ def _again(back: Callable[[Any], R], value: Json) -> R:
 
 
 async def _called(function: Callable[..., Any], values: Mapping[str, Any]) -> Any:
-    return await awaited(partial(function, **values), is_async(function))
-
-
-def _arguments(
-    name: str, signature: inspect.Signature, hints: Mapping[str, Any], said: Mapping[str, str]
-) -> tuple[Mapping[str, Json], Callable[[Json], Mapping[str, Any]]]:
-    """The JSON schema of the arguments, and what reads them."""
-    fields: dict[str, Any] = {}
-    defaults: dict[str, Json] = {}
-    for parameter in signature.parameters.values():
-        own = parameter.name
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
-            hint = f"def {name}(id: str) -> …"
-            raise UsageError(f"the tool {name} takes {parameter}: a model gives each argument by its name", hint=hint)
-        if own not in hints:
-            raise UsageError(f"the parameter {own} of the tool {name} has no annotation", hint=f"{own}: str")
-        kind = Annotated[hints[own], Field(description=said[own])] if own in said else hints[own]
-        fields[own] = Required[kind] if parameter.default is parameter.empty else NotRequired[kind]
-        if parameter.default is not parameter.empty and parameter.default is not None:
-            defaults[own] = parameter.default
-    made: Any = TypedDict(name, fields)  # type: ignore[misc]
-    made.__pydantic_config__ = ConfigDict(extra="forbid")
-    for own, kind in fields.items():
-        _adapter(name, f"the parameter {own}", kind.__args__[0])
-    typed = output_type(made)
-    schema = json.loads(json.dumps(typed.spec_schema))
-    for one in schema["properties"].values():
-        one.pop("title", None)  # its name over again
-    for own, value in defaults.items():
-        schema["properties"][own].setdefault("default", to_jsonable_python(value, fallback=repr))
-    schema.pop("title", None)
-
-    def read(given: Json) -> Mapping[str, Any]:
-        return typed.parse(json.dumps(given))
-
-    return schema, read
+    value = await awaited(partial(function, **values), is_async(function))
+    if not inspect.isasyncgen(value):
+        return value
+    async with aclosing(cast("AsyncGenerator[Any]", value)) as parts:
+        return [part async for part in parts]
 
 
 def _fields(given: Json) -> Mapping[str, Any]:

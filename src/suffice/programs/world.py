@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from collections.abc import Set as AnySet
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Any, Final, Generic, NoReturn, TypeVar, cast
 
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
@@ -25,6 +25,7 @@ from suffice.programs.asking import YES, answered_by
 from suffice.programs.identity import function_identity
 from suffice.programs.solution import Solution, as_answer, describe, gathered
 from suffice.programs.tool import CallableTool
+from suffice.programs.trial import on_trial
 from suffice.programs.using import maybe_using, model_configured, model_for
 from suffice.programs.workflow.part import part
 from suffice.store.effects import durable_run
@@ -159,6 +160,13 @@ class WorldProgram(Generic[S]):
         identity = content_hash(["world", VERSION, function_identity(self), repr(around)])
         return Solution(name or self.name, ask, identity, confident=True)  # only its answers tell
 
+    def check_saved(self, name: str) -> NoReturn:
+        """Raise SolutionError: an application has no world, so what is saved is the program itself."""
+        raise SolutionError(
+            f"{name} cannot be saved: a world's solution is for judging",
+            hint="save the program itself, made with the real tools, at the top level of a module: clerk = make(TOOLS)",
+        )
+
     async def trial(self, inputs: Json) -> Answer:
         """One trial of a case. ABSTAIN is handed on only where the program left the world as it was.
 
@@ -167,6 +175,10 @@ class WorldProgram(Generic[S]):
         """
         if durable_run() is not None:
             raise UsageError("a world is made anew for each trial, so no durable run can go on in it")
+        with on_trial():
+            return await self._tried(inputs)
+
+    async def _tried(self, inputs: Json) -> Answer:
         state = _of_case("start", self.world.begun, inputs)
         before = self.world.left(state)
         person = _Person(self.world, state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ from agent_samples import DIALECTS, calls, look_up, model, offered, plays, shown
 from upstream_faults import Asked, Ok
 
 import suffice as sf
-from suffice.errors import PolicyError, Waiting
+from suffice.errors import PolicyError, UsageError, Waiting
 from suffice.programs import durable
 from suffice.programs.agent import agent
+from suffice.programs.asking import answered_by
 from suffice.programs.tool import CallableTool, tool
 from upstream import upstream
 
@@ -186,3 +188,48 @@ def test_in_a_durable_run_a_person_answers_later_and_nothing_is_done_twice(
         assert sf.run(go()) == "done"
     assert (len(up.log.asked), sorted(looked), refunds) == (3, ["o1", "o2"], [("o1", 3.5)])
     assert json.loads(up.log.asked[2].said["messages"][-1]["content"]) == {"result": "paid"}
+
+
+def test_a_question_shows_what_could_deceive_its_reader_as_escapes(refund: CallableTool[..., Any]) -> None:
+    asked: list[str] = []
+
+    async def person(question: str, choices: tuple[str, ...]) -> str:
+        asked.append(question)
+        return "no"
+
+    order = "o1\u202e99\u2066\x1b[31m"
+    with upstream(plays(calls(("refund", {"order": order, "usd": 1.0})), Ok("done"))) as up:
+        sf.run(agent(model(up), tools=[refund], ask=person, name="clerk").run("o1"))
+    (question,) = asked
+    assert question.startswith('clerk wants to call refund(order="o1\\u202e99\\u2066')
+    assert not any(c in question for c in "\u202e\u2066\x1b\n")
+
+
+def test_a_plain_function_may_answer_in_a_persons_stead(refund: CallableTool[..., Any], refunds: Refunds) -> None:
+    threads: list[str] = []
+
+    def person(question: str, choices: tuple[str, ...]) -> str:
+        threads.append(threading.current_thread().name)
+        return "yes"
+
+    with upstream(plays(WANTED, Ok("done"))) as up:
+        assert sf.run(agent(model(up), tools=[refund], ask=person)("o1")) == "done"
+    assert refunds == [("o1", 3.5)] and threads == ["suffice-solution"]  # it may block, and holds nothing up
+    with answered_by(person):
+        assert sf.run(sf.ask_human("May it?")) == "yes"
+    with pytest.raises(UsageError, match="a function of a question"), answered_by(5):  # type: ignore[arg-type]
+        pass
+    with pytest.raises(UsageError, match="a function of a question"):
+        agent("openai:x", ask=5)  # type: ignore[arg-type]
+
+
+def test_a_result_that_cannot_be_written_is_the_error_of_its_call() -> None:
+    @tool
+    def count(n: int) -> int:
+        """Count."""
+        return 10**5_000
+
+    with upstream(plays(calls(("count", {"n": 1})), Ok("done"))) as up:
+        assert sf.run(agent(model(up), tools=[count])("count")) == "done"
+        (told_of,) = shown(up.log.asked[1])
+    assert "what count returned has no JSON form" in told_of["error"]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 from upstream_faults import Ok
 from workflow_samples import grown, lines
@@ -125,6 +126,79 @@ def test_what_is_no_list_and_no_bool_is_refused():
         sf.run(extract(lambda text: "yes", lambda text: [])(LETTER))
 
 
+class Booking(BaseModel):
+    start: str
+    quote: str
+
+
+class Stay(TypedDict):
+    start: str
+    end: str
+    quote: str
+
+
+@dataclass
+class Night:
+    end: str
+    quote: str
+
+
+class Open(BaseModel, extra="allow"):
+    start: str
+
+
+class Renamed(BaseModel):
+    start: str = Field(serialization_alias="starts_on")
+    quote: str
+
+
+@pytest.mark.parametrize("type_", [Booking, Stay, Night, Open])
+@pytest.mark.parametrize("spans", [None, lambda text, item: "Friday"])
+def test_a_type_with_a_start_or_end_of_its_own_is_refused_when_it_is_made(type_, spans):
+    def what(text):
+        return []
+
+    what.__annotations__["return"] = list[type_]
+    with pytest.raises(UsageError, match=f"{type_.__name__} has a field ") as error:
+        extract(None, what, spans)
+    assert "name it otherwise" in error.value.hint
+
+
+def test_a_field_that_would_be_overwritten_is_refused_when_it_comes_and_another_name_is_kept():
+    def found(*items, spans=None):
+        return sf.run(extract(None, lambda text: list(items), spans)(LETTER))
+
+    for own in ({"start": "noon"}, {"end": None}, {"start": "noon", "end": "one"}):
+        with pytest.raises(SolutionError, match="of its own") as error:
+            found({"quote": "EUR 5"}, {**own, "quote": "Friday"})
+        assert "name it otherwise" in error.value.hint
+        with pytest.raises(SolutionError, match="of its own"):
+            found(own, spans=lambda text, item: "Friday")
+    kept = found(Renamed(start="noon", quote="Friday"), {"starts": "noon", "quote": "Friday"})
+    assert (kept[0]["starts_on"], kept[1]["starts"], kept[0]["start"]) == ("noon", "noon", LETTER.index("Friday"))
+
+
+@pytest.mark.parametrize(
+    ("item", "said"), [(ABSTAIN, "is ABSTAIN"), ({"quote": "EUR 5", "by": object()}, "no JSON form")]
+)
+def test_an_item_without_a_json_form_is_refused_in_words(item, said):
+    with pytest.raises(SolutionError, match=said):
+        sf.run(extract(None, lambda text: ["Friday", item])(LETTER))
+
+
+@pytest.mark.parametrize("place", [(0, 3), 5, None, ["Friday"]])
+def test_spans_that_say_no_text_are_refused(place):
+    with pytest.raises(SolutionError, match="says the words of an item, a text, not a ") as error:
+        sf.run(extract(None, lambda text: ["Friday"], lambda text, item: place)(LETTER))
+    assert "return the words" in error.value.hint
+
+
+@pytest.mark.parametrize("nothing", ["", ABSTAIN])
+def test_an_item_of_which_spans_find_no_words_is_left_out(nothing):
+    found = extract(None, lambda text: ["day", "fee"], lambda text, item: "Friday" if item == "day" else nothing)
+    assert [one["value"] for one in sf.run(found(LETTER))] == ["day"]
+
+
 def test_steps_with_types_find_and_quote():
     @sf.step
     async def any_amount(text: str) -> bool:
@@ -155,7 +229,60 @@ def test_what_stands_in_a_text_is_found_there_word_for_word(before, quote, behin
         assert f"{before} {quote} {behind}"[found[0] : found[1]].split() == quote.split()
 
 
-@pytest.mark.parametrize(("quote", "text"), [("5", "15 apples"), ("5", "5.2 kg"), ("12", "EUR 12,50"), ("50", "12.50")])
+@pytest.mark.parametrize(
+    ("quote", "text"),
+    [
+        ("5", "15 apples"),
+        ("5", "5.2 kg"),
+        ("12", "EUR 12,50"),
+        ("50", "12.50"),
+        ("EUR 12,", "EUR 12,50"),
+        ("5", ".5 mg"),
+        (".5", "0.5 mg"),
+        ("200", "1'200 CHF"),
+        ("1", "1’200 CHF"),
+        ("1'200", "1'200'000 CHF"),
+        ("500", "12\u202f500 EUR"),
+        ("12", "12\u00a0500 EUR"),
+        ("500", "12\u2009500.75 EUR"),
+        ("12", "-12 C"),
+        ("12", "at −12 C"),
+        ("12", "(–12)"),
+        ("5", "-.5 mg"),
+        ("-12", "10-12 days"),
+        ("5", "1e5"),
+        ("1", "1e5"),
+        ("7", "1.5E-7"),
+    ],
+)
 def test_a_part_of_a_number_is_not_the_number(quote, text):
     assert place_of_quote(quote, text) is None
-    assert place_of_quote(quote, f"{text}; {quote}, really") is not None
+    found = place_of_quote(quote, f"{text}; {quote}, really")
+    assert found == (len(text) + 2, len(text) + 2 + len(quote))
+
+
+@pytest.mark.parametrize(
+    ("quote", "text"),
+    [
+        (".5 mg", "take .5 mg"),
+        ("1'200", "1'200 CHF"),
+        ("12 500 EUR", "12\u202f500 EUR"),
+        ("-12 C", "at -12 C"),
+        ("12", "10-12 days"),
+        ("10", "10–12 days"),
+        ("15%", "10%-15%"),
+        ("12", "model A-12"),
+        ("19", "COVID-19"),
+        ("5", "see No.5"),
+        ("10", "5'10\""),
+        ("500", "in 2024\u00a0500 came"),
+        ("1e5", "1e5 cells"),
+        ("12.05.2024", "on 12.05.2024."),
+        ("5", "5, 6 and 7"),
+        ("500 EUR", "pay 12: 500 EUR"),
+        ("EUR", "EUR 5"),
+    ],
+)
+def test_a_whole_number_is_found_whatever_stands_around_it(quote, text):
+    found = place_of_quote(quote, text)
+    assert found is not None and text[found[0] : found[1]].split() == quote.split()

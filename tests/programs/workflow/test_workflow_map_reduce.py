@@ -12,7 +12,7 @@ from suffice.errors import SolutionError, UsageError
 from suffice.programs.workflow import map_reduce
 from suffice.programs.workflow.map_reduce import grouped
 from suffice.programs.workflow.splitting import pieces
-from suffice.values import Failure
+from suffice.values import ABSTAIN, Failure
 
 
 @given(st.lists(st.sampled_from(["", " ", "\n", "\n\n"]), max_size=120), st.integers(4, 60), st.integers(0, 2))
@@ -93,3 +93,16 @@ def test_bounds_hold():
         sf.run(map_reduce(len, sum, split=list)("a" * 1001))
     with pytest.raises(UsageError, match="more than half"):
         map_reduce(len, sum, most_chars=10, overlap=6)
+
+
+@pytest.mark.parametrize("cut", [None, "abc", 5, {"a": 1}])
+def test_a_split_that_gives_no_list_is_refused(cut):
+    made = map_reduce(len, sum, split=lambda text: cut)
+    with pytest.raises(SolutionError, match="gives a list of pieces, not a ") as error:
+        sf.run(made("abc"))
+    assert "split=" in error.value.hint
+
+
+def test_a_split_may_hand_the_case_on_and_may_give_pieces_one_by_one():
+    assert sf.run(map_reduce(len, sum, split=lambda text: ABSTAIN)("abc")) is ABSTAIN
+    assert sf.run(map_reduce(len, sum, split=lambda text: (word for word in text.split()))("a bc")) == 3

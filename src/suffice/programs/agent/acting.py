@@ -14,12 +14,15 @@ from suffice.exchange import ToolCall
 from suffice.programs.agent.setup import Setup
 from suffice.programs.agent.transcript import Acted, How
 from suffice.programs.asking import STOP, YES, ask_permission
+from suffice.programs.dry_run import in_dry_run, left_out
 from suffice.programs.solution import ENDS_ALL, describe
 from suffice.programs.tool import UNFIT, CallableTool
+from suffice.shown import one_line
 from suffice.values import Json, canonical
 
 ERROR_CHARS: Final = 2_000
 AT_ONCE: Final = 32  # calls of one turn
+DRY: Final = "dry run: this was not done. It would have been called with these arguments; go on as if it had been."
 SAME_ID: Final = (
     "not done: an earlier call of the same reply has the same id; make this one again in a reply of its own"
 )
@@ -114,12 +117,11 @@ def _checked(setup: Setup, call: ToolCall) -> Acted | _Allowed:
 
 
 async def _permitted(setup: Setup, one: _Allowed) -> Acted | _Allowed:
-    if setup.dry_run and one.tool.alters:
-        said = "dry run: this was not done. It would have been called with these arguments; go on as if it had been."
-        return Acted(one.call, "dry", shown("note", said, one.tool.most_chars))
+    if in_dry_run() and one.tool.alters:
+        return _dry(one, DRY)
     if setup.permission(one.tool) == "allow":
         return one
-    question = f"{setup.name} wants to call {Acted(one.call, 'ok', '').asking}. May it?"
+    question = one_line(f"{setup.name} wants to call {Acted(one.call, 'ok', '').asking}. May it?")
     try:
         said = await ask_permission(question)
     except UsageError:  # the question is one, so it says that there is nobody
@@ -134,8 +136,15 @@ async def _done(one: Acted | _Allowed) -> Acted:
         return one
     try:
         result = await one.tool.asked(one.call.arguments, one.values)
+        return Acted(one.call, "ok", shown("result", result, one.tool.most_chars))
     except ENDS_ALL:
         raise
     except Exception as error:
+        inside = left_out(error)
+        if inside is not None:
+            return _dry(one, f"{inside.message}, and so this ended there; go on as if it had been done.")
         return failed(one.call, "failed", describe(error, hint=False))
-    return Acted(one.call, "ok", shown("result", result, one.tool.most_chars))
+
+
+def _dry(one: _Allowed, said: str) -> Acted:
+    return Acted(one.call, "dry", shown("note", said, one.tool.most_chars))

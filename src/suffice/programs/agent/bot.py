@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeVar, cast, overload
 
@@ -19,6 +19,7 @@ from suffice.programs.agent.loop import followed
 from suffice.programs.agent.setup import AgentOptions, Setup, checked_options, checked_tools
 from suffice.programs.agent.transcript import AgentRun, Transcript
 from suffice.programs.asking import answered_by
+from suffice.programs.dry_run import running_dry
 from suffice.programs.identity import function_identity, identity_of
 from suffice.programs.prompt import Prompt, messages, unasked
 from suffice.programs.solution import Form, Solution, gathered
@@ -115,8 +116,11 @@ class Agent(Generic[R]):
         if unasked(told):
             return AgentRun(ABSTAIN, "blank", 0, NO_COST, Transcript("", end="blank: there was no input"))
         asked: Message = messages(Prompt("", tuple(told)), told)[-1]
-        ask = self.setup.ask
-        with serving(self.name), span(self.name, "agent"), nullcontext() if ask is None else answered_by(ask):
+        with serving(self.name), span(self.name, "agent"), ExitStack() as holding:
+            if self.setup.ask is not None:
+                holding.enter_context(answered_by(self.setup.ask))
+            if self.setup.dry_run:  # it holds for all that its tools call, other agents among them
+                holding.enter_context(running_dry())
             return await followed(self.setup, model, asked, after)
 
 

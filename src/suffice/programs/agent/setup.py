@@ -17,10 +17,10 @@ from suffice.models.model import Model
 from suffice.models.output.typed import OutputType
 from suffice.numbers import is_whole
 from suffice.programs.as_tool import as_tool
-from suffice.programs.asking import Person
+from suffice.programs.asking import PERSON, Person
 from suffice.programs.tool import CallableTool, Permission
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Goes up when the same setup would behave otherwise."""
 ANSWER_TOOL: Final = "final_answer"
 PLAN_TOOL: Final = "plan"
@@ -40,10 +40,10 @@ class AgentOptions(TypedDict, total=False):
     """What an agent may say besides.
 
     `ask` answers in a person's stead whether a call may be made. `permissions` overrules those of tools, by name.
-    `dry_run`: tools that change something are not called, and the model is told what would have been done. `planning`
-    gives it a tool to keep a plan in. `window` is about how many tokens of turns are sent: beyond it older ones are
-    replaced by a summary. `same`: so many times may a call bring the same result before the model is told, once;
-    `reflections` is how often it may be told of any fault of its own.
+    `dry_run`: tools that change something are not called, not by other tools either, and the model is told what would
+    have been done. `planning` gives it a tool to keep a plan in. `window` is about how many tokens of turns are sent:
+    beyond it older ones are replaced by a summary. `same`: so many times may a call bring the same result before the
+    model is told, once; `reflections` is how often it may be told of any fault of its own.
     """
 
     ask: Person | None
@@ -56,7 +56,7 @@ class AgentOptions(TypedDict, total=False):
 
 
 _OPTIONS: Final[Mapping[str, Rule]] = {
-    "ask": Rule(lambda v: v is None or callable(v), "an async function of a question and its choices"),
+    "ask": Rule(lambda v: v is None or callable(v), PERSON.what, PERSON.hint),
     "permissions": rule_of(Mapping[str, Permission]),
     "dry_run": rule_of(bool),
     "planning": rule_of(bool),

@@ -30,6 +30,7 @@ from suffice.models.spent_before import check_budget, count_before
 from suffice.programs.annotations import annotations_of
 from suffice.programs.calling import awaited, is_async
 from suffice.programs.recorded import read_recorded, write_recorded
+from suffice.programs.trial import in_trial
 from suffice.spans import Span, counting_tasks, tree
 from suffice.store import runs
 from suffice.store.calls import CallJournal
@@ -75,6 +76,11 @@ async def run(
             "a durable run cannot be part of an evaluation, a climb or another durable run: it would record the cases, "
             "the sealed ones, too",
             hint="evaluate the program itself: what it asks is recorded there",
+        )
+    if in_trial():
+        raise UsageError(
+            "a durable run cannot be in a world: what it did to one state would be looked up, not done, in the next",
+            hint="give the world the program itself, without sf.durable.run around it",
         )
     check("the id of a durable run", id, ID)
     check_budget(budget)

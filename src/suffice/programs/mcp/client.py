@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
-import re
-import shlex
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -13,10 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from typing_extensions import Unpack
 
-from suffice.errors import ConnectionLost, MissingExtra, UsageError
+from suffice.errors import ConnectionLost, MissingExtra, NotDone
+from suffice.programs.mcp.content import text_of_part
+from suffice.programs.mcp.given import URLS, check_env, check_headers, server_words
 from suffice.programs.mcp.stderr import Overheard, overheard
 from suffice.programs.tool import CallableTool, ToolOptions, schema_tool
-from suffice.shown import one_line, shown
+from suffice.shown import one_line
 from suffice.values import Json
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ CLOSING: Final = 10.0  # seconds for it to end
 PAGES: Final = 100  # of a server's list of tools
 MESSAGE: Final = 200  # characters of what an error says
 SECRET: Final = 6  # characters; what is shorter is no key, and may be any word
-HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
 class ToolFailed(Exception):
@@ -51,20 +51,19 @@ async def tools_of_mcp(
     few plain variables of this environment, and no keys; its stderr is dropped once it serves. A URL is sent `headers`
     with each request; they are in no error, name or record. The server validates arguments. What it says of itself
     ("read only", "idempotent") decides whether a tool changes something and may be repeated, unless `options`, which
-    hold for all of its tools, say otherwise. Raises MissingExtra, UsageError for what is no server, ConnectionLost
-    where none answers, with the end of its stderr.
+    hold for all of its tools, say otherwise. Raises UsageError, before anything is started, for what is no server,
+    environment, header or option; MissingExtra; ConnectionLost where none answers, with the end of its stderr.
     """
+    where, words = server_words(server)
+    url = where if where.startswith(URLS) else None
+    check_env(env)
+    check_headers(headers, url)
+    schema_tool("checked", "", {"type": "object"}, _never).using(**options)
     try:
         from mcp import Client, StdioServerParameters, stdio_client
     except ImportError:
         raise MissingExtra("tools of an MCP server need the MCP SDK", hint=EXTRA) from None
     logging.getLogger("mcp").addHandler(logging.NullHandler())  # where nobody listens, its tracebacks are not printed
-    where = server if isinstance(server, str) else shlex.join(server)
-    words = shlex.split(server) if isinstance(server, str) else list(server)
-    if not words:
-        raise UsageError("an MCP server is a command or a URL", hint='tools_of_mcp("python shop.py")')
-    url = where if where.startswith(("http://", "https://")) else None
-    _check_headers(headers, url)
     heard = None if url else overheard()
     if heard is None:
         client = Client(_over_http(where, headers) if headers else where)
@@ -79,7 +78,7 @@ async def tools_of_mcp(
         found = await _reached(opened, where, heard, (*(headers or {}).values(), *(env or {}).values()))
         if heard is not None:
             heard.forget()
-        yield tuple(_tool(client, where, one, options) for one in found)
+        yield tuple(_tool(partial(_called, client, over), where, one, options) for one in found)
     finally:
         over.set()
         if not opened.done() or opened.cancelled():  # whoever waits for it was cut off
@@ -98,17 +97,6 @@ async def _over_http(url: str, headers: Mapping[str, str]) -> AsyncGenerator[Any
     client = streamable_http.create_mcp_http_client(headers=dict(headers))  # pyright: ignore[reportPrivateImportUsage]
     async with client, streamable_http.streamable_http_client(url, http_client=client) as streams:
         yield streams
-
-
-def _check_headers(headers: Mapping[str, str] | None, url: str | None) -> None:
-    """Raises UsageError, without a value: it may be a key."""
-    if headers and url is None:
-        raise UsageError("a command takes no headers", hint='env={"TOKEN": …} gives it a key; headers= are for a URL')
-    for name, value in (headers or {}).items():
-        text = str(value)
-        if text != value or not HEADER.fullmatch(name) or not text.isascii() or not text.isprintable():
-            hint = 'headers={"Authorization": f"Bearer {token}"}'
-            raise UsageError(f"the header {shown(name, 40)} has a name or a value that cannot be sent", hint=hint)
 
 
 async def _held(client: Client, opened: asyncio.Future[list[Described]], over: asyncio.Event) -> None:
@@ -145,19 +133,25 @@ async def _listed(client: Client) -> list[Described]:
     return found
 
 
-def _tool(client: Client, where: str, told: Described, options: ToolOptions) -> CallableTool[..., Json]:
+def _tool(call: Any, where: str, told: Described, options: ToolOptions) -> CallableTool[..., Json]:
     hints = told.annotations
     reads = bool(hints and hints.read_only_hint)
     again = reads or bool(hints and hints.idempotent_hint)
     said: ToolOptions = {"repeat": "safe" if again else "never", "changes": not reads}
     schema = cast("Mapping[str, Json]", told.input_schema)
-    made = schema_tool(told.name, told.description or told.name, schema, partial(_called, client, told.name), where)
+    made = schema_tool(told.name, told.description or told.name, schema, partial(call, told.name), where)
     return made.using(**{**said, **options})
 
 
-async def _called(client: Client, name: str, arguments: Mapping[str, Any]) -> Json:
+async def _called(client: Client, over: asyncio.Event, name: str, arguments: Mapping[str, Any]) -> Json:
     from mcp import MCPError
 
+    if over.is_set():
+        raise NotDone(f"the connection of {name} is closed", hint="call it inside of `async with tools_of_mcp(…)`")
+    try:
+        json.dumps(arguments, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:  # it would end the connection, and every other call with it
+        raise NotDone("an argument holds half a surrogate pair, which is no character and cannot be sent") from None
     try:
         return _result(await client.call_tool(name, dict(arguments)))
     except MCPError as error:  # the protocol's: the connection is closed, say
@@ -166,10 +160,14 @@ async def _called(client: Client, name: str, arguments: Mapping[str, Any]) -> Js
 
 def _result(told: CallToolResult) -> Json:
     """Structured content where there is some, else the texts, and a word for what is no text. Raises ToolFailed."""
-    parts = [part.text if part.type == "text" else f"[{part.type}]" for part in told.content]
+    parts = [text_of_part(part) for part in told.content]
     if told.is_error:
         raise ToolFailed("\n".join(parts))
     return told.structured_content if told.structured_content is not None else "\n".join(parts)
+
+
+async def _never(arguments: Mapping[str, Any]) -> Json:
+    """Of a tool that is made for its options to be checked, and called by nobody."""
 
 
 def _unanswered(where: str, error: Any, heard: str, secrets: Sequence[str]) -> ConnectionLost:
@@ -180,7 +178,7 @@ def _unanswered(where: str, error: Any, heard: str, secrets: Sequence[str]) -> C
     said = f"{said}; the end of its stderr:\n{heard}" if heard else said
     for secret in secrets:
         said = said.replace(secret, "…") if len(secret) >= SECRET else said
-    if where.startswith(("http://", "https://")):
+    if where.startswith(URLS):
         hint = "is it running there? headers={…} are sent with each request, such as a key"
     elif late:
         hint = "does it speak MCP over stdin and stdout?"

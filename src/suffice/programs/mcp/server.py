@@ -36,7 +36,9 @@ async def serve_mcp(*offered: Callable[..., Any], name: str = "suffice", allow: 
     """Offer tools, functions, steps and solutions as an MCP server on stdin and stdout, until stdin closes.
 
     What is printed meanwhile goes to stderr. A tool that is denied is not offered, nor is one that needs asking, for
-    nobody can be asked over MCP: it is named on stderr, and offered where `allow` names it. Raises MissingExtra, and
+    nobody can be asked over MCP: both are named on stderr, and the second is offered where `allow` names it. Whether a
+    tool only reads, and may be repeated, is announced where somebody knows: of tools, steps and free solutions, not of
+    agents and workflows. Half a surrogate pair, which no message can hold, is sent as "?". Raises MissingExtra, and
     UsageError for what is no tool, two of one name, a name in `allow` that is none, and where no tool is left.
     """
     server = mcp_server(*offered, name=name, allow=allow)
@@ -55,14 +57,15 @@ def mcp_server(*offered: Callable[..., Any], name: str = "suffice", allow: Seque
     except ImportError:
         raise MissingExtra("an MCP server needs the MCP SDK", hint=EXTRA) from None
     tools = _permitted(_named(offered), allow)
+    known = {as_tool(one).name for one in offered if _says_what_it_does(one)}
 
     async def offers(context: Any, page: Any) -> types.ListToolsResult:
-        return types.ListToolsResult(tools=[_described(tool) for tool in tools.values()])
+        return types.ListToolsResult(tools=[_described(tool, tool.name in known) for tool in tools.values()])
 
     async def called(context: Any, asked: types.CallToolRequestParams) -> types.CallToolResult:
         return await _called(tools, asked.name, asked.arguments or {})
 
-    return Server(name, version=__version__, on_list_tools=offers, on_call_tool=called)
+    return Server(_sent(name), version=__version__, on_list_tools=offers, on_call_tool=called)
 
 
 def servable(module: Mapping[str, Any]) -> list[str]:
@@ -103,36 +106,70 @@ def _permitted(
             why = "is denied" if name in tools else "is no tool here"
             raise UsageError(f"{shown(name)} may not be allowed: it {why}", hint=f"tools: {listed(tools)}")
     asking = [tool.name for tool in tools.values() if tool.permission == "ask" and tool.name not in allow]
-    left = {n: tool for n, tool in tools.items() if tool.permission != "deny" and n not in asking}
-    flags, names = " ".join(f"--allow {name}" for name in asking), ", ".join(asking)
+    denied = [tool.name for tool in tools.values() if tool.permission == "deny"]
+    left = {name: tool for name, tool in tools.items() if name not in (*asking, *denied)}
+    flags = " ".join(f"--allow {name}" for name in asking)
     anyhow = f"suffice mcp … {flags} (in Python allow={asking}) lets every client call without a question"
-    if asking and not left:
-        raise UsageError(f"nothing is left to offer: over MCP nobody can be asked about {names}", hint=anyhow)
+    reasons = [f"over MCP nobody can be asked about {', '.join(asking)}"] if asking else []
+    reasons += [f"permission='deny' keeps back {', '.join(denied)}"] if denied else []
+    if tools and not left:
+        hint = anyhow if asking else "@tool(permission='allow') offers it to every client"
+        raise UsageError(f"nothing is left to offer: {'; '.join(reasons)}", hint=hint)
     if asking:
-        log.warning("not offered, because over MCP nobody can be asked: %s\nhint: %s", names, anyhow)
+        log.warning("not offered, because over MCP nobody can be asked: %s\nhint: %s", ", ".join(asking), anyhow)
+    if denied:
+        log.warning("not offered, because of permission='deny': %s", ", ".join(denied))
     return left
 
 
-def _described(tool: CallableTool[..., Any]) -> types.Tool:
+def _says_what_it_does(given: Any) -> bool:
+    """Whether anybody knows what a call reaches: not of an agent or a workflow, nor of a solution that is not free."""
+    if isinstance(given, Solution):
+        return given.free
+    if isinstance(given, CallableTool):
+        made = cast("CallableTool[..., Any]", given)
+        return made.changes is not None or made.repeat == "never" or callable(made.source)
+    return isinstance(given, Step) or not hasattr(given, "answer_of")
+
+
+def _described(tool: CallableTool[..., Any], known: bool) -> types.Tool:
     from mcp import types
 
     hints = types.ToolAnnotations(read_only_hint=not tool.alters, idempotent_hint=tool.repeat == "safe")
-    schema = dict(tool.parameters)
-    return types.Tool(name=tool.name, description=tool.description, input_schema=schema, annotations=hints)
+    told = _sent({"description": tool.description, "schema": dict(tool.parameters)})
+    return types.Tool(
+        name=tool.name,
+        description=told["description"],
+        input_schema=told["schema"],
+        annotations=hints if known else None,
+    )
+
+
+def _sent(value: Any) -> Any:
+    """JSON without half surrogate pairs, which cannot be encoded and would end the server: "?" stands for each, as an
+    agent shows it to its model."""
+    text = json.dumps(value, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.loads(text.encode("utf-8", "replace"))
+    return value
 
 
 async def _called(tools: Mapping[str, CallableTool[..., Any]], name: str, arguments: Json) -> types.CallToolResult:
     from mcp import types
 
     def answer(text: str, structured: Json = None, *, failed: bool = False) -> types.CallToolResult:
-        content = types.TextContent(type="text", text=text)
-        return types.CallToolResult(content=[content], structured_content=structured, is_error=failed)
+        content = types.TextContent(type="text", text=_sent(text))
+        return types.CallToolResult(content=[content], structured_content=_sent(structured), is_error=failed)
 
     tool = tools.get(name)
     if tool is None:
         return answer(f"there is no tool {name!r:.80}", failed=True)
     try:
         result = await _alone(tool, arguments)
+        text = result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
+        return answer(text, result if isinstance(result, dict) else {"result": result})
     except OutputError as error:
         return answer(error.message, failed=True)
     except ENDS_ALL as error:
@@ -140,8 +177,6 @@ async def _called(tools: Mapping[str, CallableTool[..., Any]], name: str, argume
         return answer(cast("SufficeError", error).message, failed=True)
     except Exception as error:
         return answer(describe(error, hint=False), failed=True)
-    text = result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
-    return answer(text, result if isinstance(result, dict) else {"result": result})
 
 
 async def _alone(tool: CallableTool[..., Any], arguments: Json) -> Json:

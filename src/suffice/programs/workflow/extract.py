@@ -12,8 +12,9 @@ from suffice.errors import SolutionError
 from suffice.programs.workflow.labels import type_of
 from suffice.programs.workflow.made import Workflow, workflow
 from suffice.programs.workflow.part import Part, part, part_called
-from suffice.programs.workflow.quoted_type import QUOTE, refuse_unquoted
+from suffice.programs.workflow.quoted_type import QUOTE, RENAME, refuse_taken, refuse_unquoted, taken
 from suffice.programs.workflow.quotes import place_of_quote
+from suffice.shown import one_line
 from suffice.spans import here
 from suffice.values import ABSTAIN, Answer, Json
 
@@ -30,14 +31,17 @@ def extract(
     """`is_there(inputs)` says whether there is anything to extract (a bool), `what(inputs)` is a list of items.
 
     An item is a text (its own quote), or an object with the field `quote`; `spans(inputs, item)` says its quote
-    instead. The answer is a list: of each item its fields (of a text `value`), and `start`, `end` and `quote` of the
-    first place where its quote stands in the text, white space folded; equal quotes take one place after another.
-    Items whose quote does not stand there are left out, and their number noted on the span. `text` names the input
-    that is quoted where there are several. Without anything, the answer is []; ABSTAIN of either ends it.
+    instead, as a text ("" or ABSTAIN where there is none). The answer is a list: of each item its fields (of a text
+    `value`), and `start`, `end` and `quote` of the first place where its quote stands in the text, white space folded;
+    equal quotes take one place after another. Items whose quote does not stand there are left out, and their number
+    noted on the span. `text` names the input that is quoted where there are several. Without anything, the answer is
+    []; ABSTAIN of either ends it.
 
-    Raises UsageError where the type of `what` says that its items have no quote, and SolutionError when called where
-    none of them has one.
+    Raises UsageError where the type of `what` says that its items have no quote, or a `start` or `end` of their own,
+    and SolutionError when called where none of them has a quote, one has a field that is taken or no JSON form, and
+    where `spans` says no text.
     """
+    refuse_taken(type_of(what))
     if spans is None:
         refuse_unquoted(type_of(what))
     first = [] if is_there is None else [part(is_there)]
@@ -57,10 +61,12 @@ def extract(
         if found is ABSTAIN:
             return Answer(ABSTAIN)
         items = _items(found, finder.name)
+        fields = [_fields(item, finder.name) for item in items]
         if quoter is None:
-            _refuse_unquoted(items, finder.name)
-        quotes = [await _quote(item, inputs, quoter) for item in items]
-        return Answer(_supported(items, quotes, quoted))
+            quotes = _own_quotes(items, fields, finder.name)
+        else:
+            quotes = [await _quote(item, inputs, quoter) for item in items]
+        return Answer(_supported(fields, quotes, quoted))
 
     return workflow("extract", [*first, finder, *([] if quoter is None else [quoter])], body, (text, bool(first)), name)
 
@@ -88,22 +94,28 @@ def _items(found: Any, who: str) -> list[Any]:
     return list(cast("list[Any]", found))
 
 
-def _refuse_unquoted(items: list[Any], who: str) -> None:
-    """One item may lack its words, as what a model makes up does; where all do, nobody was told to give them."""
-    if items and not any(isinstance(item, str) or QUOTE in _fields(item) for item in items):
+def _own_quotes(items: list[Any], fields: list[dict[str, Json]], who: str) -> list[str]:
+    """What each item says itself. One may lack its words, as what a model makes up does; where all do, nobody was told
+    to give them: raises SolutionError."""
+    both = list(zip(items, fields, strict=True))
+    if items and not any(isinstance(item, str) or QUOTE in named for item, named in both):
         hint = f'give each its words: {{"amount": 5, "{QUOTE}": "EUR 5"}}, or say them with spans='
         raise SolutionError(f"no item of {who} has the field {QUOTE}", hint=hint)
+    said = [item if isinstance(item, str) else named.get(QUOTE) for item, named in both]
+    return [words if isinstance(words, str) else "" for words in said]
 
 
-async def _quote(item: Any, inputs: Any, quoter: Part | None) -> str:
-    if quoter is not None:
-        said = (await quoter.inside("stage", inputs, item)).value
-    else:
-        said = item if isinstance(item, str) else _fields(item).get(QUOTE)
-    return said if isinstance(said, str) else ""
+async def _quote(item: Any, inputs: Any, quoter: Part) -> str:
+    said = (await quoter.inside("stage", inputs, item)).value
+    if said is ABSTAIN:
+        return ""
+    if not isinstance(said, str):
+        hint = 'return the words, such as text[0:3], or "" where none say so'
+        raise SolutionError(f"{quoter.name} says the words of an item, a text, not a {type(said).__name__}", hint=hint)
+    return said
 
 
-def _supported(items: list[Any], quotes: list[str], text: str) -> list[Json]:
+def _supported(items: list[dict[str, Json]], quotes: list[str], text: str) -> list[Json]:
     """The items whose quotes stand in the text, with their places."""
     kept: list[Json] = []
     ends: dict[str, int] = {}
@@ -113,7 +125,7 @@ def _supported(items: list[Any], quotes: list[str], text: str) -> list[Json]:
         if at is None:
             continue
         start, ends[words] = at
-        kept.append({**_fields(item), "start": start, "end": at[1], QUOTE: text[start : at[1]]})
+        kept.append({**item, "start": start, "end": at[1], QUOTE: text[start : at[1]]})
     left_out = len(items) - len(kept)
     grown = here()
     if left_out and grown is not None:
@@ -121,6 +133,20 @@ def _supported(items: list[Any], quotes: list[str], text: str) -> list[Json]:
     return kept
 
 
-def _fields(item: Any) -> dict[str, Json]:
-    made = to_jsonable_python(item)
-    return dict(cast("Mapping[str, Json]", made)) if isinstance(made, Mapping) else {"value": made}
+def _fields(item: Any, who: str) -> dict[str, Json]:
+    """An item as JSON by name. Raises SolutionError where it has none, or names that the answer needs."""
+    if item is ABSTAIN:
+        hint = "leave it out of the list, or return ABSTAIN instead of the list"
+        raise SolutionError(f"an item of {who} is ABSTAIN", hint=hint)
+    try:
+        made = to_jsonable_python(item)
+    except ValueError as error:  # pydantic's own, and of what holds itself
+        hint = "texts, numbers, dicts, lists, dataclasses and Pydantic models have one"
+        raise SolutionError(f"an item of {who} has no JSON form: {one_line(str(error))[:200]}", hint=hint) from None
+    if not isinstance(made, Mapping):
+        return {"value": made}
+    named = dict(cast("Mapping[str, Json]", made))
+    message = taken(named, who)
+    if message is not None:
+        raise SolutionError(message, hint=RENAME)
+    return named

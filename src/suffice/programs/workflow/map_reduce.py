@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, Final, cast
 
@@ -18,7 +18,7 @@ from suffice.programs.workflow.part import Part, part, part_called
 from suffice.programs.workflow.side_by_side import Bounds, Seconds, side_by_side
 from suffice.programs.workflow.splitting import pieces
 from suffice.spans import span
-from suffice.values import Answer
+from suffice.values import ABSTAIN, Answer
 
 MOST: Final = 1_000  # pieces of one input
 
@@ -43,8 +43,8 @@ def map_reduce(
     last `overlap` characters of the one before; `split(inputs)` does it instead. Where the results are more than
     `most_chars` as text, groups of them are reduced side by side and their results again, so `reduce_step` must take
     its own results, too. A piece that fails, or takes more than `timeout` seconds, is a `Failure` among them. Raises
-    UsageError for a function that does not take one of these. When called it raises SolutionError for more than 1,000
-    pieces, and the first error where all of them fail.
+    UsageError for a function that does not take one of these. When called it raises SolutionError for a `split` that
+    gives no list, or more than 1,000 pieces, and the first error where all of them fail. ABSTAIN of `split` ends it.
     """
     if overlap * 2 > most_chars:
         raise UsageError(f"an overlap of {overlap} is more than half of {most_chars} characters", hint="overlap=200")
@@ -55,7 +55,9 @@ def map_reduce(
 
     async def body(inputs: Any) -> Answer:
         cut = pieces(_text(inputs), most_chars, overlap) if splitter is None else (await splitter(inputs)).value
-        parts = list(cast("Sequence[Any]", cut))
+        if cut is ABSTAIN:
+            return Answer(ABSTAIN)
+        parts = _listed(cut, "split" if splitter is None else splitter.name)
         if len(parts) > MOST:
             raise SolutionError(f"the input has {len(parts)} pieces, and at most {MOST:,} are read", hint="most_chars=")
         calls = [(f"{mapper.name} {number}", partial(mapper, one)) for number, one in enumerate(parts, 1)]
@@ -93,6 +95,14 @@ def grouped(values: Sequence[Any], most_chars: int) -> list[list[Any]]:
     if len(groups) > 1 and len(groups[-1]) == 1:
         groups[-2].append(groups.pop()[0])
     return groups
+
+
+def _listed(cut: Any, who: str) -> list[Any]:
+    """The pieces. Raises SolutionError for what is no list of them: of a text each letter would be one."""
+    if not isinstance(cut, Iterable) or isinstance(cut, str | bytes | Mapping):
+        message = f"{who} gives a list of pieces, not a {type(cast('object', cut)).__name__}"
+        raise SolutionError(message, hint="split=lambda text: text.splitlines()")
+    return list(cast("Iterable[Any]", cut))
 
 
 def _text(inputs: Any) -> str:

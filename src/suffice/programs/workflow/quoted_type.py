@@ -1,4 +1,7 @@
-"""Whether a type of items has a field for the words that say so: checked when an extraction is made."""
+"""Whether a type of items has a field for the words that say so, and none that the place of these words takes.
+
+Checked when an extraction is made; what no type says, `extract` checks when it comes.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import collections.abc
 import dataclasses
 import types
 import typing
+from collections.abc import Collection
 from typing import Any, Final
 
 from typing_extensions import is_typeddict
@@ -14,6 +18,9 @@ from suffice.errors import UsageError
 
 QUOTE: Final = "quote"
 """The field of an item that holds its words, and those of a result."""
+PLACE: Final = ("start", "end")
+"""The fields of a result that say where its words stand."""
+RENAME: Final = "name it otherwise, such as starts_on; in Pydantic, serialization_alias= is enough"
 _LISTS: Final = (list, tuple, collections.abc.Sequence, collections.abc.Iterable)
 
 
@@ -28,6 +35,23 @@ def refuse_unquoted(said: Any) -> None:
         if item in (int, float, bool):
             hint = f"a class with the fields value: {item.__name__} and {QUOTE}: str, or spans="
             raise UsageError(f"a bare {item.__name__} has no words of its own, so nothing would be kept", hint=hint)
+
+
+def refuse_taken(said: Any) -> None:
+    """Raise UsageError where `said` is a list of items with fields that the place of their words would overwrite."""
+    for item in _items(said):
+        message = taken(_declared(item) or (), item)
+        if message is not None:
+            raise UsageError(message, hint=RENAME)
+
+
+def taken(names: Collection[str], item: Any) -> str | None:
+    """What is wrong with an item of these fields, if anything: `start` and `end` of a result are those of its words."""
+    both = [name for name in PLACE if name in names]
+    if not both:
+        return None
+    who = item.__name__ if isinstance(item, type) else f"an item of {item}"
+    return f"{who} has a field {' and a field '.join(both)} of its own, and a result has the place of its words there"
 
 
 def _items(said: Any) -> list[Any]:
@@ -50,11 +74,15 @@ def _members(item: Any) -> list[Any]:
 
 
 def _fields(item: Any) -> set[str] | None:
+    """As `_declared`, None of a type that may have others, too."""
+    open_ended = getattr(item, "model_fields", None) is not None and item.model_config.get("extra") == "allow"
+    return None if open_ended else _declared(item)
+
+
+def _declared(item: Any) -> set[str] | None:
     """The names under which an item's fields are written as JSON, None of a type that does not say them."""
     declared: dict[str, Any] | None = getattr(item, "model_fields", None)  # of pydantic, which is heavy to import
     if declared is not None:
-        if item.model_config.get("extra") == "allow":
-            return None
         names = {field.serialization_alias or field.alias or name for name, field in declared.items()}
         return names | set(item.model_computed_fields)
     if is_typeddict(item):

@@ -54,7 +54,7 @@ def vote(
     async def body(inputs: Any) -> Answer:
         calls = [(f"{parts[v].name} {k + 1}", _sample(parts[v], k, inputs)) for v, k in asked]
         done = await side_by_side(calls, bounds, forgiving=False)
-        heavy = [_weight(one, weights, voter) for one, (voter, _) in zip(done, asked, strict=True)]
+        heavy = [_weight(one, weights, voter, parts[voter].name) for one, (voter, _) in zip(done, asked, strict=True)]
         return _counted(done, heavy, threshold)
 
     return workflow("vote", parts, body, (each, threshold, weights, timeout), name)
@@ -72,7 +72,7 @@ def _counted(done: Sequence[Answer | Failure], weights: Sequence[float], thresho
     return Answer(cast[best.place][0].value, share)
 
 
-def _weight(done: Answer | Failure, weights: Sequence[float] | str | None, voter: int) -> float:
+def _weight(done: Answer | Failure, weights: Sequence[float] | str | None, voter: int, name: str) -> float:
     """What a vote counts; one that was not cast counts as any other does in the whole."""
     if weights is None:
         return 1.0
@@ -82,7 +82,8 @@ def _weight(done: Answer | Failure, weights: Sequence[float] | str | None, voter
         return 1.0
     if done.confidence is None:
         raise SolutionError(
-            "votes are weighed by confidence, and one has none", hint="return Answer(value, confidence)"
+            f"votes are weighed by confidence, and an answer of {name} has none",
+            hint="return sf.Answer(value, confidence), or give a number for each voter: weights=[2, 1]",
         )
     return done.confidence
 
