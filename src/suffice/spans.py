@@ -19,6 +19,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
+from weakref import WeakSet
 
 from suffice.errors import Stopped
 from suffice.held import held
@@ -64,6 +65,7 @@ class Span:
     source: str | None = None
     children: list[Span] = field(default_factory=list["Span"])
     origin: float = field(default_factory=time.perf_counter)
+    tasks: WeakSet[asyncio.Task[Any]] = field(default_factory=WeakSet["asyncio.Task[Any]"], repr=False)
     strand: Strand = field(default_factory=Strand, repr=False)
     _places: dict[Strand, int] = field(default_factory=dict[Strand, int], repr=False)
     _made: dict[Strand, int] = field(default_factory=dict[Strand, int], repr=False)
@@ -142,6 +144,7 @@ class Span:
 _here: ContextVar[Span | None] = ContextVar("suffice_span", default=None)
 _strand: ContextVar[Strand | None] = ContextVar("suffice_strand", default=None)
 _stand_in: ContextVar[asyncio.Task[Any] | None] = ContextVar("suffice_stand_in", default=None)
+_handled: ContextVar[BaseException | None] = ContextVar("suffice_handled", default=None)
 _unseen: ContextVar[bool] = ContextVar("suffice_unseen", default=False)
 _lock: Final = threading.Lock()
 
@@ -288,14 +291,19 @@ def counting_tasks() -> Generator[None]:
 
 
 @contextmanager
-def standing_in() -> Generator[None]:
-    """Inside, this task does what the plain code that waits for it does: it is of the same strand. Tasks that it makes
-    are counted."""
+def standing_in(handled: BaseException | None) -> Generator[None]:
+    """Inside, this task does what the plain code that waits for it does: it is of the same strand, and handles what
+    that handles. Tasks that it makes are counted."""
     if here() is None:
         yield
         return
-    with counting_tasks(), held(_stand_in, task_here()):
+    with counting_tasks(), held(_stand_in, task_here()), held(_handled, handled):
         yield
+
+
+def handled_here() -> BaseException | None:
+    """The error that the plain code handles which waits for this task."""
+    return _handled.get()
 
 
 class _Counting:
@@ -315,6 +323,7 @@ class _Counting:
         context.run(_strand.set, strand)
         task = context.run(make, loop, coro, **options)  # which copies this context
         strand.task = task
+        span.root.tasks.add(task)
         return task
 
 

@@ -13,6 +13,7 @@ import asyncio
 import contextvars
 import functools
 import os
+import sys
 import threading
 from collections.abc import Awaitable
 from contextlib import suppress
@@ -43,12 +44,12 @@ def run(awaitable: Awaitable[T]) -> T:
     loop, thread = _loop()
     if threading.current_thread() is thread or _bridge_waits.get():
         return _on_own_thread(awaitable)
-    context = _context()
+    context, handled = _context(), sys.exception()
     result = _Result[T]()
     started: list[asyncio.Task[None]] = []
 
     def begin() -> None:
-        task = loop.create_task(_into(result, awaitable), context=context)
+        task = loop.create_task(_into(result, awaitable, handled), context=context)
         started.append(task)
         task.add_done_callback(functools.partial(_end, result))
 
@@ -70,9 +71,9 @@ def _context() -> contextvars.Context:
     return context
 
 
-async def _into(result: _Result[T], awaitable: Awaitable[T]) -> None:
+async def _into(result: _Result[T], awaitable: Awaitable[T], handled: BaseException | None) -> None:
     try:
-        with standing_in():
+        with standing_in(handled):
             value = await awaitable
     except BaseException as error:  # noqa: B036 - raised again in `run`; sys.exit must end the caller, not the loop
         result.end(None, error)
@@ -118,7 +119,7 @@ def _on_own_thread(awaitable: Awaitable[T]) -> T:
     result = _Result[T]()
     context = _context()
     context.run(_bridge_waits.set, True)
-    work = functools.partial(context.run, asyncio.run, _into(result, awaitable))
+    work = functools.partial(context.run, asyncio.run, _into(result, awaitable, sys.exception()))
     thread = threading.Thread(target=work, name="suffice-nested", daemon=True)
     thread.start()
     thread.join()

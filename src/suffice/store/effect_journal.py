@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final, NamedTuple, cast
 
 from suffice.errors import JournalDiverged, Stopped, StoreError
-from suffice.spans import Address, Span
+from suffice.spans import Address, Span, handled_here
 from suffice.store.commit import Statement
 from suffice.store.database import Store
 from suffice.store.desks import Desks
@@ -30,7 +31,7 @@ CALM: Final = 0.03  # seconds in which tasks that have not done anything yet may
 IDLE: Final = 1.0  # seconds after which what a task beside a question waits for is no effect
 BESIDE: Final = 60.0  # seconds for which a question lets what is beside it go on
 BEGUN: Final = (
-    "INSERT INTO effect (run, address, number, name, kind, arguments, begun) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO effect (run, address, number, seen, name, kind, arguments, begun) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT DO UPDATE SET times = times + (kind <> 'question' AND state = 'open'), state = 'open', value = NULL,"
     " begun = excluded.begun"
 )
@@ -41,14 +42,14 @@ RETRY: Final = (
     " (SELECT 1 FROM effect AS later WHERE later.run = effect.run AND later.begun > effect.ended))"
 )
 MADE: Final = (
-    "INSERT INTO effect (run, address, number, name, kind, arguments, begun, ended, state, value)"
-    " VALUES (?, ?, ?, ?, ?, '{}', ?, ?, 'done', ?)"
+    "INSERT INTO effect (run, address, number, seen, name, kind, arguments, begun, ended, state, value)"
+    " VALUES (?, ?, ?, ?, ?, ?, '{}', ?, ?, 'done', ?)"
 )
 REOPENED: Final = (
     "UPDATE effect SET state = 'open', value = NULL, finish = NULL WHERE run = ? AND address = ? AND state = 'cut'"
 )
 SET_ASIDE: Final = f"UPDATE effect SET address = number || '{LEFT}' || address WHERE run = ? AND address = ?"
-TAKEN_UP: Final = "UPDATE effect SET address = ? WHERE run = ? AND number = ?"
+TAKEN_UP: Final = "UPDATE effect SET address = ?, number = ?, seen = ?, finish = ? WHERE run = ? AND number = ?"
 
 
 class _Raised(NamedTuple):
@@ -106,7 +107,8 @@ class Effects:
         self._lanes.settle(Asked(places_of(address), name, kind, arguments))
         places = self.places(address)
         self.asked.setdefault(places, len(self.asked))
-        if (handled := sys.exception()) is not None:  # it is asked for in an `except:` or `finally:` of the program
+        handled = sys.exception() or handled_here()
+        if handled is not None:  # it is asked for in an `except:` or `finally:` of the program
             self._handling[places] = handled
         self.order.begun(places)
         found = self.recorded.get(places) or self._taken_up(places, name, kind, arguments)
@@ -180,7 +182,7 @@ class Effects:
         if self._shut:
             raise StoreError(f"{self.run} has ended, and {call_text(name, arguments)} was not called")
         places = places_text(self.places(address))
-        row = (self._number, places, self._count(), name, kind, storable(arguments), time.time())
+        row = (self._number, places, self._count(), self.order.seen, name, kind, storable(arguments), time.time())
         cut, self._cut = self._cut, []
         statements = [*cut, *self._taken(), (BEGUN, row)]
         if kind == "model":
@@ -213,6 +215,11 @@ class Effects:
         if self.stopped is not None:
             raise self.stopped
 
+    def is_over(self) -> bool:
+        """Whether nothing more is recorded. Raises Stopped where that is because the run waits for a person."""
+        self.check_going()
+        return self._shut
+
     def cut(self, address: Address, seconds: float) -> None:
         """Note that the program cut it off after so long; that is final once something is begun after it."""
         if not self._shut:
@@ -221,20 +228,35 @@ class Effects:
 
     async def ended_by(self, error: BaseException) -> None:
         """Write that `error` ended the run: the effect that it came from, or nothing was begun after, is tried again.
-        What was asked for or cut off after it, or asked for while an error of the program's own was handled, was on the
-        way out, and is no part of the way that the run may go now. Raises StoreError."""
-        source = next((one for one in _causes(error) if any(raised.error is one for raised in self._errors)), None)
-        here = [raised for raised in self._errors if raised.error is source]
-        retried = [(RETRY, (self._number, places_text(one.places))) for one in here] or [(RETRY, (self._number, ""))]
-        since = min((one.asked for one in here), default=len(self.asked))
-        after = [places for places, asked in self.asked.items() if asked >= since]
-        if source is None:
-            own = list(_causes(error))
-            after = [places for places, handled in self._handling.items() if any(handled is one for one in own)]
+        What was asked for while it was handled, or cut off because of it, was on the way out, and is no part of the way
+        that the run may go now. Raises StoreError."""
+        failed = self._came_from(error)
+        retried = [(RETRY, (self._number, places_text(one.places))) for one in failed] or [(RETRY, (self._number, ""))]
+        since = min((one.asked for one in failed), default=len(self.asked))
+        chain = _causes(error)
+        after = [p for p, handled in self._handling.items() if self._leaves(handled, chain, self.asked[p] >= since)]
         aside = [(SET_ASIDE, (self._number, places_text(places))) for places in after]
-        cut = self._cut_off[min((one.cut for one in here), default=len(self._cut_off)) :]
+        cut = self._cut_off[min((one.cut for one in failed), default=len(self._cut_off)) :]
         again = [(REOPENED, (self._number, places_text(places))) for places in cut]
         await self.desks.here().write([*self._taken(), *retried, *again, *aside])
+
+    def _came_from(self, error: BaseException) -> list[_Raised]:
+        """The effects that it came out of: of the first of its causes that one ended in, and what that came from."""
+        first = next((one for one in _causes(error) if any(raised.error is one for raised in self._errors)), None)
+        found = [raised for raised in self._errors if raised.error is first]
+        for outer in found:
+            chain = _causes(outer.error)
+            inner = (r for r in self._errors if r.places[: len(outer.places)] == outer.places and r not in found)
+            found += [r for r in inner if any(r.error is one for one in chain)]
+        return found
+
+    @staticmethod
+    def _leaves(handled: BaseException, chain: Sequence[BaseException], late: bool) -> bool:
+        """Whether what is done about `handled` is on the way out of an error that has this chain of causes. A task that
+        is cut off `late`, after that, is, too."""
+        if isinstance(handled, asyncio.CancelledError):
+            return late
+        return any(one is other for one in _causes(handled) for other in chain)
 
     async def end(self, address: Address, state: State, value: Json) -> None:
         """Write how it ended, and let the program have it in its turn. Raises StoreError."""
@@ -286,8 +308,8 @@ class Effects:
     def made(self, address: Address, name: str, kind: str, value: Json) -> None:
         """Note a value that was only thought of; it is written before anything that may depend on it is begun."""
         at = time.time()
-        row = (self._number, places_text(self.places(address)), self._count(), name, kind, at, at, storable(value))
-        self._unwritten.append((MADE, row))
+        row = (self._number, places_text(self.places(address)), self._count(), self.order.seen)
+        self._unwritten.append((MADE, (*row, name, kind, at, at, storable(value))))
 
     def _instead(self, other: Places, places: Places) -> bool:
         """Whether `other` was recorded in the stead of a call at `places`, of which nothing is."""
@@ -299,11 +321,14 @@ class Effects:
         """The same as was done here on the way out of an error: it counts for this way, too."""
         alike = (e for e in self._left if (e.places, e.name, e.kind) == (places, name, kind) and e.has(arguments))
         found = next(alike, None)
-        if found is not None:
-            self._left.remove(found)
-            self.recorded[places] = found
-            self._unwritten.append((TAKEN_UP, (places_text(places), self._number, found.number)))
-        return found
+        if found is None:
+            return None
+        self._left.remove(found)
+        number, finish = self._count(), None if found.finish is None else self._count()  # where it comes on this way
+        row = (places_text(places), number, self.order.seen, finish, self._number, found.number)
+        self._unwritten.append((TAKEN_UP, row))
+        self.recorded[places] = replace(found, left=False, number=number, seen=self.order.seen, finish=finish)
+        return self.recorded[places]
 
     def _end_of(self, address: Address, state: State, value: Json) -> tuple[Statement, int]:
         """What writes an end, and its number."""
@@ -319,15 +344,19 @@ class Effects:
         return taken
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An error, those in a group, and what it was raised for."""
-    yield error
-    if isinstance(error, BaseExceptionGroup):
-        for one in cast("BaseExceptionGroup[BaseException]", error).exceptions:
-            yield from _causes(one)
-    why = error.__cause__ or error.__context__
-    if why is not None:
-        yield from _causes(why)
+def _causes(error: BaseException) -> list[BaseException]:
+    """An error, those in a group, and what it was raised for, each once: a member may be raised for its group."""
+    found, left = list[BaseException](), [error]
+    while left:
+        one = left.pop()
+        if any(one is known for known in found):
+            continue
+        found.append(one)
+        why = one.__cause__ or one.__context__
+        left += [why] if why is not None else []
+        if isinstance(one, BaseExceptionGroup):
+            left += reversed(cast("BaseExceptionGroup[BaseException]", one).exceptions)
+    return found
 
 
 def _way(address: Address) -> str:

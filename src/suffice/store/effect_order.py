@@ -29,7 +29,7 @@ LONGEST: Final = 60.0  # seconds, of what it took
 class _Event:
     """A beginning or an end: where it comes, when it was (seconds since 1970), and whether it has happened again."""
 
-    at: int
+    at: tuple[int, bool, int]
     places: Places
     end: bool
     when: float
@@ -51,9 +51,12 @@ class Order:
         known = [e for e in recorded if not e.left and not e.aside]
         over = {e.places for e in known if e.over}
         seen = [e for e in known if not any(e.places[:i] in over for i in range(1, len(e.places)))]
-        events = [_Event(e.number, e.places, False, e.begun, False) for e in seen]
+        events = [
+            _Event((e.number if e.seen is None else e.seen, True, e.number), e.places, False, e.begun, False)
+            for e in seen
+        ]
         events += [
-            _Event(e.finish, e.places, True, e.ended or e.begun, e.kind == "question")
+            _Event((e.finish, False, e.finish), e.places, True, e.ended or e.begun, e.kind == "question")
             for e in seen
             if e.over and e.finish is not None
         ]
@@ -65,6 +68,7 @@ class Order:
         self._gates: _Gates = WeakKeyDictionary()
         self._acting: dict[_Strand, _Waiting] = {}
         self.side_by_side, self._home = False, home
+        self.seen = 0
 
     @property
     def kept(self) -> bool:
@@ -90,30 +94,36 @@ class Order:
 
     async def turn(self, effect: Recorded) -> None:
         """Until the program is to have the result of this one, which was recorded."""
-        await self._in_turn(self._index.get((effect.places, True)), effect.places)
+        await self._in_turn(self._index.get((effect.places, True)), effect.places, effect.finish or 0)
 
     async def new_turn(self, places: Places, finish: int) -> None:
         """Until the program is to have the result of what has ended now, as the one numbered `finish`."""
         position = None
         with self._lock:
             if not self.kept:
-                for event in self._events[self._next :]:
-                    event.happened |= event.places[: len(places)] == places  # inside of it
+                self._leave(places)
                 position = len(self._events)
-                self._events.append(_Event(finish, places, True, time.time(), False))
+                self._events.append(_Event((finish, False, finish), places, True, time.time(), False))
                 self._go_on()
-        await self._in_turn(position, places)
+        await self._in_turn(position, places, finish)
+
+    def inside(self, places: Places) -> None:
+        """What is recorded inside of it may happen later, or not at all."""
+        with self._lock:
+            self._leave(places)
+            self._go_on()
 
     async def caught_up(self) -> None:
         """Until everything that was recorded has happened again."""
         if not self.kept:
             await self._until(len(self._events))
 
-    async def _in_turn(self, position: int | None, places: Places) -> None:
+    async def _in_turn(self, position: int | None, places: Places, finish: int) -> None:
         try:
             if position is not None:
                 await self._until(position)
             await self._one_at_a_time(places)
+            self.seen = max(self.seen, finish)
         finally:
             self._happen(position)
 
@@ -166,6 +176,10 @@ class Order:
         for event in self._events[self._next : position]:
             event.happened = True
         self._go_on()
+
+    def _leave(self, places: Places) -> None:
+        for event in self._events[self._next :]:
+            event.happened |= len(event.places) > len(places) and event.places[: len(places)] == places
 
     def _go_on(self) -> None:
         """Pass by what has happened, and wake who waited for it."""

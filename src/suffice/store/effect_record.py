@@ -19,8 +19,8 @@ Places = tuple[tuple[Lane, int], ...]
 """An address without its names: lane and place at each level."""
 
 LOAD: Final = (
-    "SELECT address, number, finish, name, kind, arguments, begun, ended, times, state, value FROM effect WHERE run = ?"
-    " ORDER BY number"
+    "SELECT address, number, seen, finish, name, kind, arguments, begun, ended, times, state, value FROM effect"
+    " WHERE run = ? ORDER BY number"
 )
 SHOWN: Final = 200  # characters of a call that an error or a question quotes
 LEFT: Final = "~"  # between the number and the places of what was done on the way out of an error
@@ -30,12 +30,14 @@ LEFT: Final = "~"  # between the number and the places of what was done on the w
 class Recorded:
     """One effect as it stands in the store. `value` is JSON: the result of one that is done, the error of one that
     failed. `times` is how often it was begun without an end, and the last time. `number` and `finish` are where its
-    beginning and its end come in the order of all of them; `begun` and `ended` are in seconds since 1970. `finish` and
-    `ended` are None where no end is known. `left`: it was done on the way out of an error that ended the run, and the
+    beginning and its end come in the order of all of them, and `seen` is the last end that the program knew of when it
+    was begun (None: an older record does not say); `begun` and `ended` are in seconds since 1970. `finish` and `ended`
+    are None where no end is known. `left`: it was done on the way out of an error that ended the run, and the
     program may go another way now."""
 
     places: Places
     number: int
+    seen: int | None
     finish: int | None
     name: str
     kind: str
@@ -78,16 +80,15 @@ def load(store: Store, run: str) -> list[Recorded]:
         return [_recorded(*row) for row in rows]
 
 
-def _recorded(address: str, number: int, finish: int | None, *rest: Any) -> Recorded:
+def _recorded(address: str, number: int, seen: int | None, finish: int | None, *rest: Any) -> Recorded:
     name, kind, arguments, begun, ended, times, state, value = rest
     told = None if value is None else json.loads(value)
     json.loads(arguments)  # who reads them later knows neither store nor run
     if state in ("open", "held"):  # of one that is begun again the end before is no end
         ended = finish = None
-    left, _, places = address.rpartition(LEFT)
-    return Recorded(
-        places_of_text(places), number, finish, name, kind, arguments, begun, ended, times, state, told, bool(left)
-    )
+    left, _, text = address.rpartition(LEFT)
+    where, order = places_of_text(text), (number, seen, finish)
+    return Recorded(where, *order, name, kind, arguments, begun, ended, times, state, told, bool(left))
 
 
 def places_of(address: Address) -> Places:

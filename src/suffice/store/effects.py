@@ -91,6 +91,7 @@ async def effect(
         if known is None:
             await run.caught_up(leaf.address, name, arguments)
         elif repeat == "never":
+            run.order.inside(known.places)  # a person is asked first
             settled = await _never(run, leaf, known, kept.told or kept.read)
             if settled is not None:
                 return kept.read(settled[0])
@@ -162,7 +163,7 @@ async def _cut_off_again(run: Effects, known: Recorded) -> NoReturn:
 def noted_value(name: str, make: Callable[[], Json]) -> Json:
     """A value that only this moment or chance knows: in a durable run the one that was recorded at this address."""
     run, parent = _run.get(), here()
-    if run is None or parent is None:
+    if run is None or parent is None or run.is_over():
         return make()
     leaf = grown(parent, name, "step")
     leaf.seconds = 0.0

@@ -131,6 +131,8 @@ VERSION_8: Final = (
     # Where the end of an effect comes in the order of all beginnings (`number`) and ends: a replay keeps to it. The
     # address of what was done on the way out of an error that ended the run has its number and "~" before it.
     "ALTER TABLE effect ADD COLUMN finish INTEGER",
+    # The last of these ends that the program knew of when it began this one.
+    "ALTER TABLE effect ADD COLUMN seen INTEGER",
 )
 
 VERSIONS: Final = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import time
 from collections.abc import Callable
@@ -258,3 +259,61 @@ def test_an_answer_comes_after_what_had_happened_beside_its_question() -> None:
     began = time.monotonic()
     assert go(program) == ["1", "2", "3", "4", "5", "yes"]
     assert len(called) == 5 and time.monotonic() - began < 1
+
+
+def test_what_is_beside_a_tool_that_asks_for_itself_is_there_at_once() -> None:
+    @tool(repeat="never")
+    async def careful() -> str:
+        """Asks before it pays."""
+        return await ask_human("Pay?", choices=["yes", "no"])
+
+    async def program() -> str:
+        paying, working = asyncio.create_task(careful()), asyncio.create_task(work("w", 0.01))
+        done, _ = await asyncio.wait([working], timeout=0.5)
+        await note("it was there" if done else "it was not there")
+        return await paying
+
+    began = time.monotonic()
+    for answers in (["yes"], ["done"], ["yes"]):
+        with pytest.raises(Waiting):
+            go(program)
+        for text in answers:
+            durable.answer("one", text)
+    assert go(program) == "yes" and called == ["w", "it was there"]
+    assert time.monotonic() - began < 6
+
+
+def test_a_look_that_ends_while_a_result_is_written_is_the_same_at_a_replay() -> None:
+    async def program() -> str:
+        for n in range(40):
+            task = asyncio.create_task(work(f"w{n}", 0.009 + 0.0005 * (n % 6)))
+            done, _ = await asyncio.wait([task], timeout=0.01)
+            await note(f"{n} is {'done' if done else 'not done'}")
+            await task
+        return await ask_human("Done?")
+
+    for _ in range(2):
+        with pytest.raises(Waiting):
+            go(program)
+    assert len(called) == 80
+
+
+def test_tasks_that_wait_for_one_that_asks_say_nothing_when_the_run_stops(capfd: pytest.CaptureFixture[str]) -> None:
+    async def program() -> None:
+        event = asyncio.Event()
+
+        async def sets() -> None:
+            await asyncio.gather(ask_human("a"), ask_human("b"))
+            event.set()
+
+        async def grouped() -> None:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(event.wait())
+                group.create_task(sets())
+
+        await asyncio.gather(grouped(), ask_human("c"))
+
+    with pytest.raises(Waiting):
+        go(program)
+    gc.collect()
+    assert capfd.readouterr().err == ""

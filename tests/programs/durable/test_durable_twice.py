@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from upstream_faults import Asked, Fault, Ok, always
 
+import suffice as sf
 from suffice import Model
 from suffice.errors import BudgetError, JournalDiverged, NotDone, SolutionError, StoreBusy, UsageError, Waiting
 from suffice.models.concerns.budget import Budget
@@ -599,3 +600,155 @@ def test_what_was_done_about_an_error_of_the_program_does_not_stand_in_the_way_o
             go(program)
     assert seen == ["ten", "read", "it failed"]
     assert go(corrected) == "done" and seen[3:] == ["done"]
+
+
+def test_what_the_program_did_because_of_an_error_is_not_done_again_when_it_raises_it_later() -> None:
+    seen = list[str]()
+
+    @tool
+    async def get(n: int) -> int:
+        """Fails the first time for 2."""
+        seen.append(f"get {n}")
+        if seen.count("get 2") == 1 and n == 2:
+            raise ConnectionError("first")
+        return n
+
+    async def program() -> str:
+        found = await asyncio.gather(get(1), get(2), return_exceptions=True)
+        await pay(sum(n for n in found if isinstance(n, int)))
+        for one in found:
+            if isinstance(one, Exception):
+                raise one
+        return "all paid"
+
+    with pytest.raises(ConnectionError):
+        go(program)
+    with pytest.raises(JournalDiverged, match=r"recorded is pay\(order=1\), asked for is now pay\(order=3\)"):
+        go(program)
+    assert paid == [1]
+
+
+def test_what_a_tool_makes_of_an_error_inside_is_tried_again_inside() -> None:
+    tries = list[str]()
+
+    @tool
+    async def fetch() -> str:
+        """Fails the first time."""
+        tries.append("fetch")
+        if len(tries) == 1:
+            raise ConnectionError("first")
+        return "a"
+
+    @tool
+    async def wrapped() -> str:
+        """Says what went wrong."""
+        try:
+            return await fetch()
+        except ConnectionError as error:
+            await pay(1)
+            raise RuntimeError("no connection") from error
+
+    with pytest.raises(RuntimeError, match="no connection"):
+        go(wrapped)
+    assert go(wrapped) == "a" and paid == [1]
+
+
+def test_an_effect_of_finally_keeps_its_place_once_the_error_is_gone() -> None:
+    tries = list[int]()
+
+    @tool
+    async def get(n: int) -> str:
+        """Fails the first time for each n."""
+        tries.append(n)
+        if tries.count(n) == 1:
+            raise ConnectionError(f"first {n}")
+        return "got"
+
+    async def program() -> str:
+        for n in range(3):
+            try:
+                await asyncio.wait_for(get(n), 0.5)
+            finally:
+                await pay(n)
+        return await ask_human("Done?")
+
+    for _ in range(3):
+        with pytest.raises(ConnectionError):
+            go(program)
+    for _ in range(3):
+        began = time.monotonic()
+        with pytest.raises(Waiting):
+            go(program)
+        assert time.monotonic() - began < 0.5
+    assert paid == [0, 1, 2]
+
+
+def test_plain_code_that_handles_an_error_is_on_the_way_out_too() -> None:
+    tries = list[str]()
+
+    @tool
+    async def fetch() -> str:
+        """Fails the first time."""
+        tries.append("fetch")
+        if len(tries) == 1:
+            raise ConnectionError("first")
+        return "a"
+
+    def program() -> str:
+        try:
+            found = sf.run(fetch())
+        except ConnectionError:
+            sf.run(pay(1))
+            raise
+        return found + sf.run(pay(2))
+
+    with pytest.raises(ConnectionError):
+        go(program)
+    assert go(program) == "apaid 2" and paid == [1, 2]
+
+
+def test_time_and_chance_are_not_noted_on_the_way_out_of_a_question() -> None:
+    times = list[float]()
+
+    async def program() -> float:
+        try:
+            await ask_human("Go on?")
+        finally:
+            times.append(durable.now().timestamp())
+        return times[-1]
+
+    with pytest.raises(Waiting):
+        go(program)
+    assert not times  # it is not begun
+    durable.answer("one", "yes")
+    before = time.time()
+    assert go(program) >= before - 0.001
+
+
+def test_an_error_that_was_taken_out_of_its_group_is_told() -> None:
+    async def fails() -> None:
+        raise ValueError(await pay(1))
+
+    async def program() -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(fails())
+        except ExceptionGroup as several:
+            raise several.exceptions[0]  # noqa: B904 - as it is usually done
+
+    with pytest.raises(ValueError, match="paid 1"):
+        go(program)
+
+
+def test_a_program_in_a_group_that_goes_another_way_is_told_so() -> None:
+    async def program() -> str:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(pay(order))
+        return await ask_human("Done?")
+
+    order = 1
+    with pytest.raises(Waiting):
+        go(program)
+    order = 2
+    with pytest.raises(JournalDiverged, match=r"pay\(order=1\), asked for is now pay\(order=2\)"):
+        go(program)
