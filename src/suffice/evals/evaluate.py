@@ -15,6 +15,7 @@ from suffice.errors import SealedError, SolutionError, StoreBusy, StoreError, Us
 from suffice.evals.barred import ENOUGH, barred_by
 from suffice.evals.cost import costs_nothing
 from suffice.evals.elsewhere import refuse_claimed
+from suffice.evals.endings import ending_notes, explained
 from suffice.evals.fitted import fitted_ids
 from suffice.evals.recalled import reading_of
 from suffice.evals.repeats import Samples, by_case, checked_repeats, merged, sampled
@@ -153,7 +154,7 @@ async def evaluated(db: Store, task: Task, solution: Any, how: How) -> Report:
         samples=samples,
         most=most,
         shift=shift_of(done, most),
-        notes=made.notes,
+        notes=(*made.notes, *ending_notes(o for case in samples or [done] for o in case)),
     )
     runs.finish_run(db, run, "done", report.to_record())
     return report
@@ -188,7 +189,7 @@ async def _asked(
     while len(passes) < repeats and not stopped:
         once = replace(job, solution=sampled(job.solution, len(passes)), sample=len(passes))
         done, stopped = await _run(once, cases, on_done, tally)
-        passes.append(done)
+        passes.append(done if job.store is None else explained(job.store, once.solution.identity, done))
     if len(passes) == 1:
         return passes[0], (), stopped
     samples = by_case(passes)

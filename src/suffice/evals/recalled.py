@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from suffice.errors import UsageError
+from suffice.evals.endings import explained
 from suffice.evals.repeats import merged, sample_identity
 from suffice.evals.report import Report
 from suffice.evals.runner import graded
@@ -106,12 +107,13 @@ def _samples(
     hashes = [c.inputs_hash for c in cases]
     names = [sample_identity(_finished(run)["identity"], k) for k in range(repeats)]
     passes = [journal.lookup(store, name, hashes, run=run.id) for name in names]
-    found: list[tuple[Outcome, ...]] = []
-    for case in cases:
-        rows = [known[case.inputs_hash] for known in passes if case.inputs_hash in known]
-        if rows:
-            found.append(tuple(_outcome(task, case, row) for row in rows))
-    return found, [c for c in cases if all(c.inputs_hash not in known for known in passes)]
+    samples: dict[int, list[Outcome]] = {}
+    for name, known in zip(names, passes, strict=True):
+        at = [i for i, case in enumerate(cases) if case.inputs_hash in known]
+        done = [_outcome(task, cases[i], known[cases[i].inputs_hash]) for i in at]
+        for i, outcome in zip(at, explained(store, name, done), strict=True):
+            samples.setdefault(i, []).append(outcome)
+    return [tuple(samples[i]) for i in sorted(samples)], [c for i, c in enumerate(cases) if i not in samples]
 
 
 def _outcome(task: Task, case: Case, row: journal.Recorded) -> Outcome:

@@ -19,6 +19,7 @@ from suffice.store.effects import asked, durable_run
 QUESTION: Final = Rule(lambda v: isinstance(v, str) and bool(v.strip()), "a text", 'ask_human("Refund 17?")')
 YES: Final = "yes"
 STOP: Final = "stop"
+WORDS: Final = f"({YES}, no, {STOP}, or in words what to do instead)"
 Person = Callable[[str, tuple[str, ...]], Awaitable[str] | str]
 """Who answers in a person's stead: from a question and its choices to the answer. A plain function runs on a thread."""
 PERSON: Final = Rule(callable, "a function of a question and its choices", "async def person(question, choices): …")
@@ -49,26 +50,33 @@ async def ask_human(question: str, choices: Sequence[str] = ()) -> str:
 
 
 async def ask_permission(question: str) -> str:
-    """A person's word on whether an agent may do something: YES, STOP, or in words what is wrong with it. As
-    `ask_human`, of whoever permits here."""
+    """A person's word on whether an agent may do something: YES, STOP (as `meant` reads it), or in words what is wrong
+    with it. As `ask_human`, of whoever permits here."""
     here = _answerers.get()
-    return await _asked(question, (YES, "no", STOP), here and here.permits)
+    return await _asked(question, (YES, "no", STOP), here and here.permits, f"{question} {WORDS}")
 
 
-async def _asked(question: str, choices: tuple[str, ...], person: Person | None) -> str:
+def meant(said: str) -> str:
+    """An answer to `ask_permission` as it is compared: "Yes." is "yes"."""
+    return said.strip().rstrip(".!").casefold()
+
+
+async def _asked(question: str, choices: tuple[str, ...], person: Person | None, open_as: str | None = None) -> str:
+    """`open_as` is what a durable run asks instead, where any text is an answer."""
+    kept = (question, choices) if open_as is None else (open_as, ())
     if person is not None:
 
-        async def said(question: str, choices: tuple[str, ...]) -> str:
+        async def said(_: str, __: tuple[str, ...]) -> str:
             with unbounded():  # a person costs no agent anything, nor does a model in their stead
                 return await awaited(partial(person, question, choices), is_async(person))
 
-        return await asked(question, choices, said)
+        return await asked(*kept, said)
     if durable_run() is None:
         raise UsageError(
             f"nobody can answer here: {question}",
             hint='call the program with sf.durable.run(program, …, id="refund-17"), which waits for the answer',
         )
-    return await asked(question, choices)
+    return await asked(*kept)
 
 
 def answered_by(person: Person, permits: Person | None = None) -> AbstractContextManager[object]:

@@ -13,7 +13,7 @@ from suffice.errors import OutputError, UsageError
 from suffice.exchange import ToolCall
 from suffice.programs.agent.setup import Setup
 from suffice.programs.agent.transcript import Acted, How
-from suffice.programs.asking import STOP, YES, ask_permission
+from suffice.programs.asking import STOP, YES, ask_permission, meant
 from suffice.programs.dry_run import in_dry_run, left_out
 from suffice.programs.solution import ENDS_ALL, describe
 from suffice.programs.tool import UNFIT, CallableTool
@@ -28,12 +28,30 @@ SAME_ID: Final = (
 )
 
 
-class Denied(Exception):
-    """A person is needed for a call, and said stop, or nobody can be asked."""
+STOPPED: Final = "a person said stop"
+NOBODY: Final = "a person must allow this, and nobody can be asked"
+BESIDE: Final = {
+    STOPPED: "a person said stop to another call of this turn",
+    NOBODY: "nobody could be asked whether to allow another call of this turn",
+}
+"""Why the other calls of the turn were not made."""
 
-    def __init__(self, acted: Acted) -> None:
-        super().__init__(acted.content)
+
+class Denied(Exception):
+    """A person is needed for a call, and said stop, or nobody can be asked. `acted` is what became of every call of the
+    turn, none of which was made."""
+
+    def __init__(self, acted: tuple[Acted, ...]) -> None:
+        super().__init__()
         self.acted = acted
+
+
+class _Refused(Exception):
+    """`why` the run ends at this call, which was not made."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +73,14 @@ async def act(setup: Setup, calls: Sequence[ToolCall]) -> tuple[Acted, ...]:
         for n, call in enumerate(calls[:AT_ONCE])
     ]
     settled += [failed(call, "denied", f"not done: at most {AT_ONCE} calls at once") for call in calls[AT_ONCE:]]
-    ready = [one if isinstance(one, Acted) else await _permitted(setup, one) for one in settled]
-    return tuple(await side_by_side([_done(one) for one in ready]))
+    for n, one in enumerate(settled):
+        if isinstance(one, Acted):
+            continue
+        try:
+            settled[n] = await _permitted(setup, one)
+        except _Refused as refused:
+            raise Denied(_unmade(settled, n, refused.why, setup)) from None
+    return tuple(await side_by_side([_done(one) for one in settled]))
 
 
 def shown(name: str, value: Json, most: int) -> str:
@@ -116,6 +140,18 @@ def _checked(setup: Setup, call: ToolCall) -> Acted | _Allowed:
     return _Allowed(call, tool, values)
 
 
+def _unmade(settled: Sequence[Acted | _Allowed], at: int, why: str, setup: Setup) -> tuple[Acted, ...]:
+    """What became of every call of a turn that ended at the call `at`, whose answers up to there are in `settled`."""
+
+    def of(n: int, one: _Allowed) -> Acted:
+        if n == at:
+            return failed(one.call, "denied", why)
+        yes = " (to this one they said yes)" if n < at and setup.permission(one.tool) == "ask" else ""
+        return failed(one.call, "stopped", f"not done: the run ended, because {BESIDE[why]}{yes}")
+
+    return tuple(one if isinstance(one, Acted) else of(n, one) for n, one in enumerate(settled))
+
+
 async def _permitted(setup: Setup, one: _Allowed) -> Acted | _Allowed:
     if in_dry_run() and one.tool.alters:
         return _dry(one, DRY)
@@ -125,10 +161,10 @@ async def _permitted(setup: Setup, one: _Allowed) -> Acted | _Allowed:
     try:
         said = await ask_permission(question)
     except UsageError:  # the question is one, so it says that there is nobody
-        raise Denied(failed(one.call, "denied", "a person must allow this, and nobody can be asked")) from None
-    if said == STOP:
-        raise Denied(failed(one.call, "denied", "a person said stop"))
-    return one if said == YES else failed(one.call, "denied", f"a person did not allow this, and said: {said}")
+        raise _Refused(NOBODY) from None
+    if meant(said) == STOP:
+        raise _Refused(STOPPED)
+    return one if meant(said) == YES else failed(one.call, "denied", f"a person did not allow this, and said: {said}")
 
 
 async def _done(one: Acted | _Allowed) -> Acted:

@@ -17,7 +17,7 @@ from suffice.models.output.typed import output_type
 from suffice.models.serving import serving
 from suffice.programs.agent.loop import followed
 from suffice.programs.agent.setup import AgentOptions, Setup, checked_options, checked_tools
-from suffice.programs.agent.transcript import AgentRun, Transcript
+from suffice.programs.agent.transcript import WHY, AgentRun, Transcript
 from suffice.programs.asking import answered_by
 from suffice.programs.dry_run import running_dry
 from suffice.programs.identity import function_identity, identity_of
@@ -116,12 +116,15 @@ class Agent(Generic[R]):
         if unasked(told):
             return AgentRun(ABSTAIN, "blank", 0, NO_COST, Transcript("", end="blank: there was no input"))
         asked: Message = messages(Prompt("", tuple(told)), told)[-1]
-        with serving(self.name), span(self.name, "agent"), ExitStack() as holding:
+        with serving(self.name), span(self.name, "agent") as seen, ExitStack() as holding:
             if self.setup.ask is not None:
                 holding.enter_context(answered_by(self.setup.ask))
             if self.setup.dry_run:  # it holds for all that its tools call, other agents among them
                 holding.enter_context(running_dry())
-            return await followed(self.setup, model, asked, after)
+            run = await followed(self.setup, model, asked, after)
+            if seen is not None and run.ended in WHY:
+                seen.note = f"{run.ended}: {WHY[run.ended]}"
+            return run
 
 
 @overload

@@ -194,18 +194,20 @@ async def _act(course: Course, reply: Reply[Any], last: bool) -> None:
         unseen = {n: failed(call, "denied", "not done: no turn is left") for n, call in enumerate(calls)} | mine
         course.turns.append(Turn(said, tuple(one for one in unseen.values() if isinstance(one, Acted))))
         return
+    denied = False
     try:
         with bounded(course.budget) if course.budget is not None else nullcontext():
             others = iter(await act(course.setup, [call for n, call in enumerate(calls) if n not in mine]))
+    except Denied as error:
+        others, denied = iter(error.acted), True
     except BudgetError:  # of a model call that a tool made
         course.turns.append(Turn(said, tuple(failed(call, "failed", SPENT) for call in calls)))
         raise
-    except Denied as denied:
-        course.turns.append(Turn(said, (denied.acted,)))
-        raise _End("denied") from None
     acted = tuple(mine[n] if n in mine else next(others) for n in range(len(calls)))
     kept = tuple(one for one in acted if isinstance(one, Acted))
     course.turns.append(Turn(said, kept))
+    if denied:
+        raise _End("denied")
     note = _note(course, kept)
     course.turns[-1] = Turn(said, kept, note)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, Generic, Literal, TypeVar
@@ -18,9 +18,19 @@ Ended = Literal["answered", "max_steps", "loop", "no_answer", "cut", "budget", "
 """How an agent ended: with an answer; at its most steps; going in circles; after answers that did not fit; in a reply
 that was cut off at its output cap; at its budget; where a person was needed and said stop, or nobody could be asked;
 without an input."""
-How = Literal["ok", "failed", "invalid", "unknown", "denied", "dry"]
+WHY: Final[Mapping[Ended, str]] = {
+    "max_steps": "it had made as many replies as it may",
+    "loop": "a call brought the same result again and again",
+    "no_answer": "it had been told of its own faults as often as it may be",
+    "cut": "a reply was cut off at its cap of output tokens",
+    "budget": "its own budget was spent",
+    "denied": "a person said stop, or nobody could be asked",
+    "blank": "there was no input",
+}
+"""The same in words, of what is no answer."""
+How = Literal["ok", "failed", "invalid", "unknown", "denied", "dry", "stopped"]
 """What came of a call: a result; the tool raised; its arguments did not fit; no tool is called so; nobody allowed it;
-it was left out by a dry run."""
+it was left out by a dry run; the run ended at another call of its turn before it was made."""
 
 SHOWN: Final = 2_000  # characters of one result in a printed transcript
 TURN: Final = 8  # tokens around a message
