@@ -181,7 +181,7 @@ def test_an_argument_that_could_not_be_found_again_is_refused_before_the_call(va
 @pytest.mark.parametrize(
     "value",
     [b"\xff\x00", {"data": [b"\xff"]}, b"text", Order(7), {"b", "a"}, Photo(taken="today", data=b"text")],
-    ids=str,
+    ids=["bytes", "bytes inside", "text", "dataclass", "set", "model"],
 )
 def test_an_argument_that_can_be_found_again_is(value: Any) -> None:
     called: list[Any] = []
@@ -225,7 +225,7 @@ def test_other_bytes_are_another_call() -> None:
 
 
 @pytest.mark.parametrize("kind", [bytes, Any])
-@pytest.mark.parametrize("value", [b"\x89PNG\xff", b"text"])
+@pytest.mark.parametrize("value", [b"\x89PNG\xff", b"text"], ids=["bytes", "text"])
 def test_bytes_that_a_tool_returns_are_these_bytes_also_at_a_replay(value: bytes, kind: Any) -> None:
     seen: list[Any] = []
     stop: list[Exception] = [ConnectionError("hung up")]
