@@ -101,7 +101,7 @@ def test_a_runs_line_says_of_how_many_calls_its_score_is_as_its_page_does(suffic
     told = suffice("eval", "t.csv", "some.py:f", "--json", *more).json
     failed, scored = told["errors"], sum(case["error"] is None for case in told["cases"])
     assert 0 < scored < told["n"] and failed == (told["n"] - scored) * (3 if more else 1)
-    among = f"{told['right']} of {scored} answered calls right"
+    among = f"{told['right']} of {scored} {'right each time' if more else 'answered calls right'}"
     assert f"at 95%), {among}, {failed} failed calls" in suffice("runs").out
     suffice("report", "eval-1")
     page = (suffice.folder / "eval-1.html").read_text(encoding="utf-8")

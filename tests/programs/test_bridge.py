@@ -169,14 +169,19 @@ def test_ctrl_c_at_any_moment_is_ctrl_c() -> None:
         heard = 0
         for n in range(100):
             left = 3
-            signal.setitimer(signal.ITIMER_REAL, random.uniform(0.001, 0.005), 0.0001)
             try:
-                run(main())
+                try:
+                    try:
+                        signal.setitimer(signal.ITIMER_REAL, random.uniform(0.001, 0.005), 0.0001)
+                        run(main())
+                    except KeyboardInterrupt:
+                        while left > 0: time.sleep(0.001)
+                        raise
+                except KeyboardInterrupt:
+                    while left > 0: time.sleep(0.001)
+                    raise
             except KeyboardInterrupt:
-                heard += 1
-            while left > 0:
-                try: time.sleep(0.001)
-                except KeyboardInterrupt: pass
+                heard += 1  # the third is over
         print(heard)
     """
     done = script(program)
