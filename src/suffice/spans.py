@@ -123,8 +123,8 @@ class Span:
 
     @property
     def workers(self) -> set[asyncio.Task[Any]]:
-        """The tasks that did something at this span or below it, also those that have ended."""
-        return {strand.task for strand in self.strands() if strand.task is not None}
+        """The tasks that did something at this span or below it, ended or not; of a root those counted, too."""
+        return {strand.task for strand in self.strands() if strand.task is not None} | set(self.tasks)
 
     def strands(self) -> set[Strand]:
         """The strands that did something at this span or below it."""

@@ -7,20 +7,17 @@ from collections.abc import Iterable, Iterator
 
 from suffice.spans import Span, span_of_json
 from suffice.store.database import Store, select_in
+from suffice.store.earlier_traces import BEHIND
 from suffice.store.runs import reading
 
-FOUND = """SELECT run.kind || '-' || run.number, answer.inputs, trace.tree FROM solution
-    JOIN answer ON answer.solution = solution.id
-    JOIN trace ON trace.run = answer.run AND trace.solution = solution.name AND trace.inputs = answer.inputs
-    JOIN run ON run.number = trace.run
-    WHERE solution.name = ? AND answer.inputs IN ({})"""
+FOUND = BEHIND + " WHERE solution.name = ? AND answer.inputs IN ({})"
 
 
 def agent_endings(store: Store, solution: str, inputs_hashes: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
     """Name and ending of each agent that ended without an answer, by the hash of the inputs, of a solution known by its
     identity. Of agents within an agent only the outer one is asked. Raises StoreError."""
     found: dict[str, list[tuple[str, str]]] = {}
-    for run, inputs, tree in select_in(store, FOUND, inputs_hashes, (solution,)):
+    for run, tree, inputs in select_in(store, FOUND, inputs_hashes, (solution,)):
         with reading(store, run, "a trace"):
             ended = [(span.name, span.note) for span in _outer(span_of_json(json.loads(tree))) if span.note]
         if ended:

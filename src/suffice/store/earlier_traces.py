@@ -9,10 +9,12 @@ from suffice.spans import Span, span_of_json
 from suffice.store.database import Store, mapped
 from suffice.store.runs import reading
 
-FOUND = """SELECT run.kind || '-' || run.number, trace.tree FROM solution
+BEHIND = """SELECT run.kind || '-' || run.number, trace.tree, answer.inputs FROM solution
     JOIN answer ON answer.solution = solution.id
     JOIN trace ON trace.run = answer.run AND trace.solution = solution.name AND trace.inputs = answer.inputs
-    JOIN run ON run.number = trace.run
+    JOIN run ON run.number = trace.run"""
+"""The traces behind recorded answers: the run that asked, the tree, and the hash of the inputs."""
+FOUND = f"""{BEHIND}
     WHERE run.task = ? AND coalesce(json_extract(run.settings, '$.split'), 'dev') = 'dev' AND solution.name = ?
     ORDER BY run.number, trace.inputs"""
 
@@ -23,7 +25,7 @@ def earlier_traces(store: Store, task: str, identities: Sequence[str]) -> list[t
     with mapped(store.path):
         rows = [row for name in identities for row in store.connection.execute(FOUND, (task, name))]
     found = list[tuple[str, Span]]()
-    for run, tree in rows:
+    for run, tree, _ in rows:
         with reading(store, run, "a trace"):
             found.append((run, span_of_json(json.loads(tree))))
     return found

@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,21 @@ def pay_and_break(order: int) -> str:
     """Pay it back, and lose the connection."""
     paid.append(order)
     raise ConnectionError("the bank hung up")
+
+
+def failing_once() -> Callable[[], Awaitable[str]]:
+    """A tool whose first call fails."""
+    tries = list[str]()
+
+    @tool
+    async def fetch() -> str:
+        """Fails the first time."""
+        tries.append("fetch")
+        if len(tries) == 1:
+            raise ConnectionError("first")
+        return "a"
+
+    return fetch
 
 
 def go(program: Callable[..., Any], *args: Any, id: str = "one", **options: Any) -> Any:
@@ -629,15 +644,7 @@ def test_what_the_program_did_because_of_an_error_is_not_done_again_when_it_rais
 
 
 def test_what_a_tool_makes_of_an_error_inside_is_tried_again_inside() -> None:
-    tries = list[str]()
-
-    @tool
-    async def fetch() -> str:
-        """Fails the first time."""
-        tries.append("fetch")
-        if len(tries) == 1:
-            raise ConnectionError("first")
-        return "a"
+    fetch = failing_once()
 
     @tool
     async def wrapped() -> str:
@@ -684,15 +691,7 @@ def test_an_effect_of_finally_keeps_its_place_once_the_error_is_gone() -> None:
 
 
 def test_plain_code_that_handles_an_error_is_on_the_way_out_too() -> None:
-    tries = list[str]()
-
-    @tool
-    async def fetch() -> str:
-        """Fails the first time."""
-        tries.append("fetch")
-        if len(tries) == 1:
-            raise ConnectionError("first")
-        return "a"
+    fetch = failing_once()
 
     def program() -> str:
         try:

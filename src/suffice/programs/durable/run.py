@@ -185,8 +185,7 @@ async def _run(db: Store, run: str, program: partial[Any], budget: Budget | None
                         await effects.ended_by(error)
                     raise
     finally:
-        effects.close()
-        calls.close()
+        effects.close()  # and with it the desks of the calls
 
 
 async def _alone(effects: Effects, program: Coroutine[Any, Any, Any]) -> Any:
@@ -238,14 +237,14 @@ async def _wind_up(effects: Effects, root: Span, error: BaseException) -> None:
     loop, own = asyncio.get_running_loop(), asyncio.current_task()
     effects.shut()
     cut = set[asyncio.Task[Any]]()
-    while left := [t for t in root.workers | set(root.tasks) if t is not own and not t.done() and t.get_loop() is loop]:
+    while left := [t for t in root.workers if t is not own and not t.done() and t.get_loop() is loop]:
         for task in left:
             spared = task in effects.under_way and isinstance(error, Exception | Stopped)
             if task not in cut and not spared:
                 cut.add(task)
                 task.cancel()
         await asyncio.wait(left, timeout=0.1, return_when=asyncio.FIRST_COMPLETED)
-    for task in (root.workers | set(root.tasks)) - {own}:
+    for task in root.workers - {own}:
         if task.done() and not task.cancelled():
             task.exception()  # it is told to nobody else
 
